@@ -1,0 +1,1 @@
+"""latentmech: questions about a latent space, answered with their controls."""

@@ -1,0 +1,88 @@
+"""`Moments`: what one pass over activations has to remember for every method that is linear in second moments.
+
+Counts, class means and the pooled within-class scatter, merged by the update of Chan, Golub and LeVeque
+(1979, "Updating formulae and a pairwise algorithm for computing sample variances"):
+
+    S = S_a + S_b + sum_c  n_ac n_bc / (n_ac + n_bc) (m_bc - m_ac)(m_bc - m_ac)^T
+
+Difference of means, LDA, ridge and PCA follow from these without a second look at the rows.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
+
+CHUNK = 16384  # rows per product: single precision inside a chunk, double precision between chunks
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Class-wise first moments and the pooled second moment of rows `[row d_model]`; `a + b` merges two.
+
+    Attributes:
+        counts: rows of each class.
+        means: mean of each class (zero for an empty one).
+        within: scatter around the class means, summed over classes (not divided by the number of rows).
+    """
+
+    counts: Float64[Tensor, " class"]
+    means: Float64[Tensor, "class d_model"]
+    within: Float64[Tensor, "d_model d_model"]
+
+    @classmethod
+    def of(cls, rows: Float[Tensor, "row d_model"], labels: Int[Tensor, " row"], n_classes: int) -> "Moments":
+        """Moments of rows that are in memory, a chunk at a time."""
+        pieces = [
+            _of_chunk(rows[begin : begin + CHUNK], labels[begin : begin + CHUNK], n_classes)
+            for begin in range(0, len(rows), CHUNK)
+        ]
+        return sum(pieces[1:], start=pieces[0])
+
+    def __add__(self, other: "Moments") -> "Moments":
+        counts = self.counts + other.counts
+        safe = counts.clamp(min=1)
+        delta = other.means - self.means
+        means = self.means + delta * (other.counts / safe).unsqueeze(1)
+        spread = (self.counts * other.counts / safe).unsqueeze(1) * delta
+        return Moments(counts, means, self.within + other.within + delta.T @ spread)
+
+    @property
+    def n(self) -> float:
+        """Rows in all."""
+        return float(self.counts.sum())
+
+    @property
+    def mean(self) -> Float64[Tensor, " d_model"]:
+        """Mean of all rows."""
+        return self.counts @ self.means / self.n
+
+    @property
+    def between(self) -> Float64[Tensor, "d_model d_model"]:
+        """Scatter of the class means around the mean, weighted by class size."""
+        centred = self.means - self.mean
+        return centred.T @ (self.counts.unsqueeze(1) * centred)
+
+    @property
+    def total(self) -> Float64[Tensor, "d_model d_model"]:
+        """Scatter around the mean of all rows: within + between."""
+        return self.within + self.between
+
+    def standardised(self) -> tuple["Moments", Float64[Tensor, " d_model"], Float64[Tensor, " d_model"]]:
+        """The moments of (row - mean) / scale, with that mean and scale (1 where a dimension is constant)."""
+        mean = self.mean
+        scale = (self.total.diagonal() / self.n).sqrt()
+        scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+        means = (self.means - mean) / scale
+        return Moments(self.counts, means, self.within / scale / scale.unsqueeze(1)), mean, scale
+
+
+def _of_chunk(rows: Float[Tensor, "row d_model"], labels: Int[Tensor, " row"], n_classes: int) -> Moments:
+    one_hot = torch.nn.functional.one_hot(labels, n_classes).to(rows.dtype)
+    counts = one_hot.sum(0)
+    means = one_hot.T @ rows / counts.clamp(min=1).unsqueeze(1)
+    centred = rows - means[labels]
+    residue = (one_hot.T @ centred).double()  # what rounding left of the class sums
+    means = means.double() + residue / counts.clamp(min=1).unsqueeze(1).double()
+    return Moments(counts.double(), means, (centred.T @ centred).double())

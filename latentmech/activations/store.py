@@ -1,0 +1,235 @@
+"""`ActivationStore`: activations on disk under a name made of everything that they depend on."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from latentmech.activations.activations import ROW, Activations
+from latentmech.activations.collect import Progress, Request, collect
+from latentmech.activations.manifest import Manifest, Shard, damaged
+from latentmech.activations.pooling import POOLINGS
+from latentmech.data import Examples
+from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.model import PADDING_SIDES, Level, Model, length_sorted, text_rows, tokenise, word_rows
+from latentmech.storage import cache_root, fingerprint, make_folder, save_json, tensor_bytes, write_bytes
+
+FORMAT = 1  # raise when the layout on disk changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationStore:
+    """Content-addressed activations: read from disk where they are there, else collected.
+
+    An entry is a folder of shards with a manifest. A killed run resumes after the last recorded shard; two
+    processes that want the same entry take turns, and the second finds it done.
+
+    Attributes:
+        root: where entries live; default `<cache>/activations`.
+        token_budget: tokens per forward batch, padding included.
+        shard_rows: rows after which a shard is closed; at most one shard is lost by a kill.
+        padding_side: `right` or `left`.
+    """
+
+    root: str | None = None
+    token_budget: int = 1024
+    shard_rows: int = 4096
+    padding_side: str = "right"
+    _verified: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.padding_side not in PADDING_SIDES:
+            raise BadInput(f"activations.padding_side={self.padding_side} is unknown; expected right or left")
+        for name in ("token_budget", "shard_rows"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"activations.{name}={getattr(self, name)} is too small; expected at least 1")
+
+    def get(
+        self, model: Model, examples: Examples, levels: Sequence[Level], position: str = "word_last"
+    ) -> Activations:
+        """Activations of every word (or text) of `examples` at every level.
+
+        Args:
+            position: `word_last`, `word_first`, `word_mean` (of a word's sub-words), or the same with `text_`.
+
+        Raises:
+            BadInput: a text is empty or longer than the context; an unknown position.
+            IntegrityError: what is on disk is damaged.
+            ResourceError: disk or memory do not suffice.
+        """
+        hook_names = tuple(dict.fromkeys(level.hook_name for level in levels))
+        key = self._ingredients(model, examples, hook_names, position)
+        folder = self._root() / fingerprint(key)[:40]
+        shards = _complete(folder, key)
+        if shards is None:
+            shards = self._fill(folder, key, _Plan(model, examples, hook_names, position))
+        if folder.name not in self._verified:
+            Manifest(folder).verify(shards)
+            self._verified.add(folder.name)
+        return Activations(
+            hook_names, _n_rows(examples, position), model.d_model, tuple(folder / s.file for s in shards)
+        )
+
+    def _root(self) -> Path:
+        return Path(self.root).expanduser() if self.root else cache_root() / "activations"
+
+    def _ingredients(
+        self, model: Model, examples: Examples, hook_names: Sequence[str], position: str
+    ) -> dict[str, Any]:
+        unit, _, pooling = position.partition("_")
+        if unit not in ("word", "text") or pooling not in POOLINGS:
+            raise BadInput(f"position={position} is unknown; expected word_ or text_ with last, first or mean")
+        spans = examples.spans if unit == "word" else None
+        return {
+            "format": FORMAT,
+            "model": model.identity,
+            "hook_names": list(hook_names),
+            "position": position,
+            "padding_side": self.padding_side,
+            "shard_rows": self.shard_rows,
+            "texts": fingerprint(examples.texts),
+            "spans": fingerprint(spans),
+        }
+
+    def _fill(self, folder: Path, key: dict[str, Any], plan: "_Plan") -> list[Shard]:
+        """Collect what is missing, under a lock that dies with its process."""
+        make_folder(folder)
+        with _turn(self._root() / "locks" / f"{folder.name}.lock"):
+            done = _complete(folder, key)  # another process may have finished it meanwhile
+            return done if done is not None else self._collect(folder, key, plan)
+
+    def _collect(self, folder: Path, key: dict[str, Any], plan: "_Plan") -> list[Shard]:
+        request = plan.request(self.padding_side)
+        chunks = _chunks(request, self.shard_rows)
+        manifest = _resume(folder, key, len(chunks))
+        done = {shard.number for shard in manifest.shards()}
+        todo = [number for number in range(len(chunks)) if number not in done]
+        _check_space(folder, sum(len(request.rows_in(chunks[n])) for n in todo) * plan.bytes_per_row)
+        tokens = int(sum(request.tokens.lengths[chunks[n]].sum() for n in todo))
+        with _bar(plan.model, tokens) as bar:
+            for number in todo:
+                manifest.append(_write_shard(folder, number, request, chunks[number], self.token_budget, bar.update))
+        return manifest.shards()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What an entry is to hold, before any text is tokenised."""
+
+    model: Model
+    examples: Examples
+    hook_names: tuple[str, ...]
+    position: str
+
+    @property
+    def bytes_per_row(self) -> int:
+        return len(self.hook_names) * self.model.d_model * getattr(torch, self.model.dtype).itemsize
+
+    def request(self, padding_side: str) -> Request:
+        tokens = tokenise(self.model, self.examples.texts, self.examples.ids)
+        unit, _, pooling = self.position.partition("_")
+        spans = self.examples.spans
+        if unit == "word" and spans is None:
+            raise BadInput(f"{self.examples.source} has no words; use a position that starts with text_")
+        rows = word_rows(tokens, spans, self.examples.ids) if unit == "word" and spans else text_rows(tokens)
+        return Request(
+            model=self.model,
+            tokens=tokens,
+            rows=rows,
+            hook_names=self.hook_names,
+            pooling=pooling,
+            padding_side=padding_side,
+        )
+
+
+def _n_rows(examples: Examples, position: str) -> int:
+    if position.startswith("word") and examples.spans is not None:
+        return sum(len(words) for words in examples.spans)
+    return len(examples)
+
+
+def _complete(folder: Path, key: dict[str, Any]) -> list[Shard] | None:
+    """The shards of a finished entry; None if it is not finished."""
+    path = folder / "entry.json"
+    if not path.exists():
+        return None
+    try:
+        entry = json.loads(path.read_bytes())
+        sound = entry["checksum"] == fingerprint([key, entry["shards"]]) and entry["key"] == key
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path) from error
+    if not sound:
+        raise damaged(path)
+    shards = Manifest(folder).shards()
+    return shards if len(shards) == entry["shards"] else None
+
+
+def _chunks(request: Request, shard_rows: int) -> list[list[int]]:
+    """Texts from long to short, cut where a shard is full. The cut does not depend on the token budget."""
+    chunks: list[list[int]] = []
+    room = 0
+    for text in length_sorted(request.tokens.lengths):
+        if room <= 0:
+            chunks.append([])
+            room = shard_rows
+        chunks[-1].append(text)
+        room -= len(request.of_text.get(text, ()))
+    return chunks
+
+
+def _resume(folder: Path, key: dict[str, Any], n_shards: int) -> Manifest:
+    """Sweep up after a killed writer and record what the entry is to be."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink()
+    manifest = Manifest(folder)
+    manifest.drop_torn_line()
+    save_json(folder / "entry.json", {"key": key, "shards": n_shards, "checksum": fingerprint([key, n_shards])})
+    return manifest
+
+
+def _write_shard(
+    folder: Path, number: int, request: Request, texts: Sequence[int], token_budget: int, progress: Progress
+) -> Shard:
+    buffer = collect(request, texts, token_budget, progress)
+    if not torch.isfinite(buffer).all():
+        raise IntegrityError(f"{request.model.name} overflows in {request.model.dtype}; set model.dtype=float32")
+    rows = torch.from_numpy(np.asarray(request.rows_in(texts)))
+    tensors = dict(zip(request.hook_names, buffer, strict=True)) | {ROW: rows}
+    name = f"shard-{number:05d}.safetensors"
+    return Shard(number, name, write_bytes(folder / name, tensor_bytes(tensors, {"format": FORMAT})), len(rows))
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ResourceError(
+            f"activations need {needed / 2**30:.1f} GiB in {folder}, but {free / 2**30:.1f} GiB are free; "
+            "free some, set LATENTMECH_CACHE to another disk, or lower probe.data.limit"
+        )
+
+
+def _turn(path: Path) -> AbstractContextManager[object]:
+    """An acquired lock, released on exit; says so if another process has it now."""
+    make_folder(path.parent)
+    lock = FileLock(path)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        print("latentmech: another process is collecting these activations; waiting for it", file=sys.stderr)
+        return lock.acquire()
+
+
+def _bar(model: Model, n_tokens: int) -> "tqdm[Any]":
+    """Tokens done, speed and time left; on a log file a line every ten seconds."""
+    name = f"{model.name}{' (random init)' if model.random_init else ''}: activations"
+    interval = 0.2 if sys.stderr.isatty() else 10
+    return tqdm(total=n_tokens, unit="tok", unit_scale=True, desc=name, mininterval=interval, disable=n_tokens == 0)

@@ -1,0 +1,89 @@
+"""Train, dev and test that share no document and no text.
+
+Words of one document resemble each other, and a sentence that stands in train and in test is answered from
+memory. So what moves is a *cluster*: groups (documents) joined wherever they share a text. Clusters go in a
+seeded order to the split that they leave least full, measured in words; large ones first, while there is room
+to even them out.
+The order comes from hashes of the group names: it depends neither on the order of the rows nor on a library.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import chain
+
+from latentmech.data.examples import Examples
+from latentmech.errors import BadInput
+
+NAMES = ("train", "dev", "test")
+
+
+def split_by_group(examples: Examples, shares: Sequence[float], seed: int) -> Examples:
+    """The same examples with `splits` filled: `shares` of the words go to train, dev and test."""
+    check_shares(shares)
+    assigned = assign(examples, dict(zip(NAMES, shares, strict=True)), seed)
+    return replace(examples, splits=assigned, own_splits=False)
+
+
+def check_shares(shares: Sequence[float]) -> None:
+    """Three positive numbers that add up to one, or BadInput."""
+    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        seen = f"split={list(shares)}"
+        raise BadInput(f"{seen}; expected three positive shares that add up to 1, as in split=[0.6,0.2,0.2]")
+
+
+def assign(examples: Examples, shares: dict[str, float], seed: int) -> tuple[str, ...]:
+    """Per text the name of its part; the parts get `shares` of the words and none stays empty."""
+    cluster_of = clusters(examples)
+    sizes = dict.fromkeys(cluster_of, 0)
+    for cluster, size in zip(cluster_of, examples.sizes(), strict=True):
+        sizes[cluster] += size
+    if len(sizes) < len(shares):
+        seen = f"{len(sizes)} groups without common texts in {examples.source}"
+        remedy = "add documents, or name a finer `group`"
+        raise BadInput(f"{seen}; expected at least {len(shares)}, one for each of {', '.join(shares)}: {remedy}")
+    part_of = _fill(sizes, {name: share * sum(sizes.values()) for name, share in shares.items()}, seed)
+    return tuple(part_of[cluster] for cluster in cluster_of)
+
+
+def normalised(text: str) -> str:
+    """The text with its white space evened out: texts that are equal so are the same text."""
+    return " ".join(text.split())
+
+
+def seeded_order(names: Iterable[str], seed: int) -> list[str]:
+    """The names in an order that depends on the seed and each name only."""
+    return sorted(names, key=lambda name: (blake2b(f"{seed}:{name}".encode(), digest_size=8).digest(), name))
+
+
+def clusters(examples: Examples) -> tuple[str, ...]:
+    """Per text the first name among all groups that are tied to its own through common texts (union-find)."""
+    parent = {group: group for group in examples.groups}
+    holder: dict[str, str] = {}
+
+    def root(group: str) -> str:
+        while parent[group] != group:
+            parent[group] = group = parent[parent[group]]
+        return group
+
+    for text, group in zip(examples.texts, examples.groups, strict=True):
+        low, high = sorted((root(group), root(holder.setdefault(normalised(text), group))))
+        parent[high] = low
+    return tuple(root(group) for group in examples.groups)
+
+
+def _fill(sizes: dict[str, int], targets: dict[str, float], seed: int) -> dict[str, str]:
+    """Each cluster's part: the one that it leaves least full; the last ones are for parts still empty."""
+    filled = dict.fromkeys(targets, 0)
+    part_of: dict[str, str] = {}
+    for cluster in _large_first(seeded_order(sizes, seed), sizes, min(targets.values()) / 2):
+        empty = [name for name in targets if not filled[name]]
+        open_parts = empty if len(empty) == len(sizes) - len(part_of) else list(targets)
+        best = min(open_parts, key=lambda name: (filled[name] + sizes[cluster]) / targets[name])
+        filled[best] += sizes[cluster]
+        part_of[cluster] = best
+    return part_of
+
+
+def _large_first(order: list[str], sizes: dict[str, int], large: float) -> Iterable[str]:
+    return chain((u for u in order if sizes[u] > large), (u for u in order if sizes[u] <= large))

@@ -1,0 +1,125 @@
+"""Rows of named values, from whatever format, to `Examples`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentmech.data.examples import Examples, Span, distinct
+from latentmech.data.spans import join, locate
+from latentmech.data.suggest import shown, suggest
+from latentmech.errors import BadInput
+
+NO_LABELS = ("text", "words", "id", "split")
+GROUPS = ("group", "document")
+SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One text with its labels; `where` is the `path:line` that an error about it names."""
+
+    where: str
+    values: dict[str, object]
+
+
+def tabulated(path: Path, rows: Sequence[Row]) -> Examples:
+    """The rows as `Examples`: with words if the rows have `words`, as plain texts otherwise."""
+    by_words = any("words" in row.values for row in rows)
+    placed = [_words(row) if by_words else (_text(row), ()) for row in rows]
+    names = distinct(name for row in rows for name in row.values if name not in NO_LABELS)
+    per_word = frozenset(n for n in names if any(isinstance(row.values.get(n), list) for row in rows))
+    ids = _ids(path, rows)
+    splits = _splits(rows)
+    return Examples(
+        ids=ids,
+        texts=tuple(text for text, _ in placed),
+        groups=tuple(_group(row) or own for row, own in zip(rows, ids, strict=True)),
+        splits=splits,
+        spans=tuple(spans for _, spans in placed) if by_words else None,
+        columns={name: _column(name, rows, name in per_word) for name in names},
+        word_columns=per_word,
+        own_splits=any(splits),
+        source=str(path),
+    )
+
+
+def label(value: object, where: str) -> str | None:
+    """A cell as a label: text as it stands, numbers and truth values spelled as in JSON, blanks as None."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or value != value:  # NaN is the blank of numeric exports
+        return None
+    if not isinstance(value, str | int | float):
+        raise BadInput(f"{where}: {shown(value)} as a label; expected text, a number or null: repair the row")
+    return str(value).strip() or None
+
+
+def _text(row: Row) -> str:
+    if "text" not in row.values:
+        advice = suggest("text", row.values)
+        raise BadInput(f"{row.where}: no 'text' (nor 'words') in the row: rename its column; {advice}")
+    text = row.values["text"]
+    if not isinstance(text, str) or not text.strip():
+        raise BadInput(f"{row.where}: the text is {shown(text)}; expected some words: fill in or delete the row")
+    return text
+
+
+def _words(row: Row) -> tuple[str, tuple[Span, ...]]:
+    """The row's text and its words' places; without a text, the words with a space between them."""
+    words = row.values.get("words")
+    if not isinstance(words, list) or not words or not all(isinstance(w, str) and w.strip() for w in words):
+        raise BadInput(f"{row.where}: the words are {shown(words)}; expected a list of words: repair the row")
+    if "text" not in row.values:
+        text, spans = join(words, [True] * len(words))
+        return text, tuple(spans)
+    located = locate(words, _text(row))
+    if located is None:
+        seen = f"the text {shown(row.values['text'])} does not spell the words {shown(words)}"
+        raise BadInput(f"{row.where}: {seen}; expected the words in order: delete 'text' or repair it")
+    return _text(row), tuple(located)
+
+
+def _column(name: str, rows: Sequence[Row], per_word: bool) -> tuple:
+    if per_word:
+        return tuple(_word_labels(name, row) for row in rows)
+    return tuple(label(row.values.get(name), row.where) for row in rows)
+
+
+def _word_labels(name: str, row: Row) -> tuple[str | None, ...]:
+    """A label for each of the row's words; a row without the column has none."""
+    words, labels = row.values.get("words") or [], row.values.get(name)
+    assert isinstance(words, list)
+    if labels is None and words:
+        return (None,) * len(words)
+    if not isinstance(labels, list) or len(labels) != len(words):
+        count = len(labels) if isinstance(labels, list) else "no list of"
+        seen = f"{count} labels in {name!r} for {len(words)} words"
+        raise BadInput(f"{row.where}: {seen}; expected one label per word in a row with 'words': repair the row")
+    return tuple(label(value, row.where) for value in labels)
+
+
+def _ids(path: Path, rows: Sequence[Row]) -> tuple[str, ...]:
+    first_seen: dict[str, str] = {}
+    for ordinal, row in enumerate(rows, start=1):
+        name = label(row.values.get("id"), row.where) or f"{path.stem}-{ordinal}"
+        if name in first_seen:
+            seen = f"the id {shown(name)} again, first at {first_seen[name]}"
+            raise BadInput(f"{row.where}: {seen}; expected unique ids: rename or delete one")
+        first_seen[name] = row.where
+    return tuple(first_seen)
+
+
+def _group(row: Row) -> str | None:
+    return next(filter(None, (label(row.values.get(name), row.where) for name in GROUPS)), None)
+
+
+def _splits(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Each row's split: all rows name one, or none does."""
+    named = [(row.where, label(row.values.get("split"), row.where)) for row in rows]
+    if not any(name for _, name in named):
+        return ("",) * len(rows)
+    for where, name in named:
+        if (name or "").lower() not in SPLITS:
+            seen = f"the split {shown(name)}"
+            raise BadInput(f"{where}: {seen}; expected train, dev or test in every row: repair it or drop 'split'")
+    return tuple(SPLITS[str(name).lower()] for _, name in named)

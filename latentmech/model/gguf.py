@@ -1,0 +1,79 @@
+"""From a `.gguf` file to a folder of safetensors, once: later loads take a fraction of a second, not fifteen.
+
+Weights in a GGUF file are usually quantised; here they are de-quantised to float32. They are near the published
+weights and not equal to them.
+"""
+
+import contextlib
+import copy
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from latentmech.errors import BadInput
+from latentmech.model.checkpoint import CARD, Checkpoint
+from latentmech.storage import cache_root, file_sha256, make_folder, save_json
+
+CONVERTER = 1  # raise when the conversion changes, so that old folders are left aside
+NOTE = "weights de-quantised from {name}: near the published model, not equal to it"
+
+
+def convert_gguf(path: Path, sha256: str | None = None) -> Checkpoint:
+    """The converted folder of a GGUF file, from the cache or made now.
+
+    Args:
+        path: the `.gguf` file.
+        sha256: its checksum, if known already.
+    """
+    sha256 = sha256 or file_sha256(path)
+    folder = converted_folder(path.name, sha256)
+    if not folder.exists():
+        _convert(path, sha256, folder)
+    return converted(path.name, sha256)
+
+
+def converted_folder(name: str, sha256: str) -> Path:
+    """Where the conversion of the GGUF file `name` with this checksum lives."""
+    return cache_root() / "models" / f"{Path(name).stem}-{sha256[:16]}-v{CONVERTER}"
+
+
+def converted(name: str, sha256: str) -> Checkpoint:
+    """The finished conversion as a checkpoint."""
+    return Checkpoint(converted_folder(name, sha256), revision=f"sha256:{sha256}", note=NOTE.format(name=name))
+
+
+def _convert(path: Path, sha256: str, folder: Path) -> None:
+    """Fill a temporary folder and rename it: a killed conversion leaves nothing that looks finished."""
+    make_folder(folder.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        _save_converted(path, temporary)
+        files = {p.name: file_sha256(p) for p in sorted(temporary.glob("*.safetensors"))}
+        save_json(temporary / CARD, {"source": path.name, "source_sha256": sha256, "files": files})
+        with contextlib.suppress(OSError):  # another process was first: its folder is the same
+            os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _save_converted(path: Path, folder: Path) -> None:
+    """De-quantise, and save through a fresh model: transformers refuses to save one that was quantised."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name, "local_files_only": True}
+    try:
+        AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
+        quantised = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+    except (ValueError, KeyError, OSError) as error:
+        raise BadInput(f"{path} cannot be read as a GGUF model ({_first_line(error)}); try another file") from error
+    config = copy.deepcopy(quantised.config)
+    del config.quantization_config
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.load_state_dict(quantised.state_dict())
+    model.save_pretrained(folder)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

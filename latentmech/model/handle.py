@@ -1,0 +1,172 @@
+"""`Model`: who a model is, without its weights; the weights come on first touch."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from latentmech.errors import BadInput, ResourceError
+from latentmech.model.checkpoint import Checkpoint
+from latentmech.model.sources import Source
+from latentmech.storage import fingerprint
+
+if TYPE_CHECKING:
+    import torch
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A handle on a TransformerLens model.
+
+    Name, fingerprint, sizes and tokenizer need no weights; `bridge` loads them on first use, so a run whose
+    activations are all on disk never does.
+
+    Attributes:
+        name: what a report calls it.
+        source: gives the folder with config, tokenizer and weights.
+        random_init: the same architecture with fresh weights drawn with `seed`: the control.
+        device: `auto` picks CUDA, then MPS, then the CPU.
+        dtype: `float32`, `bfloat16` or `float16`, of weights and computation.
+        compatibility_mode: TransformerLens's folded and centred weights. They give other residual streams,
+            so the flag is part of the fingerprint.
+        prepend_bos: put the tokenizer's BOS token before every text (if it has one).
+    """
+
+    name: str
+    source: Source
+    random_init: bool = False
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "float32"
+    compatibility_mode: bool = False
+    prepend_bos: bool = True
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise BadInput(f"model.dtype={self.dtype} is unknown; expected one of {', '.join(DTYPES)}")
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The folder on disk; fetched if need be."""
+        return self.source()
+
+    @cached_property
+    def config(self) -> "PretrainedConfig":
+        """transformers' configuration of the text model."""
+        from transformers import AutoConfig
+
+        return AutoConfig.from_pretrained(self.checkpoint.folder, local_files_only=True).get_text_config()
+
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks."""
+        return int(self.config.num_hidden_layers)
+
+    @property
+    def d_model(self) -> int:
+        """Width of the residual stream."""
+        return int(self.config.hidden_size)
+
+    @property
+    def n_ctx(self) -> int:
+        """Longest input, in tokens."""
+        return int(self.config.max_position_embeddings)
+
+    @cached_property
+    def tokenizer(self) -> "PreTrainedTokenizerBase":
+        """The fast tokenizer (character offsets are needed to find words)."""
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(self.checkpoint.folder, local_files_only=True)
+        if not tokenizer.is_fast:
+            raise BadInput(
+                f"{self.name} has no fast tokenizer, so words cannot be found in its tokens; add tokenizer.json"
+            )
+        return tokenizer
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything that a residual stream depends on, but for the text."""
+        return {
+            "weights": self._weights_identity(),
+            "config": self.checkpoint.config_sha256,
+            "tokenizer": self.checkpoint.tokenizer_sha256,
+            "dtype": self.dtype,
+            "compatibility_mode": self.compatibility_mode,
+            "prepend_bos": self.prepend_bos,
+        }
+
+    def _weights_identity(self) -> Any:
+        if not self.random_init:
+            return self.checkpoint.weights_sha256
+        import torch
+        import transformers
+
+        return {"random_init": self.seed, "torch": torch.__version__, "transformers": transformers.__version__}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over `identity`."""
+        return fingerprint(self.identity)
+
+    @cached_property
+    def torch_device(self) -> "torch.device":
+        """The device that `device` stands for here."""
+        import torch
+
+        if self.device != "auto":
+            return torch.device(self.device)
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+    @cached_property
+    def bridge(self) -> "TransformerBridge":
+        """The hooked model, in evaluation mode, without gradients.
+
+        Raises:
+            IntegrityError: the weights on disk have changed since they were recorded.
+            ResourceError: they do not fit into memory.
+        """
+        import torch
+
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        self.checkpoint.verify()
+        try:
+            bridge = self._boot_random() if self.random_init else self._boot_trained()
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise ResourceError(
+                f"{self.name} does not fit into the memory of {self.torch_device}; set model.dtype=bfloat16"
+            ) from error
+        bridge.requires_grad_(False)
+        if self.compatibility_mode:
+            bridge.enable_compatibility_mode()
+        return bridge
+
+    def _boot_trained(self) -> "TransformerBridge":
+        import torch
+        from transformer_lens.model_bridge import TransformerBridge
+        from transformers import AutoModelForCausalLM
+
+        folder, dtype = str(self.checkpoint.folder), getattr(torch, self.dtype)
+        hf_model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        hf_model = hf_model.to(self.torch_device)
+        return TransformerBridge.boot_transformers(
+            folder, hf_model=hf_model, tokenizer=self.tokenizer, device=self.torch_device, dtype=dtype
+        ).eval()
+
+    def _boot_random(self) -> "TransformerBridge":
+        import torch
+        from transformer_lens.tools.analysis import random_init_bridge
+
+        return random_init_bridge(
+            str(self.checkpoint.folder),
+            seed=self.seed,
+            dtype=getattr(torch, self.dtype),
+            device=self.torch_device,
+            tokenizer=self.tokenizer,
+        )

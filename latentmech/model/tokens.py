@@ -1,0 +1,95 @@
+"""Texts as token ids with character offsets, and where in them each word lies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from latentmech.errors import BadInput
+from latentmech.model.handle import Model
+
+POSITIONS = ("last", "first", "mean")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokenised texts; entry `i` of each tuple belongs to text `i`.
+
+    Attributes:
+        ids: token ids, BOS included where the model's policy prepends one.
+        starts: first character of each token (0 for BOS).
+        ends: character after each token's last (0 for BOS).
+        n_bos: how many tokens were prepended to every text: 0 or 1.
+    """
+
+    ids: tuple[Int[np.ndarray, " pos"], ...]
+    starts: tuple[Int[np.ndarray, " pos"], ...]
+    ends: tuple[Int[np.ndarray, " pos"], ...]
+    n_bos: int
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " text"]:
+        """Number of tokens of each text."""
+        return np.array([len(ids) for ids in self.ids], dtype=np.int64)
+
+
+def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens:
+    """Tokenise `texts` under the model's BOS policy; nothing is ever cut off.
+
+    Args:
+        names: one per text, for messages.
+
+    Raises:
+        BadInput: a text is empty, or longer than the model's context.
+    """
+    encoded = model.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+    bos = model.tokenizer.bos_token_id
+    prefix = [bos] if model.prepend_bos and bos is not None else []
+    pad = [(0, 0)] * len(prefix)
+    ids = tuple(np.array(prefix + row, dtype=np.int64) for row in encoded["input_ids"])
+    offsets = [np.array(pad + row, dtype=np.int64).reshape(-1, 2) for row in encoded["offset_mapping"]]
+    _check_lengths(ids, len(prefix), names, model)
+    return Tokens(ids, tuple(o[:, 0] for o in offsets), tuple(o[:, 1] for o in offsets), len(prefix))
+
+
+def _check_lengths(ids: Sequence[np.ndarray], n_bos: int, names: Sequence[str], model: Model) -> None:
+    for name, row in zip(names, ids, strict=True):
+        if len(row) == n_bos:
+            raise BadInput(f"text {name} is empty; remove it from the data")
+        if len(row) > model.n_ctx:
+            raise BadInput(
+                f"text {name} has {len(row)} tokens, but {model.name} reads at most {model.n_ctx}; shorten or remove it"
+            )
+
+
+def word_rows(
+    tokens: Tokens, spans: Sequence[Sequence[tuple[int, int]]], names: Sequence[str]
+) -> Int[np.ndarray, "row 3"]:
+    """The tokens that overlap each word: rows of (text, first token, last token), in order of text and word.
+
+    A token belongs to a word if they share a character, so it does not matter whether the tokenizer keeps
+    spaces in front, behind, or drops them. Two words inside one token share it.
+
+    Raises:
+        BadInput: no token covers a word.
+    """
+    found = []
+    for text, words in enumerate(spans):
+        span = np.array(words, dtype=np.int64).reshape(-1, 2)
+        starts, ends = tokens.starts[text][tokens.n_bos :], tokens.ends[text][tokens.n_bos :]
+        first = np.searchsorted(ends, span[:, 0], side="right")
+        last = np.searchsorted(starts, span[:, 1], side="left") - 1
+        if (first > last).any():
+            word = int(np.argmax(first > last))
+            raise BadInput(
+                f"word {word + 1} of text {names[text]} is covered by no token; check its spelling and spaces"
+            )
+        found.append(np.stack([np.full(len(span), text), first + tokens.n_bos, last + tokens.n_bos], axis=1))
+    return np.concatenate(found) if found else np.zeros((0, 3), dtype=np.int64)
+
+
+def text_rows(tokens: Tokens) -> Int[np.ndarray, "row 3"]:
+    """One row per text, over all its tokens but BOS."""
+    n = len(tokens.ids)
+    return np.stack([np.arange(n), np.full(n, tokens.n_bos), tokens.lengths - 1], axis=1)

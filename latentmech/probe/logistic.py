@@ -1,0 +1,195 @@
+"""Multinomial logistic regression for all levels and labellings at once.
+
+    minimise  mean_i [ -log softmax(x_i W + b)_{y_i} ]  +  strength / 2 * ||W||^2
+
+The bias is not penalised; scikit-learn's C is 1 / (strength * rows). What makes it fast is the choice of
+coordinates. For standardised rows with correlation matrix Q diag(e) Q^T, the Hessian of class c is near
+p_c (1 - p_c) Q diag(e) Q^T + strength (Boehning 1992, "Multinomial logistic regression algorithm", bounds it so).
+Dividing by its root in the basis Q turns the loss almost round: L-BFGS (Liu & Nocedal 1989) then needs ten to
+twenty steps where it needs hundreds in raw coordinates. One eigendecomposition serves every strength and every
+labelling of the same rows, and all labellings share each product with the rows.
+
+What a high accuracy does not show: that the model uses what the probe reads (see the controls).
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from latentmech.probe.sample import Sample
+from latentmech.probe.solution import Solution, Strengths, Targets, class_counts
+
+CHUNK = 4096  # rows whose logits stay in the processor's cache between softmax and gradient
+MEMORY = 8  # pairs of steps and gradient changes that L-BFGS remembers
+
+PerProblem = Float[Tensor, "level problem"]
+Vector = Float[Tensor, "level problem dim class"]  # dim = d_model + 1: the bias comes last
+
+
+def logistic(
+    sample: Sample,
+    targets: Targets,
+    n_classes: int,
+    strengths: Strengths,
+    start: Solution | None = None,
+    row_weights: Float[Tensor, "problem row"] | None = None,
+    tolerance: float = 2e-5,
+    max_steps: int = 100,
+) -> Solution:
+    """Fit every problem at every level.
+
+    Args:
+        start: a solution nearby, such as that of the next larger strength.
+        row_weights: weight of each row, mean 1.
+        tolerance: stop when a Newton step would lower the loss by less than about this many nats per row.
+    """
+    loss = _Loss(sample, targets, n_classes, strengths, row_weights)
+    v = torch.zeros(loss.shape) if start is None else loss.encode(start)
+    return loss.decode(_minimise(loss, v, tolerance, max_steps))
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """The penalised loss and its gradient in the coordinates described above."""
+
+    sample: Sample
+    targets: Targets
+    n_classes: int
+    strengths: Strengths
+    row_weights: Float[Tensor, "problem row"] | None
+    scale: Vector = field(init=False)
+
+    def __post_init__(self) -> None:
+        share = class_counts(self.targets, self.n_classes) / self.targets.shape[1]
+        curvature = (share * (1 - share)).clamp(min=1e-4)
+        rounded = self.sample.eigenvalues[:, None, :, None] * curvature[:, None, :] + self.strengths[..., None, None]
+        bias = curvature[None, :, None, :].expand(self.sample.n_levels, -1, -1, -1)
+        object.__setattr__(self, "scale", torch.cat([rounded, bias], dim=2).clamp(min=1e-8).rsqrt())
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.scale.shape
+
+    def decode(self, v: Vector) -> Solution:
+        theta = v * self.scale
+        weight = torch.einsum("ldk,lpkc->lpdc", self.sample.eigenvectors, theta[:, :, :-1])
+        return Solution(weight, theta[:, :, -1])
+
+    def encode(self, solution: Solution) -> Vector:
+        rotated = torch.einsum("ldk,lpdc->lpkc", self.sample.eigenvectors, solution.weight)
+        return torch.cat([rotated, solution.bias.unsqueeze(2)], dim=2) / self.scale
+
+    def __call__(self, v: Vector, active: Bool[Tensor, "level problem"]) -> tuple[PerProblem, Vector]:
+        """Loss and gradient of the active problems; zeros elsewhere."""
+        solution = self.decode(v)
+        loss, gradient = torch.zeros(v.shape[:2]), torch.zeros_like(v)
+        for level in range(v.shape[0]):
+            problems = active[level].nonzero().squeeze(1)
+            if len(problems):
+                self._one_level(solution, level, problems, loss, gradient)
+        penalty = self.strengths[..., None, None] * (v * self.scale**2)[:, :, :-1]
+        loss += 0.5 * (penalty * v[:, :, :-1]).sum((2, 3)) * active
+        gradient[:, :, :-1] += penalty * active[..., None, None]
+        return loss, gradient
+
+    def _one_level(self, solution: Solution, level: int, problems: Tensor, loss: Tensor, gradient: Tensor) -> None:
+        """Add the mean loss over rows and its gradient, all problems in one product."""
+        rows = self.sample.train[level]
+        weight = solution.weight[level, problems].transpose(0, 1).reshape(rows.shape[1], -1)
+        bias = solution.bias[level, problems].reshape(-1)
+        slope, offset, total = torch.zeros_like(weight), torch.zeros_like(bias), torch.zeros(len(problems))
+        for begin in range(0, len(rows), CHUNK):
+            x = rows[begin : begin + CHUNK]
+            residual, nats = self._residual(torch.addmm(bias, x, weight), problems, begin)
+            slope.addmm_(x.T, residual)
+            offset += residual.sum(0)
+            total += nats
+        shape = (-1, len(problems), self.n_classes)
+        rotated = self.sample.eigenvectors[level].T @ slope
+        theta = torch.cat([rotated.view(shape), offset.view(shape)]).transpose(0, 1) / len(rows)
+        loss[level, problems] = total / len(rows)
+        gradient[level, problems] = theta * self.scale[level, problems]
+
+    def _residual(self, logits: Tensor, problems: Tensor, begin: int) -> tuple[Tensor, Tensor]:
+        """Softmax minus the target (in place of the logits), and the summed loss of each problem."""
+        z = logits.view(len(logits), len(problems), self.n_classes)
+        y = self.targets[problems, begin : begin + len(logits)].T.unsqueeze(2)
+        z -= z.amax(2, keepdim=True)
+        at_target = z.gather(2, y).squeeze(2)
+        z.exp_()
+        normaliser = z.sum(2)
+        nats = normaliser.log() - at_target
+        z /= normaliser.unsqueeze(2)
+        z.scatter_add_(2, y, torch.full(y.shape, -1.0))
+        if self.row_weights is not None:
+            weights = self.row_weights[problems, begin : begin + len(logits)].T
+            z *= weights.unsqueeze(2)
+            nats = nats * weights
+        return z.view(len(logits), -1), nats.sum(0)
+
+
+def _minimise(loss: _Loss, v: Vector, tolerance: float, max_steps: int) -> Vector:
+    """L-BFGS on all problems side by side; each stops by itself."""
+    active = torch.ones(v.shape[:2], dtype=torch.bool)
+    value, gradient = loss(v, active)
+    history: list[tuple[Vector, Vector, PerProblem]] = []
+    for _ in range(max_steps):
+        active = active & (_dot(gradient, gradient) / 2 > tolerance)
+        if not active.any():
+            break
+        step = -_inverse_hessian(gradient, history) * active[..., None, None]
+        moved, new_value, new_gradient = _line_search(loss, v, value, gradient, step, active)
+        active = active & (moved != v).any(3).any(2)
+        s, y = moved - v, new_gradient - gradient
+        history = [*history[1 - MEMORY :], (s, y, _dot(s, y))]
+        v, value, gradient = moved, new_value, new_gradient
+    return v
+
+
+def _line_search(
+    loss: _Loss, v: Vector, value: PerProblem, gradient: Vector, step: Vector, active: Bool[Tensor, "level problem"]
+) -> tuple[Vector, PerProblem, Vector]:
+    """Halve the step of each problem until it lowers the loss enough (Armijo)."""
+    slope = _dot(step, gradient)
+    length = torch.ones_like(value)
+    point, new_value, new_gradient = v.clone(), value.clone(), gradient.clone()
+    waiting = active
+    for _ in range(12):
+        trial = v + length[..., None, None] * step
+        f, g = loss(trial, waiting)
+        good = waiting & (f <= value + 1e-4 * length * slope + 1e-7 * value.abs())
+        wide = good[..., None, None]
+        point, new_gradient = torch.where(wide, trial, point), torch.where(wide, g, new_gradient)
+        new_value = torch.where(good, f, new_value)
+        waiting = waiting & ~good
+        if not waiting.any():
+            break
+        length = torch.where(waiting, length / 2, length)
+    return point, new_value, new_gradient
+
+
+def _inverse_hessian(gradient: Vector, history: list[tuple[Vector, Vector, PerProblem]]) -> Vector:
+    """The two loops of L-BFGS; a pair without positive curvature is passed over."""
+    q, alphas = gradient.clone(), []
+    for s, y, sy in reversed(history):
+        alpha = _safe_ratio(_dot(s, q), sy)
+        q -= alpha[..., None, None] * y
+        alphas.append(alpha)
+    if history:
+        _, y, sy = history[-1]
+        ratio = _safe_ratio(sy, _dot(y, y))
+        q *= torch.where(ratio > 0, ratio, torch.ones_like(ratio))[..., None, None]
+    for (s, y, sy), alpha in zip(history, reversed(alphas), strict=True):
+        q += (alpha - _safe_ratio(_dot(y, q), sy))[..., None, None] * s
+    return q
+
+
+def _dot(a: Vector, b: Vector) -> PerProblem:
+    return (a * b).sum((2, 3))
+
+
+def _safe_ratio(numerator: PerProblem, denominator: PerProblem) -> PerProblem:
+    """Zero where the denominator is not positive."""
+    return torch.where(denominator > 1e-12, numerator / denominator.clamp(min=1e-12), torch.zeros_like(numerator))

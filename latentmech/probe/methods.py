@@ -1,0 +1,41 @@
+"""The ways to fit a linear probe, each with the strengths that are tried unless others are set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from latentmech.errors import BadInput
+from latentmech.probe.lda import lda
+from latentmech.probe.logistic import logistic
+from latentmech.probe.mass_mean import mass_mean
+from latentmech.probe.ridge import ridge
+from latentmech.probe.solution import Fit
+
+
+@dataclass(frozen=True)
+class Method:
+    """A fit function and a path of strengths in falling order."""
+
+    fit: Fit
+    path: tuple[float, ...]
+
+
+METHODS = {
+    "logistic": Method(logistic, (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)),
+    "ridge": Method(ridge, (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)),
+    "lda": Method(lda, (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001)),
+    "mass_mean": Method(mass_mean, (0.0,)),
+}
+
+
+def method_of(name: str, strengths: Sequence[float] | None) -> Method:
+    """The method called `name`, with its own path or the one given.
+
+    Raises:
+        BadInput: an unknown method, or a strength below zero.
+    """
+    if name not in METHODS:
+        raise BadInput(f"probe.method={name} is unknown; expected one of {', '.join(METHODS)}")
+    path = METHODS[name].path if strengths is None else tuple(sorted(map(float, strengths), reverse=True))
+    if not path or path[-1] < 0:
+        raise BadInput(f"probe.strengths={list(path)} is not a path; expected one or more numbers from 0 up")
+    return Method(METHODS[name].fit, path)

@@ -1,0 +1,29 @@
+"""What a study says, and where it goes: files, one HTML page, the console, Weights & Biases."""
+
+from latentmech.report.console import print_report
+from latentmech.report.figures import OKABE_ITO, confusion, layer_curve
+from latentmech.report.files import write_run
+from latentmech.report.html import render_html
+from latentmech.report.ledger import Ledger
+from latentmech.report.report import ROW_COLUMNS, Curve, Picture, Report, Table
+from latentmech.report.sinks import ConsoleSink
+from latentmech.report.sweep import print_sweep
+from latentmech.report.wandb_sink import WandbSink
+
+__all__ = [
+    "OKABE_ITO",
+    "ROW_COLUMNS",
+    "ConsoleSink",
+    "Curve",
+    "Ledger",
+    "Picture",
+    "Report",
+    "Table",
+    "WandbSink",
+    "confusion",
+    "layer_curve",
+    "print_report",
+    "print_sweep",
+    "render_html",
+    "write_run",
+]

@@ -1,0 +1,56 @@
+"""Numbers as a reader wants them: three digits that matter, counts in full, gaps as a dash."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+GAP = "–"
+
+
+def visible(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a named index as its first columns; an unnamed index is only a count and is dropped."""
+    return frame.reset_index() if any(frame.index.names) else frame
+
+
+def column_cells(column: pd.Series) -> list[str]:
+    """A column as text. Whole numbers that a gap turned into floats are shown whole again."""
+    values = [None if _is_gap(value) else value for value in column]
+    if is_numeric(column) and _are_counts(values):
+        return [GAP if value is None else f"{int(value):,}" for value in values]
+    return [cell(value) for value in values]
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, to be set flush right."""
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def cell(value: Any) -> str:
+    """One value as text."""
+    if _is_gap(value):
+        return GAP
+    if isinstance(value, float | np.floating):
+        return _decimal(float(value))
+    return str(value)
+
+
+def _decimal(value: float) -> str:
+    """Three decimals, and the power of ten where they would hide the number."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.2e}"
+    return f"{value:,.3f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def _is_gap(value: Any) -> bool:
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
+def _are_counts(values: Sequence[Any]) -> bool:
+    """Whether all are whole and one goes beyond 1: scores of exactly 0 and 1 stay decimals."""
+    known = [value for value in values if value is not None]
+    return all(float(v).is_integer() for v in known) and any(isinstance(v, int) or abs(v) > 1 for v in known)

@@ -1,0 +1,73 @@
+"""What a run leaves in its folder. Scripts and later papers rely on these names and formats."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from latentmech.report.cells import visible
+from latentmech.report.figures import png
+from latentmech.report.html import render_html
+from latentmech.report.plain import plain
+from latentmech.report.report import ROW_COLUMNS, Report
+from latentmech.storage import save_json, save_tensors, write_bytes
+
+NUMBERS = {"seed": "Int64", "n": "Int64"} | dict.fromkeys(("strength", "value", "ci_low", "ci_high"), "float64")
+
+
+def write_run(
+    folder: Path, report: Report, command: str, config_yaml: str, provenance: Mapping[str, Any]
+) -> dict[str, Path]:
+    """Write everything that a run leaves behind, each file whole or not at all.
+
+    `run.json` comes last: where it is there, all the rest is.
+
+    Returns:
+        Name -> path of what a reader may want to open; a folder stands for the files in it.
+    """
+    facts = dict(report.provenance) | dict(provenance)
+    html = render_html(report, command, config_yaml, provenance)
+    _write_numbers(folder, report)
+    _write_extras(folder, report)
+    write_bytes(folder / "config.yaml", config_yaml.encode())
+    write_bytes(folder / "report.html", html.encode())
+    save_json(folder / "run.json", plain(facts))
+    return _written(folder, report)
+
+
+def tidy(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame with the columns `ROW_COLUMNS`, whose types do not depend on what is missing."""
+    return pd.DataFrame({name: _column([row.get(name) for row in rows], name) for name in ROW_COLUMNS})
+
+
+def _column(values: Sequence[Any], name: str) -> pd.Series:
+    return pd.Series(values, dtype=NUMBERS.get(name, "string"))
+
+
+def _write_numbers(folder: Path, report: Report) -> None:
+    buffer = io.BytesIO()
+    tidy(report.rows).to_parquet(buffer, index=False)
+    write_bytes(folder / "results.parquet", buffer.getvalue())
+    save_json(folder / "metrics.json", plain(report.metrics))
+
+
+def _write_extras(folder: Path, report: Report) -> None:
+    for name, table in report.tables.items():
+        text = visible(table.frame).to_csv(index=False)
+        write_bytes(folder / "tables" / f"{name}.csv", text.encode())
+    for name, picture in report.pictures.items():
+        write_bytes(folder / "figures" / f"{name}.png", png(picture.figure))
+    for name, (tensors, card) in report.artifacts.items():
+        save_tensors(folder / name, tensors, plain(card))
+
+
+def _written(folder: Path, report: Report) -> dict[str, Path]:
+    """The files that are always there, and the folders that this report has something in."""
+    names = {"report": "report.html", "metrics": "metrics.json", "results": "results.parquet"}
+    names |= {"settings": "config.yaml", "provenance": "run.json"}
+    names |= {"tables": "tables"} if report.tables else {}
+    names |= {"figures": "figures"} if report.pictures else {}
+    names |= {Path(name).parts[0]: Path(name).parts[0] for name in report.artifacts}
+    return {name: folder / file for name, file in names.items()}

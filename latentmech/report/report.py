@@ -1,0 +1,74 @@
+"""`Report`: everything a study has to say, before anyone decides where it goes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+ROW_COLUMNS = "study task layer site method control split seed strength metric value ci_low ci_high n".split()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A titled table as a reader sees it: `frame` holds raw numbers, `caption` says what to make of them."""
+
+    title: str
+    frame: pd.DataFrame
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A titled figure; `caption` is its alternative text, and says what is drawn."""
+
+    title: str
+    figure: Figure
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One metric against an ordered axis, for trackers that draw curves: `steps[i]` has `values[i]`.
+
+    `name` is the metric's flat name, such as `probe/dev/accuracy`; `axis` names the step, such as `depth`.
+    """
+
+    name: str
+    axis: str
+    steps: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a study found.
+
+    Attributes:
+        title: one line that names study, task and model.
+        headline: the answer, in one or two sentences of plain language.
+        metrics: flat name -> number, as `metrics.json` holds them.
+        rows: tidy rows, each a mapping over `ROW_COLUMNS` (missing keys are null).
+        tables: named tables, in the order in which they are read; the console prints the first two.
+        pictures: named figures, saved as `figures/<name>.png`.
+        curves: metrics against an axis, for trackers.
+        notes: caveats and switched-off controls, one sentence each.
+        artifacts: file name -> (tensors, card), saved as safetensors with a JSON card beside.
+        provenance: fingerprints of model and data, for `run.json`.
+    """
+
+    title: str
+    headline: str
+    metrics: Mapping[str, float]
+    rows: tuple[Mapping[str, Any], ...]
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    curves: tuple[Curve, ...] = ()
+    notes: tuple[str, ...] = ()
+    artifacts: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def frame(self) -> pd.DataFrame:
+        """Tidy rows as a frame with exactly the columns `ROW_COLUMNS`."""
+        return pd.DataFrame(list(self.rows), columns=list(ROW_COLUMNS))

@@ -1,0 +1,86 @@
+"""One W&B run: start it without a word or a question, and log a report into it.
+
+Curves get their own axis (`define_metric`), so that a level or a strength is on the x axis and not a time step.
+Summaries hold the flat metrics and nothing derived from curves: the last level's value is not a result.
+"""
+
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import wandb
+from PIL import Image
+
+from latentmech.report.cells import visible
+from latentmech.report.figures import png
+from latentmech.report.plain import plain
+from latentmech.report.report import Curve, Picture, Report, Table
+
+if TYPE_CHECKING:
+    from latentmech.report.wandb_sink import WandbSink
+
+
+def start(sink: "WandbSink", config: Mapping[str, Any], folder: Path, mode: str) -> wandb.Run:
+    """A run whose files lie in `folder/wandb`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = _settings(sink)
+    wandb.setup(settings=settings)  # `init` alone still tells where it found the key
+    return wandb.init(
+        project=sink.project,
+        entity=sink.entity,
+        group=sink.group,
+        name=sink.name,
+        job_type=sink.job_type,
+        tags=list(sink.tags),
+        mode=mode,  # type: ignore[arg-type]
+        dir=folder,
+        config=dict(config),
+        settings=settings,
+    )
+
+
+def _settings(sink: "WandbSink") -> wandb.Settings:
+    return wandb.Settings(
+        silent=True,
+        quiet=True,
+        console="off",
+        init_timeout=sink.init_timeout,
+        finish_timeout=sink.finish_timeout,
+        finish_timeout_raises=True,
+    )
+
+
+def log(run: wandb.Run, report: Report) -> None:
+    """Curves as history, flat metrics as the summary, tables and pictures as media: numbers first."""
+    for axis in {curve.axis: None for curve in report.curves}:
+        _log_curves(run, axis, [curve for curve in report.curves if curve.axis == axis])
+    run.summary.update(plain(report.metrics))
+    tables = {f"tables/{name}": _table(table) for name, table in report.tables.items()}
+    pictures = {f"figures/{name}": _image(picture) for name, picture in report.pictures.items()}
+    if tables or pictures:
+        run.log(tables | pictures)
+
+
+def _log_curves(run: wandb.Run, axis: str, curves: Sequence[Curve]) -> None:
+    """One history row for each step on the axis, with every curve that has a number there."""
+    run.define_metric(axis, summary="none")
+    rows: dict[float, dict[str, float]] = defaultdict(dict)
+    for curve in curves:
+        run.define_metric(curve.name, step_metric=axis, summary="none")
+        for step, value in zip(curve.steps, curve.values, strict=True):
+            if plain(value) is not None:
+                rows[step][curve.name] = value
+    for step in sorted(rows):
+        run.log({axis: step, **rows[step]})
+
+
+def _table(table: Table) -> wandb.Table:
+    frame = visible(table.frame).astype(object)
+    rows = plain(frame.where(frame.notna(), None).values)
+    return wandb.Table(columns=list(map(str, frame.columns)), data=rows, allow_mixed_types=True)
+
+
+def _image(picture: Picture) -> wandb.Image:
+    return wandb.Image(Image.open(io.BytesIO(png(picture.figure))), caption=picture.caption or picture.title)

@@ -1,0 +1,165 @@
+"""Fingerprints, and the only writer of artifacts: whole or not at all, checksummed, never pickled.
+
+A file is written under a temporary name in its own folder, flushed to the disk, and renamed over its final
+name; a process killed at any moment leaves the old file or the new one, never a part of either.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from latentmech.errors import IntegrityError, ResourceError
+
+CARD = "card"  # the metadata key that holds an artifact's JSON card
+
+
+def cache_root() -> Path:
+    """Where models and activations are kept: `LATENTMECH_CACHE`, or the user's cache folder."""
+    override = os.environ.get("LATENTMECH_CACHE")
+    return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("latentmech"))
+
+
+def canonical_json(obj: Any) -> str:
+    """JSON with sorted keys and no blanks, the same text for equal objects."""
+    return json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def fingerprint(obj: Any) -> str:
+    """SHA-256 of the canonical JSON of `obj`, in hexadecimal."""
+    return hashlib.sha256(canonical_json(obj).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_folder(path: Path) -> Path:
+    """Create `path` and check that it can be written.
+
+    Raises:
+        ResourceError: the folder cannot be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise _explained(error, path) from error
+
+
+def write_bytes(path: Path, data: bytes) -> str:
+    """Write `data` to `path` atomically and durably; returns the SHA-256 of what was written.
+
+    Raises:
+        ResourceError: no space is left, or the folder cannot be written; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _explained(error, path) from error
+    return hashlib.sha256(data).hexdigest()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line durably. A kill can leave a torn last line, which `complete_lines` passes over."""
+    try:
+        with path.open("ab") as file:
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _explained(error, path) from error
+
+
+def complete_lines(path: Path) -> list[str]:
+    """The lines of `path` that end in a newline; none if the file is not there."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    return data[: data.rfind(b"\n") + 1].decode().splitlines()
+
+
+def save_json(path: Path, obj: Any) -> str:
+    """Write `obj` as readable JSON atomically; returns the SHA-256 of the file."""
+    return write_bytes(path, (json.dumps(obj, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
+    """Write tensors as safetensors with the card inside, and the card beside as `<name>.json`.
+
+    Returns:
+        The SHA-256 of the safetensors file.
+    """
+    digest = write_bytes(path, tensor_bytes(tensors, card))
+    save_json(path.with_suffix(".json"), dict(card) | {"sha256": digest})
+    return digest
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> bytes:
+    """The bytes of a safetensors file holding `tensors` and, in its metadata, the card."""
+    return save({name: t.contiguous() for name, t in tensors.items()}, {CARD: canonical_json(card)})
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_tensors` wrote, checked against the card beside it where there is one.
+
+    Raises:
+        IntegrityError: the bytes are not those that were written, or it is no such file.
+    """
+    verify(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            card = json.loads((file.metadata() or {}).get(CARD, "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, card  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
+        raise IntegrityError(f"{path} is not a readable safetensors file ({error}); fetch it again") from error
+
+
+def verify(path: Path) -> None:
+    """Compare a file with the checksum in the card beside it, if there is a card.
+
+    Raises:
+        IntegrityError: the checksums differ.
+    """
+    beside = path.with_suffix(".json")
+    expected = json.loads(beside.read_text()).get("sha256") if beside.exists() else None
+    if expected and (seen := file_sha256(path)) != expected:
+        raise IntegrityError(f"{path} has sha256 {seen[:12]}…, its card says {expected[:12]}…; delete it and run again")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a rename: the folder's own entry must reach the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _explained(error: OSError, path: Path) -> ResourceError:
+    """An operating-system error as one line of advice."""
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError(f"no space left to write {path}; free some, or set LATENTMECH_CACHE to another disk")
+    return ResourceError(f"cannot write {path} ({reason}); check its owner, or set LATENTMECH_CACHE elsewhere")

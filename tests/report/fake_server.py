@@ -1,0 +1,70 @@
+"""A W&B server in sixty lines, on the loopback interface, so that online mode runs for real and offline."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+RUN = {
+    "id": "UnVuOjE=",
+    "name": "run1",
+    "displayName": "run-1",
+    "historyLineCount": 0,
+    "project": {"id": "p1", "name": "latentmech", "entity": {"id": "e1", "name": "me"}},
+}
+ANSWERS = {
+    "upsertBucket": {"bucket": RUN, "inserted": True},
+    "viewer": {"id": "u1", "username": "me", "entity": "me", "flags": "{}", "teams": {"edges": []}},
+    "serverInfo": {"cliVersionInfo": {}, "latestLocalVersionInfo": None, "features": []},
+    "createRunFiles": {"runID": "run1", "uploadHeaders": [], "files": []},
+}
+
+
+class FakeServer(ThreadingHTTPServer):
+    """Answers as little as the client needs, and keeps what was streamed to it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.upserts: list[dict] = []
+        self.streamed: dict[str, list[dict]] = {}
+        Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakeServer
+
+    def do_POST(self) -> None:
+        print(self.path, self.headers)
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.endswith("/file_stream"):
+            for name, chunk in (body.get("files") or {}).items():
+                self.server.streamed.setdefault(name, []).extend(map(json.loads, chunk["content"]))
+            return self.answer({})
+        return self.answer({"data": self.graphql(body)})
+
+    def graphql(self, body: dict) -> dict:
+        if "upsertBucket" in body["query"]:
+            self.server.upserts.append(body["variables"])
+        answers = {name: answer for name, answer in ANSWERS.items() if name in body["query"]}
+        if "createRunFiles" in answers:
+            files = [{"name": f, "uploadUrl": f"{self.server.url}/put"} for f in body["variables"]["files"]]
+            answers["createRunFiles"] = ANSWERS["createRunFiles"] | {"files": files}
+        return answers
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer({})
+
+    def answer(self, obj: dict) -> None:
+        data = json.dumps(obj).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: object) -> None:
+        """Stay quiet."""
