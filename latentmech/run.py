@@ -11,7 +11,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ CONF = next(folder for folder in (HERE / "conf", HERE.parent / "conf") if folder
 def _register() -> None:
     for name, cls in (ROOMS | SHARED).items():
         ConfigStore.instance().store(group="schema", name=name, node=schema(cls))
-    resolvers = {"question": _question, "room": _room, "sweep": _sweep, "slug": _slug}
+    resolvers: dict[str, Callable[..., Any]] = {"question": _question, "room": _room, "sweep": _sweep, "slug": _slug}
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
@@ -99,7 +99,7 @@ def run(config: DictConfig) -> None:
 
 def command() -> str:
     """What to type to get this run again."""
-    overrides = [o for o in HydraConfig.get().overrides.task]
+    overrides = list(HydraConfig.get().overrides.task)
     return shlex.join(["python", "-m", "latentmech.run", *overrides])
 
 
@@ -186,7 +186,8 @@ class SweepSummary(Callback):
     """After a sweep: which jobs failed, and an exit code that says so."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Read every job's record; a job without one died before it could write it."""
+        """Read every job's record; one that still says `running` was killed."""
+        del kwargs
         from latentmech.report import print_sweep
 
         failed = print_sweep(Path(config.hydra.sweep.dir))

@@ -40,7 +40,8 @@ def _default(f: Any) -> Any:
     if f.default_factory is MISSING:
         return field(default=UNSET)
     value = f.default_factory()
-    return field(default_factory=schema(type(value)) if is_dataclass(value) else f.default_factory)
+    own: type = type(value)
+    return field(default_factory=schema(own) if is_dataclass(own) else f.default_factory)
 
 
 def targets(config: Any) -> Iterator[str]:

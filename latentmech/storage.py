@@ -93,11 +93,13 @@ def append_line(path: Path, line: str) -> None:
 
 
 def complete_lines(path: Path) -> list[str]:
-    """The lines of `path` that end in a newline; none if the file is not there."""
+    """The lines of `path` that end in a newline; none if the file is not there.
+
+    A damaged byte comes back as U+FFFD: whoever checks the line finds it wrong, and nobody stumbles over it here.
+    """
     if not path.exists():
         return []
-    data = path.read_bytes()
-    return data[: data.rfind(b"\n") + 1].decode().splitlines()
+    return path.read_bytes().decode(errors="replace").split("\n")[:-1]
 
 
 def save_json(path: Path, obj: Any) -> str:
@@ -140,10 +142,13 @@ def verify(path: Path) -> None:
     """Compare a file with the checksum in the card beside it, if there is a card.
 
     Raises:
-        IntegrityError: the checksums differ.
+        IntegrityError: the checksums differ, or the card is no card.
     """
     beside = path.with_suffix(".json")
-    expected = json.loads(beside.read_text()).get("sha256") if beside.exists() else None
+    try:
+        expected = json.loads(beside.read_bytes()).get("sha256") if beside.exists() else None
+    except (ValueError, AttributeError) as error:
+        raise IntegrityError(f"{beside} is damaged ({error}); delete it and {path.name}, and run again") from error
     if expected and (seen := file_sha256(path)) != expected:
         raise IntegrityError(f"{path} has sha256 {seen[:12]}…, its card says {expected[:12]}…; delete it and run again")
 

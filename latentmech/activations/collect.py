@@ -46,6 +46,11 @@ class Request:
         """Numbers of the rows that lie in `texts`, text by text."""
         return np.concatenate([self.of_text.get(text, np.empty(0, dtype=np.int64)) for text in texts])
 
+    @property
+    def bytes_per_row(self) -> int:
+        """What one row takes on disk, over all hook points."""
+        return len(self.hook_names) * self.model.d_model * getattr(torch, self.model.dtype).itemsize
+
     def padded(self, texts: Sequence[int]) -> Batch:
         """The texts as one batch; any pad id will do, since the mask hides it."""
         pad_id = self.model.tokenizer.pad_token_id or 0
@@ -53,7 +58,7 @@ class Request:
 
 
 def collect(
-    request: Request, texts: Sequence[int], token_budget: int = 1024, progress: Progress = lambda n: None
+    request: Request, texts: Sequence[int], token_budget: int = 1024, progress: Progress = int
 ) -> Float[Tensor, "level row d_model"]:
     """Activations of all requested rows in `texts`, in the order of `request.rows_in(texts)`.
 

@@ -102,20 +102,20 @@ class ActivationStore:
 
     def _fill(self, folder: Path, key: dict[str, Any], plan: "_Plan") -> list[Shard]:
         """Collect what is missing, under a lock that dies with its process."""
+        request = plan.request(self.padding_side)  # before anything is written: bad input leaves no empty entry
         make_folder(folder)
         with _turn(self._root() / "locks" / f"{folder.name}.lock"):
             done = _complete(folder, key)  # another process may have finished it meanwhile
-            return done if done is not None else self._collect(folder, key, plan)
+            return done if done is not None else self._collect(folder, key, request)
 
-    def _collect(self, folder: Path, key: dict[str, Any], plan: "_Plan") -> list[Shard]:
-        request = plan.request(self.padding_side)
+    def _collect(self, folder: Path, key: dict[str, Any], request: Request) -> list[Shard]:
         chunks = _chunks(request, self.shard_rows)
         manifest = _resume(folder, key, len(chunks))
         done = {shard.number for shard in manifest.shards()}
         todo = [number for number in range(len(chunks)) if number not in done]
-        _check_space(folder, sum(len(request.rows_in(chunks[n])) for n in todo) * plan.bytes_per_row)
+        _check_space(folder, sum(len(request.rows_in(chunks[n])) for n in todo) * request.bytes_per_row)
         tokens = int(sum(request.tokens.lengths[chunks[n]].sum() for n in todo))
-        with _bar(plan.model, tokens) as bar:
+        with _bar(request.model, tokens) as bar:
             for number in todo:
                 manifest.append(_write_shard(folder, number, request, chunks[number], self.token_budget, bar.update))
         return manifest.shards()
@@ -129,10 +129,6 @@ class _Plan:
     examples: Examples
     hook_names: tuple[str, ...]
     position: str
-
-    @property
-    def bytes_per_row(self) -> int:
-        return len(self.hook_names) * self.model.d_model * getattr(torch, self.model.dtype).itemsize
 
     def request(self, padding_side: str) -> Request:
         tokens = tokenise(self.model, self.examples.texts, self.examples.ids)

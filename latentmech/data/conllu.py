@@ -1,4 +1,4 @@
-"""CoNLL-U, the format of Universal Dependencies: https://universaldependencies.org/format.html
+"""CoNLL-U, the format of Universal Dependencies (https://universaldependencies.org/format.html).
 
 Each feature in FEATS and MISC becomes a word column by its own name (`Number`, `Tense`, `Entity`); where both
 use one name, FEATS wins. `_` is None. SpaceAfter says where the text has no space, so it is no column.

@@ -38,7 +38,7 @@ def batches_under(order: Sequence[int], lengths: Int[np.ndarray, " text"], token
     return batches
 
 
-def pad(rows: Sequence[Int[np.ndarray, " pos"]], pad_id: int, side: str, device: torch.device) -> Batch:
+def pad(rows: Sequence[Int[np.ndarray, "_"]], pad_id: int, side: str, device: torch.device) -> Batch:
     """Pad token ids on one side."""
     longest = max(len(row) for row in rows)
     ids = np.full((len(rows), longest), pad_id, dtype=np.int64)

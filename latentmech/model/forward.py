@@ -5,6 +5,7 @@ dictionary; the hooks are TransformerLens's, so every hook name means what it me
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,13 +25,14 @@ def read_backbone(model: Model, batch: Batch, readers: Mapping[str, Reader]) -> 
     if bool(batch.shift.any()):  # left padding: absolute positions must count from the first real token
         positions["position_ids"] = (batch.mask.cumsum(1) - 1).clamp(min=0)
     hooks = [(name, _reading(reader)) for name, reader in readers.items()]
-    backbone = model.bridge.original_model.base_model
+    backbone: Any = model.bridge.original_model.base_model
     with torch.inference_mode(), model.bridge.hooks(fwd_hooks=hooks):
         backbone(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **positions)
 
 
 def _reading(reader: Reader) -> Callable[..., None]:
     def hook(activation: Tensor, hook: object) -> None:
+        del hook
         reader(activation)
 
     return hook

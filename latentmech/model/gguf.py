@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from latentmech.errors import BadInput
 from latentmech.model.checkpoint import CARD, Checkpoint
@@ -62,7 +63,11 @@ def _save_converted(path: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name, "local_files_only": True}
+    where: dict[str, Any] = {
+        "pretrained_model_name_or_path": path.parent,
+        "gguf_file": path.name,
+        "local_files_only": True,
+    }
     try:
         AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
         quantised = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)

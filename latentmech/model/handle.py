@@ -154,7 +154,7 @@ class Model:
 
         folder, dtype = str(self.checkpoint.folder), getattr(torch, self.dtype)
         hf_model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
-        hf_model = hf_model.to(self.torch_device)
+        torch.nn.Module.to(hf_model, self.torch_device)
         return TransformerBridge.boot_transformers(
             folder, hf_model=hf_model, tokenizer=self.tokenizer, device=self.torch_device, dtype=dtype
         ).eval()

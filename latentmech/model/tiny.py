@@ -25,6 +25,7 @@ class Tiny:
     seed: int = 0
 
     def __call__(self) -> Checkpoint:
+        """Make it, unless it is there already."""
         name = f"tiny-{fingerprint(vars(self))[:16]}"
         folder = cache_root() / "models" / name
         if not folder.exists():

@@ -23,9 +23,9 @@ class Tokens:
         n_bos: how many tokens were prepended to every text: 0 or 1.
     """
 
-    ids: tuple[Int[np.ndarray, " pos"], ...]
-    starts: tuple[Int[np.ndarray, " pos"], ...]
-    ends: tuple[Int[np.ndarray, " pos"], ...]
+    ids: tuple[Int[np.ndarray, "_"], ...]
+    starts: tuple[Int[np.ndarray, "_"], ...]
+    ends: tuple[Int[np.ndarray, "_"], ...]
     n_bos: int
 
     @property

@@ -76,7 +76,7 @@ def equal_levels(problem: Problem, fits: Sequence[LevelFit], draws: int) -> list
     return not_worse_than_best(right, problem.clusters("dev"), draws)
 
 
-def test_answers(
+def answers_on_test(
     problem: Problem, activations: Activations, probe: LinearProbe, draws: int, labels: np.ndarray | None = None
 ) -> Answers:
     """Read the test rows of the probe's level, once, and score its answers.
@@ -84,7 +84,7 @@ def test_answers(
     Args:
         labels: of every unit; default the task's own, else those of a control labelling.
     """
-    logits = test_logits(problem, activations, probe)
+    logits = logits_on_test(problem, activations, probe)
     truth = problem.of("test", problem.labels if labels is None else labels)
     margin = logits[:, -1] - logits[:, 0]
     predicted = logits.argmax(1)
@@ -92,7 +92,7 @@ def test_answers(
     return Answers(predicted=predicted, scores=scores)
 
 
-def test_logits(problem: Problem, activations: Activations, probe: LinearProbe) -> Float[np.ndarray, "row class"]:
+def logits_on_test(problem: Problem, activations: Activations, probe: LinearProbe) -> Float[np.ndarray, "row class"]:
     """Logits of the test rows, in double precision: some dimensions are thousands of times larger than others."""
     rows = activations.level(probe.hook_name)[problem.activation_rows("test")].double()
     return (rows @ probe.weight.double().T + probe.bias.double()).numpy()

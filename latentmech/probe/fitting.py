@@ -95,7 +95,7 @@ class Fitting:
             return None
         train = np.stack([self.problem.of("train", labels) for labels in self.controls])
         strengths = chosen.strengths[:, None].expand(-1, len(train))
-        return self.method.fit(sample, torch.from_numpy(train), self.problem.n_classes, strengths)
+        return self.method.fit_loosely(sample, torch.from_numpy(train), self.problem.n_classes, strengths)
 
     def _code(self, sample: Sample, targets: Int[Tensor, " row"], chosen: Chosen) -> Float[Tensor, " level"]:
         if not self.with_code:
@@ -109,7 +109,7 @@ class Fitting:
             weight, bias = solution.in_model_coordinates(sample, index, number)
             return LinearProbe(weight, bias, self.problem.classes, level.hook_name, level.layer)
 
-        logits = chosen.solution.logits(sample.dev, index)
+        logits = chosen.solution.logits(sample.dev[index], index)
         return LevelFit(
             level=level,
             probe=probe(chosen.solution),
@@ -123,7 +123,7 @@ class Fitting:
 
     def _control_dev(self, sample: Sample, controls: Solution, index: int) -> Iterator[float]:
         for number, labels in enumerate(self.controls):
-            predicted = controls.logits(sample.dev, index, number).argmax(1).numpy()
+            predicted = controls.logits(sample.dev[index], index, number).argmax(1).numpy()
             yield float((predicted == self.problem.of("dev", labels)).mean())
 
 

@@ -44,7 +44,7 @@ def _whitened(
     strengths: Float[Tensor, " problem"],
 ) -> Float[Tensor, "problem d_model class"]:
     """S^-1 m for every class, with S_within = total - between."""
-    n = sample.train.shape[1]
+    n = sample.n_rows
     vectors = sample.eigenvectors[level].double()
     total = vectors * sample.eigenvalues[level].double() @ vectors.T
     between = torch.einsum("pcd,pc,pce->pde", means.double(), counts.double() / n, means.double())

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from latentmech.probe.sample import Sample
 from latentmech.probe.solution import Solution, Strengths, Targets, class_counts
 
-CHUNK = 4096  # rows whose logits stay in the processor's cache between softmax and gradient
+CHUNK = 1024  # rows that stay in the processor's cache between the product, softmax and gradient
 MEMORY = 8  # pairs of steps and gradient changes that L-BFGS remembers
 
 PerProblem = Float[Tensor, "level problem"]
@@ -35,7 +35,7 @@ def logistic(
     strengths: Strengths,
     start: Solution | None = None,
     row_weights: Float[Tensor, "problem row"] | None = None,
-    tolerance: float = 2e-5,
+    tolerance: float = 1e-4,
     max_steps: int = 100,
 ) -> Solution:
     """Fit every problem at every level.
@@ -95,39 +95,43 @@ class _Loss:
         return loss, gradient
 
     def _one_level(self, solution: Solution, level: int, problems: Tensor, loss: Tensor, gradient: Tensor) -> None:
-        """Add the mean loss over rows and its gradient, all problems in one product."""
+        """Add the mean loss over rows and its gradient, all problems in one product.
+
+        Classes come first and rows last: products and softmax then run along memory.
+        """
         rows = self.sample.train[level]
-        weight = solution.weight[level, problems].transpose(0, 1).reshape(rows.shape[1], -1)
-        bias = solution.bias[level, problems].reshape(-1)
+        weight = solution.weight[level, problems].transpose(1, 2).reshape(-1, rows.shape[1])
+        bias = solution.bias[level, problems].reshape(-1, 1)
         slope, offset, total = torch.zeros_like(weight), torch.zeros_like(bias), torch.zeros(len(problems))
         for begin in range(0, len(rows), CHUNK):
             x = rows[begin : begin + CHUNK]
-            residual, nats = self._residual(torch.addmm(bias, x, weight), problems, begin)
-            slope.addmm_(x.T, residual)
-            offset += residual.sum(0)
+            residual, nats = self._residual(torch.addmm(bias, weight, x.T), problems, begin)
+            slope.addmm_(residual, x)
+            offset += residual.sum(1, keepdim=True)
             total += nats
-        shape = (-1, len(problems), self.n_classes)
-        rotated = self.sample.eigenvectors[level].T @ slope
-        theta = torch.cat([rotated.view(shape), offset.view(shape)]).transpose(0, 1) / len(rows)
+        shape = (len(problems), self.n_classes, -1)
+        rotated = (slope @ self.sample.eigenvectors[level]).view(shape)
+        theta = torch.cat([rotated, offset.view(shape)], dim=2).transpose(1, 2) / len(rows)
         loss[level, problems] = total / len(rows)
         gradient[level, problems] = theta * self.scale[level, problems]
 
     def _residual(self, logits: Tensor, problems: Tensor, begin: int) -> tuple[Tensor, Tensor]:
         """Softmax minus the target (in place of the logits), and the summed loss of each problem."""
-        z = logits.view(len(logits), len(problems), self.n_classes)
-        y = self.targets[problems, begin : begin + len(logits)].T.unsqueeze(2)
-        z -= z.amax(2, keepdim=True)
-        at_target = z.gather(2, y).squeeze(2)
+        z = logits.view(len(problems), self.n_classes, -1)
+        place = slice(begin, begin + z.shape[2])
+        y = self.targets[problems, place].unsqueeze(1)
+        z -= z.amax(1, keepdim=True)
+        at_target = z.gather(1, y).squeeze(1)
         z.exp_()
-        normaliser = z.sum(2)
+        normaliser = z.sum(1)
         nats = normaliser.log() - at_target
-        z /= normaliser.unsqueeze(2)
-        z.scatter_add_(2, y, torch.full(y.shape, -1.0))
+        z /= normaliser.unsqueeze(1)
+        z.scatter_add_(1, y, torch.full(y.shape, -1.0))
         if self.row_weights is not None:
-            weights = self.row_weights[problems, begin : begin + len(logits)].T
-            z *= weights.unsqueeze(2)
+            weights = self.row_weights[problems, place]
+            z *= weights.unsqueeze(1)
             nats = nats * weights
-        return z.view(len(logits), -1), nats.sum(0)
+        return z.view(len(logits), -1), nats.sum(1)
 
 
 def _minimise(loss: _Loss, v: Vector, tolerance: float, max_steps: int) -> Vector:

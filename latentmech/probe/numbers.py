@@ -65,9 +65,8 @@ def _twin(findings: Findings, ledger: Ledger) -> None:
 def _test(findings: Findings, ledger: Ledger) -> None:
     best = findings.fits[findings.best]
     for name, answers in findings.test.items():
-        place = {"split": "test"} if name == "probe" else {"split": "test", "control": name}
-        if name == "probe":
-            place |= _at(best)
+        place: dict[str, object] = {"split": "test"}
+        place |= _at(best) if name == "probe" else {"control": name}
         flat = "probe/test" if name == "probe" else f"probe/{name}/test"
         _scores(ledger, flat, answers.scores, **place)
     for name, scores in findings.baselines_dev.items():

@@ -7,7 +7,7 @@ The prior on the weights stays the same throughout, hence the strength per row f
 """
 
 import math
-from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -30,11 +30,11 @@ def online_code(
     ends = sorted({min(n, max(SMALLEST, round(share * n))) for share in SHARES})
     bits = torch.full((sample.n_levels,), ends[0] * math.log2(n_classes))
     solution = None
-    for begin, end in zip(ends, ends[1:], strict=False):
-        past = replace(sample, train=sample.train[:, :begin])
+    for begin, end in pairwise(ends):
         strength = strengths[:, None] * n / begin
+        past = sample.first(begin)
         solution = logistic(past, targets[None, :begin], n_classes, strength, solution, tolerance=TOLERANCE)
-        bits += _bits(solution, sample.train[:, begin:end], targets[begin:end])
+        bits += torch.tensor([_bits(solution, i, r[begin:end], targets[begin:end]) for i, r in enumerate(sample.train)])
     return bits
 
 
@@ -43,13 +43,9 @@ def uniform_code(n_rows: int, n_classes: int) -> float:
     return n_rows * math.log2(n_classes)
 
 
-def _bits(
-    solution: Solution, rows: Float[Tensor, "level row d_model"], targets: Int[Tensor, " row"]
-) -> Float[Tensor, " level"]:
-    bits = torch.zeros(len(rows))
-    for level in range(len(rows)):
-        for begin in range(0, len(targets), CHUNK):
-            logits = solution.logits(rows[:, begin : begin + CHUNK], level)
-            nats = torch.nn.functional.cross_entropy(logits, targets[begin : begin + CHUNK], reduction="sum")
-            bits[level] += nats / math.log(2)
-    return bits
+def _bits(solution: Solution, level: int, rows: Float[Tensor, "row d_model"], targets: Int[Tensor, " row"]) -> float:
+    nats = 0.0
+    for begin in range(0, len(targets), CHUNK):
+        logits = solution.logits(rows[begin : begin + CHUNK], level)
+        nats += float(torch.nn.functional.cross_entropy(logits, targets[begin : begin + CHUNK], reduction="sum"))
+    return nats / math.log(2)

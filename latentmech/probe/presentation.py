@@ -1,14 +1,15 @@
 """From findings to a `Report`: the answer in words, the pictures, the notes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from latentmech.data import Duplicates, Examples
 from latentmech.model import Model
-from latentmech.probe.findings import Findings
+from latentmech.probe.findings import Findings, Scores
 from latentmech.probe.numbers import compression, mean_control, numbers
-from latentmech.probe.tables import NAMES, class_table, confusion_counts, layer_table, test_table
+from latentmech.probe.tables import NAMES, class_table, confusion_counts, layer_table, table_on_test
 from latentmech.report import Curve, Ledger, Picture, Report, confusion, layer_curve
 from latentmech.storage import fingerprint
 
@@ -28,7 +29,7 @@ def present(
         headline=headline(study, findings, model),
         metrics=ledger.metrics,
         rows=tuple(ledger.rows),
-        tables={"layers": layer_table(findings), "test": test_table(findings), "classes": class_table(findings)},
+        tables={"layers": layer_table(findings), "test": table_on_test(findings), "classes": class_table(findings)},
         pictures={"layer_curve": _layer_picture(name, findings, model), "confusion": _confusion_picture(findings)},
         curves=tuple(_curves(findings)),
         notes=tuple(_notes(study, findings, model, examples, duplicates)),
@@ -59,22 +60,23 @@ def headline(study: "ProbeStudy", findings: Findings, model: Model) -> str:
 def _layer_picture(name: str, findings: Findings, model: Model) -> Picture:
     metric, ticks = findings.metric, [fit.level.tick for fit in findings.fits]
     series = {model.name: [scores[metric].value for scores in findings.dev]}
-    bands: dict[str, tuple[list[float], list[float]]] = {}
+    bands = {model.name: _interval(findings.dev, metric)}
     if findings.twin_dev:
         bands["random init"] = _interval(findings.twin_dev, metric)
     for control in dict.fromkeys(n for n, _ in findings.controls) if metric == "accuracy" else ():
         bands[control.replace("_", " ")] = _seed_range(findings, control)
     lines = {NAMES[who]: scores[metric].value for who, scores in findings.baselines_dev.items()}
-    figure = layer_curve(ticks, series, bands, lines, f"dev {metric}", f"{name} in {model.name}")
+    title, best = f"{name} in {model.name}", ticks[findings.best]
+    figure = layer_curve(ticks, series, bands, lines, f"dev {metric}", title, best=best)
     caption = (
-        f"Dev {metric} of the probe at every level. Bands: the random-init twin's 95 % interval and the range over "
-        "seeds of the other controls. Dashed: answers without the model."
+        f"Dev {metric} of the probe at every level, with 95 % intervals over documents for the model and its "
+        "random-init twin, and the range over seeds of the other controls. Dashed: answers without the model."
     )
     return Picture(title="Layer curve", figure=figure, caption=caption)
 
 
-def _interval(scores: object, metric: str) -> tuple[list[float], list[float]]:
-    estimates = [s[metric] for s in scores]  # type: ignore[attr-defined]
+def _interval(scores: Sequence[Scores], metric: str) -> tuple[list[float], list[float]]:
+    estimates = [s[metric] for s in scores]
     return [e.ci_low for e in estimates], [e.ci_high for e in estimates]
 
 

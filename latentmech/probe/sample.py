@@ -1,7 +1,7 @@
 """`Sample`: the rows that probes of one or more levels are fitted to, standardised by their training part alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -15,16 +15,16 @@ class Sample:
     """Standardised rows, and the spectrum of their correlation matrix, which every solver shares.
 
     Attributes:
-        train: training rows, mean 0 and variance 1 in every dimension (0 where it is constant).
-        dev: development rows in the same coordinates.
+        train: per level, training rows: mean 0 and variance 1 in every dimension (0 where it is constant).
+        dev: per level, development rows in the same coordinates.
         mean: what was subtracted.
         scale: what was divided by.
         eigenvalues: of `train.T @ train / row`.
         eigenvectors: in columns.
     """
 
-    train: Float[Tensor, "level row d_model"]
-    dev: Float[Tensor, "level other d_model"]
+    train: tuple[Float[Tensor, "row d_model"], ...]
+    dev: tuple[Float[Tensor, "other d_model"], ...]
     mean: Float[Tensor, "level d_model"]
     scale: Float[Tensor, "level d_model"]
     eigenvalues: Float[Tensor, "level d_model"]
@@ -33,7 +33,22 @@ class Sample:
     @property
     def n_levels(self) -> int:
         """How many levels are solved together."""
-        return self.train.shape[0]
+        return len(self.train)
+
+    @property
+    def n_rows(self) -> int:
+        """Training rows."""
+        return len(self.train[0])
+
+    def only(self, levels: Sequence[int]) -> "Sample":
+        """Some of the levels; no rows are copied."""
+        few = list(levels)
+        train, dev = tuple(self.train[i] for i in few), tuple(self.dev[i] for i in few)
+        return Sample(train, dev, self.mean[few], self.scale[few], self.eigenvalues[few], self.eigenvectors[few])
+
+    def first(self, n_rows: int) -> "Sample":
+        """The first training rows, in the same coordinates and with the same spectrum."""
+        return replace(self, train=tuple(rows[:n_rows] for rows in self.train))
 
 
 def sample_of(activations: Activations, hook_names: Sequence[str], train: Tensor, dev: Tensor) -> Sample:
@@ -44,7 +59,8 @@ def sample_of(activations: Activations, hook_names: Sequence[str], train: Tensor
         dev: row numbers of the development part.
     """
     parts = [_one_level(activations.level(name), train, dev) for name in hook_names]
-    return Sample(*(_stacked(column) for column in zip(*parts, strict=True)))
+    fit, held, *rest = zip(*parts, strict=True)
+    return Sample(fit, held, *(torch.stack(column) for column in rest))
 
 
 def _one_level(
@@ -57,8 +73,3 @@ def _one_level(
     for part in (fit, held):
         part.sub_(mean.float()).div_(scale.float())
     return fit, held, mean.float(), scale.float(), eigenvalues.clamp(min=0).float(), eigenvectors.float()
-
-
-def _stacked(column: Sequence[Tensor]) -> Tensor:
-    """Stack over levels; a single level is not copied."""
-    return column[0].unsqueeze(0) if len(column) == 1 else torch.stack(list(column))

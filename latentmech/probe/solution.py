@@ -23,11 +23,9 @@ class Solution:
     weight: Float[Tensor, "level problem d_model class"]
     bias: Float[Tensor, "level problem class"]
 
-    def logits(
-        self, rows: Float[Tensor, "level row d_model"], level: int, problem: int = 0
-    ) -> Float[Tensor, "row class"]:
+    def logits(self, rows: Float[Tensor, "row d_model"], level: int, problem: int = 0) -> Float[Tensor, "row class"]:
         """Scores of one problem at one level."""
-        return rows[level] @ self.weight[level, problem] + self.bias[level, problem]
+        return rows @ self.weight[level, problem] + self.bias[level, problem]
 
     def in_model_coordinates(self, sample: Sample, level: int, problem: int = 0) -> tuple[Tensor, Tensor]:
         """Weight `[class d_model]` and bias `[class]` that apply to rows as the model makes them."""

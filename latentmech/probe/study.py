@@ -15,10 +15,10 @@ from latentmech.probe.findings import (
     Answers,
     Findings,
     Scores,
+    answers_on_test,
     best_block,
     dev_scores,
     equal_levels,
-    test_answers,
 )
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.methods import Method, method_of
@@ -126,8 +126,8 @@ class ProbeStudy:
         dev, metric = dev_scores(problem, fits, self.draws), metric_of(problem.n_classes)
         best = best_block(fits, dev, metric)
         answers = {
-            "probe": test_answers(problem, activations, fits[best].probe, self.draws),
-            "embed": test_answers(problem, activations, fits[0].probe, self.draws),
+            "probe": answers_on_test(problem, activations, fits[best].probe, self.draws),
+            "embed": answers_on_test(problem, activations, fits[0].probe, self.draws),
         }
         findings = Findings(
             problem=problem,
@@ -165,7 +165,7 @@ class ProbeStudy:
         self, problem: Problem, activations: Activations, fit: LevelFit, labellings: Sequence[tuple[str, np.ndarray]]
     ) -> list[tuple[str, Estimate]]:
         return [
-            (name, test_answers(problem, activations, probe, self.draws, labels).scores["accuracy"])
+            (name, answers_on_test(problem, activations, probe, self.draws, labels).scores["accuracy"])
             for (name, labels), probe in zip(labellings, fit.controls, strict=True)
         ]
 
@@ -186,21 +186,21 @@ class ProbeStudy:
         fits = fitting(activations, levels, f"{model.name} (random init)")
         dev = dev_scores(problem, fits, self.draws)
         best = best_block(fits, dev, findings.metric)
-        answers = test_answers(problem, activations, fits[best].probe, self.draws)
+        answers = answers_on_test(problem, activations, fits[best].probe, self.draws)
         test = {**findings.test, "random_init": answers}
         return replace(findings, twin=fits, twin_dev=dev, twin_best=best, test=test)
 
     def _baselines(self, problem: Problem, split: str) -> dict[str, Answers]:
         """Answers without the model, on one split."""
-        train, labels = problem.of("train", problem.units.form), problem.of("train", problem.labels)
-        forms, n = problem.of(split, problem.units.form), problem.n_classes
+        train, labels = problem.of("train", problem.units.form).tolist(), problem.of("train", problem.labels)
+        forms, n = problem.of(split, problem.units.form).tolist(), problem.n_classes
         answers = {"majority": np.full(len(forms), baselines.majority(labels, n))}
         if problem.units.word[0] < 0:
             answers["bag_of_words"] = baselines.bag_of_words(train, labels, forms, n)
         else:
             answers["lookup"] = baselines.lookup(train, labels, forms, n)
         if self.task == "proper_noun":
-            initial = problem.of(split, problem.units.word) == 0
+            initial = (problem.of(split, problem.units.word) == 0).tolist()
             answers["lookup_capitalised"] = baselines.lookup_capitalised(train, labels, forms, initial, 1)
         return {name: self._scored(problem, split, predicted) for name, predicted in answers.items()}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentmech.probe.findings import Findings
+from latentmech.probe.findings import Findings, Scores
 from latentmech.probe.numbers import compression, mean_control
 from latentmech.report import Table
 
@@ -42,7 +42,8 @@ def layer_table(findings: Findings) -> Table:
 
 def _controls(findings: Findings, index: int) -> dict[str, object]:
     """The control columns of one level; those that were switched off are left out."""
-    fit, columns = findings.fits[index], {}
+    fit = findings.fits[index]
+    columns: dict[str, object] = {}
     if findings.twin_dev:
         columns["random init"] = findings.twin_dev[index][findings.metric].value
     accuracy = findings.dev[index]["accuracy"].value
@@ -56,7 +57,7 @@ def _controls(findings: Findings, index: int) -> dict[str, object]:
     return columns
 
 
-def test_table(findings: Findings) -> Table:
+def table_on_test(findings: Findings) -> Table:
     """The probe on test beside everything that it has to beat."""
     rows = [_row(NAMES[name], answers.scores) for name, answers in findings.test.items()]
     for name in dict.fromkeys(name for name, _ in findings.controls):
@@ -72,9 +73,14 @@ def test_table(findings: Findings) -> Table:
     return Table(title="On test", frame=pd.DataFrame(rows), caption=caption)
 
 
-def _row(name: str, scores: dict) -> dict[str, object]:
+def _row(name: str, scores: Scores) -> dict[str, object]:
     accuracy = scores["accuracy"]
-    row = {"answers by": name, "accuracy": accuracy.value, "low": accuracy.ci_low, "high": accuracy.ci_high}
+    row: dict[str, object] = {
+        "answers by": name,
+        "accuracy": accuracy.value,
+        "low": accuracy.ci_low,
+        "high": accuracy.ci_high,
+    }
     for metric in ("f1", "auroc"):
         if metric in scores:
             row |= {metric: scores[metric].value, f"{metric} low": scores[metric].ci_low}

@@ -35,7 +35,7 @@ def print_report(report: Report, files: Mapping[str, Path], console: Console | N
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table. Columns that do not fit go into further blocks below, each beginning with the first column again."""
+    """Columns that do not fit go into further blocks below, each beginning with the first column again."""
     frame = visible(table.frame)
     console.print(Text(f"\n{table.title}", style="bold"))
     for block in blocks(list(map(_width, _columns(frame))), console.width + GUTTER):

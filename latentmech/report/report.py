@@ -7,7 +7,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-ROW_COLUMNS = "study task layer site method control split seed strength metric value ci_low ci_high n".split()
+ROW_COLUMNS = (
+    *("study", "task", "layer", "site", "method", "control", "split", "seed", "strength"),
+    *("metric", "value", "ci_low", "ci_high", "n"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from latentmech.errors import BadInput
 from latentmech.report.plain import plain
 from latentmech.report.report import Report
 
@@ -49,6 +50,8 @@ class WandbSink:
         """Log the report as one run below `folder`; returns where it is, or how to send it, for the console."""
         mode = resolve_mode(self.mode)
         try:
+            if mode == "online" and not has_key():  # in a terminal W&B would ask for one, and wait
+                raise BadInput("no key for it; run `wandb login` or set WANDB_API_KEY")
             return self._deliver(report, config, folder, mode)
         except Exception as error:  # whatever W&B throws: the results are on disk, an upload is not worth them
             line = f"W&B {mode} failed: {_first_line(error)}"

@@ -20,7 +20,7 @@ def report() -> Report:
     return Report(
         title="Parts of speech in a <tiny> model",
         headline="Block 1 knows parts of speech best: 0.930 on dev.",
-        metrics={"probe/best_layer": 1, "probe/dev/accuracy": 0.93, "probe/selectivity": float("nan")},
+        metrics={"probe/best_layer": 1.0, "probe/dev/accuracy": 0.93, "probe/selectivity": float("nan")},
         rows=(*map(row, LEVELS, DEV), row(1, 0.5, metric="control accuracy", seed=1, n=100)),
         tables={"levels": Table(title="Accuracy by level", frame=frame, caption="On dev.")},
         pictures={
@@ -28,8 +28,8 @@ def report() -> Report:
             "confusion": Picture(title="Confusion", figure=confusion([[9, 1], [0, 0]], ["NOUN", "X"], "Test")),
         },
         curves=(
-            Curve(name="probe/dev/accuracy", axis="depth", steps=(0, 1, 2), values=(0.71, 0.8, 0.93)),
-            Curve(name="probe/control/dev/accuracy", axis="depth", steps=(1, 2), values=(0.5, 0.5)),
+            Curve(name="probe/dev/accuracy", axis="depth", steps=(0.0, 1.0, 2.0), values=(0.71, 0.8, 0.93)),
+            Curve(name="probe/control/dev/accuracy", axis="depth", steps=(1.0, 2.0), values=(0.5, 0.5)),
         ),
         notes=("The control task was switched off.",),
         artifacts={"directions/NOUN.safetensors": ({"vector": torch.ones(4)}, {"layer": 1})},

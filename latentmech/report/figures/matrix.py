@@ -15,7 +15,7 @@ MAX_NUMBERED = 24  # classes beyond which a number no longer fits its cell
 SHARES = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1)
 
 
-def confusion(matrix: Sequence[Sequence[float]] | np.ndarray, classes: Sequence[str], title: str) -> Figure:
+def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[str], title: str) -> Figure:
     """Draw where the rows of each true class went, as shares of that class.
 
     The shade grows with the square root of the share, so that errors of a few per cent can be seen.
