@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from latentmech.errors import BadInput, ResourceError
+from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.sources import Source
 from latentmech.storage import fingerprint
@@ -149,11 +149,22 @@ class Model:
 
     def _boot_trained(self) -> "TransformerBridge":
         import torch
+        from safetensors import SafetensorError
         from transformer_lens.model_bridge import TransformerBridge
         from transformers import AutoModelForCausalLM
 
         folder, dtype = str(self.checkpoint.folder), getattr(torch, self.dtype)
-        hf_model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        try:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, local_files_only=True, output_loading_info=True
+            )
+        except (SafetensorError, OSError) as error:  # cut short, or a shard that its index names is not there
+            raise IntegrityError(f"the weights in {folder} cannot be read ({error}); fetch them again") from error
+        hf_model, info = loaded
+        if missing := sorted(info["missing_keys"]):  # transformers would go on with random numbers in their place
+            raise IntegrityError(
+                f"the weights in {folder} lack {len(missing)} tensors, {missing[0]} among them; fetch them again"
+            )
         torch.nn.Module.to(hf_model, self.torch_device)
         return TransformerBridge.boot_transformers(
             folder, hf_model=hf_model, tokenizer=self.tokenizer, device=self.torch_device, dtype=dtype

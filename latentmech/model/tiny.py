@@ -11,6 +11,7 @@ from latentmech.model.checkpoint import Checkpoint
 from latentmech.storage import cache_root, fingerprint, make_folder
 
 SPECIAL = ("<|bos|>", "<|eos|>", "<|pad|>")
+VERSION = 2  # raise when what is written changes, so that old folders are left aside
 CHAT_TEMPLATE = "{% for m in messages %}<|bos|>{{ m.role }}: {{ m.content }}<|eos|>{% endfor %}"
 
 
@@ -26,7 +27,7 @@ class Tiny:
 
     def __call__(self) -> Checkpoint:
         """Make it, unless it is there already."""
-        name = f"tiny-{fingerprint(vars(self))[:16]}"
+        name = f"tiny-{fingerprint([VERSION, vars(self)])[:16]}"
         folder = cache_root() / "models" / name
         if not folder.exists():
             make_folder(folder.parent)
@@ -54,7 +55,7 @@ class Tiny:
             pad_token_id=ids["<|pad|>"],
         )
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(1_000_003 + self.seed)  # the random-weights control of seed 0 must not be this very model
             GPT2LMHeadModel(config).save_pretrained(folder)
         _write_tokenizer(folder)
 

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-Labels = Int[np.ndarray, " row"]
+Known = Int[np.ndarray, " known"]
+Answers = Int[np.ndarray, " row"]
 
 
-def majority(labels: Labels, n_classes: int) -> int:
+def majority(labels: Known, n_classes: int) -> int:
     """The commonest class."""
     return int(np.bincount(labels, minlength=n_classes).argmax())
 
 
-def lookup(train: Sequence[str], labels: Labels, forms: Sequence[str], n_classes: int) -> Labels:
+def lookup(train: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int) -> Answers:
     """Each word's commonest class in train; of its lower-cased form if the word is unknown; else the majority."""
     exact, folded = _commonest(train, labels), _commonest([form.lower() for form in train], labels)
     fallback = majority(labels, n_classes)
@@ -23,8 +24,8 @@ def lookup(train: Sequence[str], labels: Labels, forms: Sequence[str], n_classes
 
 
 def lookup_capitalised(
-    train: Sequence[str], labels: Labels, forms: Sequence[str], initial: Sequence[bool], positive: int
-) -> Labels:
+    train: Sequence[str], labels: Known, forms: Sequence[str], initial: Sequence[bool], positive: int
+) -> Answers:
     """For proper nouns: the look-up, and for unknown words the capital letter, if it does not begin a text.
 
     Args:
@@ -37,7 +38,7 @@ def lookup_capitalised(
     return np.array([known.get(form, guess) for form, guess in zip(forms, guesses, strict=True)], dtype=np.int64)
 
 
-def bag_of_words(train: Sequence[str], labels: Labels, texts: Sequence[str], n_classes: int) -> Labels:
+def bag_of_words(train: Sequence[str], labels: Known, texts: Sequence[str], n_classes: int) -> Answers:
     """For whole texts: multinomial naive Bayes on lower-cased words, add-one smoothing (McCallum & Nigam 1998)."""
     vocabulary = {word: i for i, word in enumerate(sorted({w for text in train for w in text.lower().split()}))}
     counts = np.ones((n_classes, len(vocabulary)))
@@ -48,7 +49,7 @@ def bag_of_words(train: Sequence[str], labels: Labels, texts: Sequence[str], n_c
     return np.array([int((prior + likelihood @ _counts(text, vocabulary)).argmax()) for text in texts], dtype=np.int64)
 
 
-def _commonest(forms: Sequence[str], labels: Labels) -> dict[str, int]:
+def _commonest(forms: Sequence[str], labels: Known) -> dict[str, int]:
     """Form -> commonest label; of equally common ones the one seen first."""
     counts: dict[str, Counter[int]] = defaultdict(Counter)
     for form, label in zip(forms, labels.tolist(), strict=True):

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
-Labels = Int[np.ndarray, " row"]
+Known = Int[np.ndarray, " known"]
 
 
-def control_task(train: Labels, forms: Sequence[str], n_classes: int, seed: int) -> Labels:
+def control_task(train: Known, forms: Sequence[str], n_classes: int, seed: int) -> Int[np.ndarray, " form"]:
     """The control task of Hewitt & Liang (2019, "Designing and interpreting probes with control tasks").
 
     Every word type gets one class at random, in the proportions of the task, wherever the word stands. A probe
@@ -23,6 +23,6 @@ def control_task(train: Labels, forms: Sequence[str], n_classes: int, seed: int)
     return np.random.default_rng(seed).choice(n_classes, size=len(kinds), p=shares)[place]
 
 
-def shuffled(labels: Labels, seed: int) -> Labels:
+def shuffled(labels: Known, seed: int) -> Known:
     """The labels in random order: what is left of a score when words and labels no longer belong together."""
     return np.random.default_rng(seed).permutation(labels)

@@ -2,7 +2,8 @@
 
     minimise  mean_i [ -log softmax(x_i W + b)_{y_i} ]  +  strength / 2 * ||W||^2
 
-The bias is not penalised; scikit-learn's C is 1 / (strength * rows). What makes it fast is the choice of
+The bias is not penalised; scikit-learn's C is 1 / (strength * rows), or 2 / (strength * rows) for two classes, of
+which it fits the difference. What makes it fast is the choice of
 coordinates. For standardised rows with correlation matrix Q diag(e) Q^T, the Hessian of class c is near
 p_c (1 - p_c) Q diag(e) Q^T + strength (Boehning 1992, "Multinomial logistic regression algorithm", bounds it so).
 Dividing by its root in the basis Q turns the loss almost round: L-BFGS (Liu & Nocedal 1989) then needs ten to

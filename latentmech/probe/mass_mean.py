@@ -24,6 +24,8 @@ def mass_mean(
 ) -> Solution:
     """Fit every problem at every level; there is no strength, and a class weight would change nothing."""
     del strengths, start, row_weights
-    counts = class_counts(targets, n_classes).clamp(min=1).unsqueeze(2)
-    means = torch.stack([class_sums(rows, targets, n_classes) / counts for rows in sample.train])
-    return Solution(means.transpose(2, 3).contiguous(), -means.pow(2).sum(3) / 2)
+    counts = class_counts(targets, n_classes)
+    size = counts.clamp(min=1).unsqueeze(2)
+    means = torch.stack([class_sums(rows, targets, n_classes) / size for rows in sample.train])
+    bias = torch.where(counts > 0, -means.pow(2).sum(3) / 2, -torch.inf)  # a class without rows has no mean
+    return Solution(means.transpose(2, 3).contiguous(), bias)
