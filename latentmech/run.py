@@ -81,6 +81,8 @@ def run(config: DictConfig) -> None:
     for target in targets(plain):
         if not is_ours(target, get_object):
             raise BadInput(f"_target_={target} is not part of latentmech; settings may only name its own classes")
+    if strange := sorted(set(plain) - {*ROOMS, "model", "activations", "report", "debug"}):
+        raise BadInput(f"{strange[0]}: no such setting; --cfg job lists what there is")
     asked = [room for room in ROOMS if plain.get(room)]
     if len(asked) != 1:
         raise BadInput(f"{len(asked)} questions were asked ({asked}), expected one; try probe=pos, or --help")

@@ -16,6 +16,9 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "vocab.json",
     "merges.txt",
+    "vocab.txt",
+    "added_tokens.json",
+    "spiece.model",
     "tokenizer.model",
 )
 

@@ -1,9 +1,13 @@
 """`Model`: who a model is, without its weights; the weights come on first touch."""
 
-import os
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.checkpoint import Checkpoint
@@ -11,11 +15,15 @@ from latentmech.model.sources import Source
 from latentmech.storage import fingerprint
 
 if TYPE_CHECKING:
-    import torch
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 DTYPES = ("float32", "bfloat16", "float16")
+AVAILABLE: dict[str, Callable[[], bool]] = {
+    "cpu": lambda: True,
+    "cuda": torch.cuda.is_available,
+    "mps": torch.backends.mps.is_available,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,11 @@ class Model:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise BadInput(f"model.dtype={self.dtype} is unknown; expected one of {', '.join(DTYPES)}")
+        kind = self.device.partition(":")[0]
+        if kind not in ("auto", *AVAILABLE):
+            raise BadInput(f"model.device={self.device} is unknown; expected auto, {', '.join(AVAILABLE)}")
+        if kind != "auto" and not AVAILABLE[kind]():
+            raise BadInput(f"model.device={self.device} is not there on this machine; model.device=auto takes what is")
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
@@ -103,7 +116,6 @@ class Model:
     def _weights_identity(self) -> Any:
         if not self.random_init:
             return self.checkpoint.weights_sha256
-        import torch
         import transformers
 
         return {"random_init": self.seed, "torch": torch.__version__, "transformers": transformers.__version__}
@@ -114,10 +126,8 @@ class Model:
         return fingerprint(self.identity)
 
     @cached_property
-    def torch_device(self) -> "torch.device":
+    def torch_device(self) -> torch.device:
         """The device that `device` stands for here."""
-        import torch
-
         if self.device != "auto":
             return torch.device(self.device)
         if torch.cuda.is_available():
@@ -132,12 +142,10 @@ class Model:
             IntegrityError: the weights on disk have changed since they were recorded.
             ResourceError: they do not fit into memory.
         """
-        import torch
-
-        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         self.checkpoint.verify()
         try:
-            bridge = self._boot_random() if self.random_init else self._boot_trained()
+            with _quiet():
+                bridge = self._boot_random() if self.random_init else self._boot_trained()
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
                 f"{self.name} does not fit into the memory of {self.torch_device}; set model.dtype=bfloat16"
@@ -148,7 +156,6 @@ class Model:
         return bridge
 
     def _boot_trained(self) -> "TransformerBridge":
-        import torch
         from safetensors import SafetensorError
         from transformer_lens.model_bridge import TransformerBridge
         from transformers import AutoModelForCausalLM
@@ -171,7 +178,6 @@ class Model:
         ).eval()
 
     def _boot_random(self) -> "TransformerBridge":
-        import torch
         from transformer_lens.tools.analysis import random_init_bridge
 
         return random_init_bridge(
@@ -181,3 +187,18 @@ class Model:
             device=self.torch_device,
             tokenizer=self.tokenizer,
         )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Booting prints what it does, and draws bars for a load of a second; neither belongs into a result's output."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

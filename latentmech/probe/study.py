@@ -36,7 +36,7 @@ class ProbeStudy:
     The layer and the strength of the penalty are chosen on dev; test is read once, at the chosen layer.
 
     Attributes:
-        task: `pos`, `proper_noun`, `number`, `tense`, `entity`, or a name of your own beside `column`.
+        task: `pos`, `proper_noun`, `number`, `tense` or `entity`; `column`, or a name of your own, beside `column`.
         column: any label column of the data, such as a FEATS key or a field of a JSONL file.
         positive: with `column`, this label against all others.
         data: the corpus.
@@ -87,9 +87,12 @@ class ProbeStudy:
 
     def asked(self) -> Task:
         """The task as data."""
+        if self.column is None and self.task == "column":
+            raise BadInput("probe.column is not set; name a column of the data: probe.column=Degree")
         if self.column is None:
             return task(self.task)
-        return replace(task(self.task, self.column), positive=self.positive)
+        name = self.column if self.task == "column" else self.task
+        return replace(task(name, self.column), positive=self.positive)
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
         """Fit, choose on dev, read test once, and report."""

@@ -19,7 +19,7 @@ class Ledger:
     metrics: dict[str, float] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, name: str, value: Estimate | float, metric: str, **columns: Any) -> None:
+    def add(self, name: str, value: Estimate | float | int, metric: str, **columns: Any) -> None:
         """Write a number down under the flat `name`, and as a row whose `metric` and other columns are given."""
         estimate = value if isinstance(value, Estimate) else Estimate(float(value))
         interval = {"ci_low": estimate.ci_low, "ci_high": estimate.ci_high, "n": estimate.n or None}

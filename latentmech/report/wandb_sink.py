@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wandb import Run
 
 KEY_VARIABLES = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
+MODES = ("online", "offline", "disabled")
 PUBLIC_HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 
 
@@ -45,6 +46,10 @@ class WandbSink:
     mode: str | None = None
     init_timeout: float = 45.0
     finish_timeout: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in (None, *MODES):
+            raise BadInput(f"report.mode={self.mode} is unknown; expected {', '.join(MODES)}, or null to find out")
 
     def __call__(self, report: Report, config: Mapping[str, Any], folder: Path) -> list[str]:
         """Log the report as one run below `folder`; returns where it is, or how to send it, for the console."""

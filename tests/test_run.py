@@ -1,0 +1,257 @@
+"""The command line, as a user types it: files, sweeps, messages."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from commands import QUICK, ROOT, invoke
+
+from latentmech.model import Model
+
+CONF = ROOT / "conf"
+
+
+def options(group):
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def only_run(folder):
+    (found,) = Path(folder).glob("runs/*/*")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+EXTRA = {"column": ["probe.column=Degree"]}
+
+
+@pytest.mark.parametrize("option", options("probe"))
+def test_every_probe_runs(option, tmp_path):
+    code, _, err = invoke(f"probe={option}", *EXTRA.get(option, []), *QUICK)
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    assert {"probe/best_layer", "probe/test/accuracy", "probe/majority/test/accuracy", "probe/selectivity"} <= set(
+        metrics
+    )
+
+
+@pytest.mark.parametrize("option", options("experiment"))
+def test_every_preset_runs(option):
+    code, _, err = invoke(f"+experiment={option}", *QUICK)
+    assert code == 0, err
+
+
+@pytest.mark.parametrize("method", ["ridge", "lda", "mass_mean"])
+def test_every_method_runs(method):
+    assert invoke("probe=pos", f"probe.method={method}", *QUICK)[0] == 0
+
+
+@pytest.mark.parametrize("site", ["resid_pre", "resid_mid", "attn_out", "mlp_out"])
+def test_every_site_runs(site):
+    assert invoke("probe=number", f"probe.site={site}", "probe.position=mean", *QUICK)[0] == 0
+
+
+MODELS = {"hub": ["model.source.name=some/model"], "local": ["model.source.path=somewhere"]}
+
+
+@pytest.mark.parametrize("option", options("model"))
+def test_every_model_option_makes_a_model(option):
+    code, out, err = invoke("probe=pos", f"model={option}", *MODELS.get(option, []), "--cfg", "job", "--resolve")
+    assert code == 0, err
+    assert yaml.safe_load(out)["model"]["_target_"].startswith("latentmech.")
+
+
+@pytest.mark.parametrize("option", options("report"))
+def test_every_report_option_runs(option, tmp_path):
+    assert invoke("probe=tense", *QUICK, f"report={option}")[0] == 0
+    assert (only_run(tmp_path) / "wandb").exists() == (option == "wandb")
+
+
+def test_real_treebanks_are_read_from_a_folder(tmp_path):
+    folder = tmp_path / "bank"
+    folder.mkdir()
+    sentences = (ROOT / "latentmech/data/corpora/treebank.conllu").read_text().split("\n\n")
+    for i, split in enumerate(("train", "dev", "test")):
+        (folder / f"en_x-ud-{split}.conllu").write_text("\n\n".join(sentences[200 * i : 200 * i + 200]) + "\n\n")
+    code, out, err = invoke("probe=pos", "data@probe.data=ud_ewt", f"probe.data.path={folder}", *QUICK)
+    assert code == 0, err
+    assert "in the splits that came with the data" in out
+
+
+def test_a_run_leaves_its_files(tmp_path):
+    code, out, _ = invoke("probe=pos", *QUICK)
+    folder = only_run(tmp_path)
+    assert code == 0
+    for name in ("config.yaml", "run.json", "metrics.json", "results.parquet", "report.html"):
+        assert (folder / name).is_file(), name
+        assert name in out or name == "config.yaml"
+    assert {"layer_curve.png", "confusion.png"} <= {p.name for p in (folder / "figures").iterdir()}
+    run = json.loads((folder / "run.json").read_text())
+    assert (
+        run["status"] == "done"
+        and run["model"]["fingerprint"]
+        and run["command"].startswith("python -m latentmech.run")
+    )
+    assert list((folder / "probes").glob("layer_*.safetensors"))
+
+
+def test_metrics_and_rows_hold_the_same_numbers(tmp_path):
+    invoke("probe=proper_noun", *QUICK)
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    rows = pd.read_parquet(only_run(tmp_path) / "results.parquet")
+    assert len(rows) == len(metrics)
+    shown = sorted(v for v in metrics.values() if v is not None)
+    assert shown == sorted(rows["value"].dropna())
+    for name in ("f1", "auroc", "accuracy"):
+        assert f"probe/test/{name}" in metrics and f"probe/layer_01/dev/{name}" in metrics
+    assert "probe/lookup_capitalised/test/f1" in metrics
+
+
+def test_controls_can_be_switched_off_and_the_report_says_so():
+    off = ["probe.random_init=false", "probe.control_seeds=0", "probe.shuffles=0", "probe.code_length=false"]
+    code, out, _ = invoke("probe=pos", *QUICK, *off)
+    assert code == 0
+    for name in ("random-init twin", "control task", "shuffled labels", "online code length"):
+        assert f"Switched off by setting: {name}." in out
+
+
+def test_labels_of_whole_texts(tmp_path):
+    rows = [
+        {"text": f"{'a good' if i % 2 else 'an awful'} thing, number {i}", "label": "nice" if i % 2 else "bad"}
+        for i in range(60)
+    ]
+    Path("mine.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    code, _, err = invoke(
+        "probe=column", "probe.column=label", "probe.data.path=mine.jsonl", "probe.positive=nice", *QUICK
+    )
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    assert metrics["probe/bag_of_words/test/accuracy"] == 1
+    assert "probe/selectivity" not in metrics
+
+
+def test_a_second_run_loads_no_weights(monkeypatch):
+    invoke("probe=number", *QUICK, "probe.data.limit=301")
+    monkeypatch.setattr(Model, "bridge", property(lambda self: pytest.fail("weights were loaded")))
+    code, _, err = invoke("probe=number", *QUICK, "probe.data.limit=301")
+    assert code == 0, err
+
+
+BAD = {
+    "": "0 questions",
+    "probe=pso": "probe/pso: no such option; did you mean probe/pos",
+    "probe=pos probe.methd=ridge": "probe.methd: no such setting; did you mean probe.method",
+    "probe=pos +nonsense=1": "nonsense: no such setting",
+    "probe=pos probe.method=rigde": "expected one of logistic",
+    "probe=pos probe.task=poss": "no task 'poss'; did you mean 'pos'",
+    "probe=pos probe.site=resid_pots": "expected one of resid_post",
+    "probe=pos probe.layers=[2,7]": "layers=.7. is out of range; this model has blocks 0 to 2",
+    "probe=pos probe.layers=some": "expected all, or a list",
+    "probe=pos probe.draws=many": "probe.draws: Value 'many'",
+    "probe=pos probe.draws=1": "expected at least 100",
+    "probe=pos probe.strengths=[-1]": "expected one or more numbers from 0 up",
+    "probe=pos probe.position=middle": "expected one of last, first, mean",
+    "probe=pos probe.class_weight=heavy": "expected one of null, balanced",
+    "probe=pos probe.data.path=nowhere.conllu": "no 'nowhere.conllu'",
+    "probe=pos probe.data.path=empty.conllu": "empty.conllu: the file is empty",
+    "probe=pos probe.data.path=broken.conllu": "broken.conllu:37: ",
+    "probe=pos data@probe.data=ud_ewt": "set `path`",
+    "probe=column": "probe.column is not set",
+    "probe=column probe.column=Nummber": "did you mean 'Number'",
+    "probe=column probe.column=label probe.data.path=one_class.csv": "finds 1 classes",
+    "probe=column probe.column=label probe.data.path=long.jsonl": "text long-6 has 1502 tokens, but tiny reads at most 512",
+    "probe=column probe.column=label probe.data.path=unseen.jsonl": r"train lacks classes .* c \(1\)",
+    "probe=pos model=local": "model.source.path is not set",
+    "probe=pos model=local model.source.path=nowhere": "model.source.path=nowhere is not there",
+    "probe=pos model.dtype=float8": "expected one of float32",
+    "probe=pos model.device=tpu": "expected auto, cpu, cuda, mps",
+    "probe=pos model.source._target_=os.system": "os.system is not part of latentmech",
+    "probe=pos model.source._target_=latentmech.model.sources.subprocess.run": "is not part of latentmech",
+    "probe=pos report=wandb report.mode=sideways": "report.mode=sideways is unknown",
+    "probe=pos activations.token_budget=0": "expected at least 1",
+    "+experiment=nothing": "experiment/nothing: no such option",
+}
+
+
+def write_bad_files():
+    Path("empty.conllu").touch()
+    lines = (ROOT / "latentmech/data/corpora/treebank.conllu").read_text().split("\n")
+    lines[36] = lines[36].replace("\t", " ")
+    Path("broken.conllu").write_text("\n".join(lines))
+    Path("one_class.csv").write_text("text,label\n" + "\n".join(f"t {i},a" for i in range(9)))
+    texts = [{"text": f"{'word ' * (300 if i == 5 else 3)}{i}", "label": "ab"[i % 2]} for i in range(30)]
+    Path("long.jsonl").write_text("\n".join(map(json.dumps, texts)))
+    split = ["train"] * 20 + ["dev"] * 5 + ["test"] * 5
+    texts = [{"text": f"x {i}", "label": "c" if i == 29 else "ab"[i % 2], "split": split[i]} for i in range(30)]
+    Path("unseen.jsonl").write_text("\n".join(map(json.dumps, texts)))
+
+
+@pytest.mark.parametrize("command", BAD, ids=lambda c: c or "nothing")
+def test_bad_input_gets_one_line_before_weights_are_loaded(command, monkeypatch):
+    write_bad_files()
+    monkeypatch.setattr(Model, "bridge", property(lambda self: pytest.fail("weights were loaded")))
+    own = [] if "model=" in command else ["model=tiny"]
+    code, out, err = invoke(*own, *command.split())
+    assert code == 2
+    assert re.search(BAD[command], err), err
+    assert err.count("\n") == 1 and err.startswith("latentmech: ")
+    assert out == ""
+
+
+def test_a_cache_that_cannot_be_written_is_a_resource(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LATENTMECH_CACHE", str(tmp_path / "file" / "below"))
+    code, _, err = invoke("probe=pos", *QUICK)
+    assert code == 4 and "cannot write" in err and "LATENTMECH_CACHE" in err
+
+
+def test_debug_shows_the_traceback():
+    code, _, err = invoke("probe=pos", "model=tiny", "probe.method=rigde", "debug=true")
+    assert code == 2 and "Traceback" in err
+
+
+def test_secrets_stay_out_of_the_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_NOTE", "xyzzy")
+    code, _, err = invoke("probe=tense", *QUICK, "model.name=${oc.env:SECRET_NOTE}")
+    assert code == 0, err
+    assert "xyzzy" not in (only_run(tmp_path) / "config.yaml").read_text()
+
+
+def test_a_sweep_outlives_its_failing_jobs(tmp_path):
+    code, out, err = invoke("-m", "probe=tense", *QUICK, "probe.method=ridge,rigde,mass_mean")
+    assert code == 1
+    assert "1 of 3 jobs failed" in out and "rigde" in out
+    states = {p.parent.name: json.loads(p.read_text())["status"] for p in tmp_path.glob("sweeps/*/*/*/run.json")}
+    assert sorted(states.values()) == ["done", "done", "failed (2)"], err
+    assert any("probe.method=ridge" in name for name in states)
+
+
+def test_a_sweep_outlives_sys_exit(tmp_path, monkeypatch):
+    from latentmech.probe import ProbeStudy
+
+    answer = ProbeStudy.__call__
+
+    def leave(self, model, store):
+        if self.method == "lda":
+            raise SystemExit(7)
+        return answer(self, model, store)
+
+    monkeypatch.setattr(ProbeStudy, "__call__", leave)
+    code, out, _ = invoke("-m", "probe=tense", *QUICK, "probe.method=lda,mass_mean")
+    assert code == 1 and "1 of 2 jobs failed" in out
+
+
+def test_a_sweep_without_failures_says_so():
+    code, out, _ = invoke("-m", "probe=tense", *QUICK, "probe.method=ridge,mass_mean")
+    assert code == 0 and "2 jobs done, none failed" in out
+
+
+def test_help_names_the_questions():
+    code, out, _ = invoke("--help")
+    assert code == 0 and "probe=pos" in out and "proper_noun" in out

@@ -1,0 +1,115 @@
+"""Artifacts are whole or absent, and carry a checksum that is believed over the bytes."""
+
+import errno
+import json
+import os
+
+import pytest
+import torch
+
+from latentmech import storage
+from latentmech.errors import IntegrityError, ResourceError
+
+
+def failing(code: int):
+    def fail(*args, **kwargs):
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def test_canonical_json_does_not_depend_on_key_order():
+    assert storage.canonical_json({"b": [1, "é"], "a": None}) == '{"a":null,"b":[1,"é"]}'
+    assert storage.fingerprint({"a": 1, "b": 2}) == storage.fingerprint({"b": 2, "a": 1})
+    assert storage.fingerprint({"a": 1}) != storage.fingerprint({"a": "1"})
+
+
+def test_written_bytes_are_read_back_and_their_checksum_returned(tmp_path):
+    path = tmp_path / "new" / "folder" / "file"
+    assert storage.write_bytes(path, b"latent") == storage.file_sha256(path)
+    assert path.read_bytes() == b"latent"
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize(("code", "advice"), [(errno.ENOSPC, "no space left"), (errno.EACCES, "check its owner")])
+def test_a_failed_write_keeps_the_old_file_and_no_temporary(tmp_path, monkeypatch, step, code, advice):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (storage.Path, "replace")), failing(code))
+    with pytest.raises(ResourceError, match=advice):
+        storage.write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_reader_never_sees_part_of_a_file(tmp_path, monkeypatch):
+    """Everything is under the temporary name, on the disk, before the final name changes hands."""
+    path, seen = tmp_path / "file", []
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append((path.read_bytes(), os.fstat(descriptor).st_size)))
+    storage.write_bytes(path, b"brand new")
+    assert seen[0] == (b"old", len(b"brand new"))
+    assert seen[1][0] == b"brand new"  # the second is the folder's, after the rename
+
+
+def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError, match="LATENTMECH_CACHE"):
+        storage.make_folder(tmp_path / "file" / "folder")
+
+
+def test_a_torn_last_line_does_not_count(tmp_path):
+    path = tmp_path / "log"
+    assert storage.complete_lines(path) == []
+    storage.append_line(path, "one")
+    storage.append_line(path, "two\u2028still two")
+    with path.open("ab") as file:
+        file.write("thr\u00e9".encode()[:-1])  # torn inside a character
+    assert storage.complete_lines(path) == ["one", "two\u2028still two"]
+
+
+def test_a_line_that_cannot_be_made_durable_is_a_resource_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", failing(errno.ENOSPC))
+    with pytest.raises(ResourceError, match="no space left"):
+        storage.append_line(tmp_path / "log", "one")
+
+
+def test_tensors_come_back_with_their_card(tmp_path):
+    tensors = {"direction": torch.randn(3, 4).T, "half": torch.ones(2, dtype=torch.bfloat16)}  # .T is not contiguous
+    path = tmp_path / "direction.safetensors"
+    digest = storage.save_tensors(path, tensors, {"layer": 7})
+    loaded, card = storage.load_tensors(path)
+    assert card == {"layer": 7}
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors.items())
+    assert json.loads(path.with_suffix(".json").read_text()) == {"layer": 7, "sha256": digest}
+
+
+def test_no_flipped_bit_passes_for_the_tensors_that_were_written(tmp_path):
+    path = tmp_path / "direction.safetensors"
+    storage.save_tensors(path, {"direction": torch.arange(4.0)}, {})
+    sound = path.read_bytes()
+    for place in range(len(sound)):
+        path.write_bytes(flipped(sound, place, place % 8))
+        with pytest.raises(IntegrityError):
+            storage.load_tensors(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not tensors", b"\xff" * 64])
+def test_what_is_no_safetensors_file_is_an_integrity_error(tmp_path, content):
+    path = tmp_path / "direction.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError):
+        storage.load_tensors(path)
+
+
+@pytest.mark.parametrize("card", [b"", b"{", b"\xff\xfe{", b"[]", b"7"])
+def test_a_damaged_card_is_an_integrity_error(tmp_path, card):
+    path = tmp_path / "direction.safetensors"
+    storage.save_tensors(path, {"direction": torch.ones(2)}, {})
+    path.with_suffix(".json").write_bytes(card)
+    with pytest.raises(IntegrityError):
+        storage.load_tensors(path)
+
+
+def flipped(data: bytes, place: int, bit: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]
