@@ -19,6 +19,7 @@ from typing import Any
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -50,16 +51,14 @@ def _register() -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
-def _room() -> str:
-    """The group of the chosen question."""
-    choices = HydraConfig.get().runtime.choices
+def _room(choices: DictConfig) -> str:
+    """The group of the chosen question, out of the options chosen in every group."""
     return next((room for room in ROOMS if choices.get(room)), "none")
 
 
-def _question() -> str:
+def _question(choices: DictConfig) -> str:
     """Room and option, as folders and runs are called: `probe-pos`."""
-    room = _room()
-    return f"{room}-{HydraConfig.get().runtime.choices.get(room)}"
+    return f"{_room(choices)}-{choices.get(_room(choices))}"
 
 
 def _sweep() -> str | None:
@@ -105,21 +104,17 @@ def command() -> str:
     return shlex.join(["python", "-m", "latentmech.run", *overrides])
 
 
-def task(config: DictConfig) -> None:
-    """`run`, with every failure turned into one line and an exit code."""
-    single = HydraConfig.get().mode == RunMode.RUN
+def task(config: DictConfig) -> int:
+    """`run`, with every failure turned into one line and an exit code, which a job of a sweep only returns."""
     try:
         with one_line(debug=bool(config.get("debug"))):
             run(config)
     except SystemExit as stop:
         _record_failure(str(stop.code))
-        if single or stop.code in (130, 143):
+        if HydraConfig.get().mode == RunMode.RUN or stop.code in (130, 143):
             raise
-        raise JobFailed(stop.code) from None
-
-
-class JobFailed(Exception):
-    """A job of a sweep has failed and said so; the sweep goes on."""
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0
 
 
 def _record_failure(code: str) -> None:
@@ -198,11 +193,28 @@ class SweepSummary(Callback):
             sys.exit(1)
 
 
+def sweep_arguments(arguments: list[str]) -> list[str]:
+    """Arguments of a sweep as Hydra needs them; others as they are.
+
+    In `-m probe=pos,number probe.draws=500` the second setting means nothing until the first is chosen, which
+    Hydra does job by job; as a sweep over one value it is left to the jobs too. Folders are named after what varies.
+    """
+    if not {"-m", "--multirun"} & set(arguments):
+        return arguments
+    overrides = OverridesParser.create().parse_overrides([a for a in arguments if not a.startswith("-") and "=" in a])
+    swept = {o.key_or_group for o in overrides if o.is_sweep_override()}
+    constant = {o.input_line: o.key_or_group for o in overrides if not o.is_sweep_override()}
+    late = {line for line, key in constant.items() if key.split(".")[0] in swept & set(ROOMS)}
+    own = [re.sub(r"=(.*)$", r"=choice(\1)", a) if a in late else a for a in arguments]
+    return [*own, f"hydra.job.config.override_dirname.exclude_keys=[{','.join(constant.values())}]"]
+
+
 def main() -> None:
     """Entry point."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us whole; `one_line` makes them short
     _register()
     with one_line(debug="debug=true" in sys.argv):
+        sys.argv[1:] = sweep_arguments(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
 
 

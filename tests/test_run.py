@@ -155,7 +155,7 @@ BAD = {
     "probe=pos probe.layers=some": "expected all, or a list",
     "probe=pos probe.draws=many": "probe.draws: Value 'many'",
     "probe=pos probe.draws=1": "expected at least 100",
-    "probe=pos probe.strengths=[-1]": "expected one or more numbers from 0 up",
+    "probe=pos probe.strengths=[-1.0]": "expected one or more numbers from 0 up",
     "probe=pos probe.position=middle": "expected one of last, first, mean",
     "probe=pos probe.class_weight=heavy": "expected one of null, balanced",
     "probe=pos probe.data.path=nowhere.conllu": "no 'nowhere.conllu'",
@@ -165,7 +165,7 @@ BAD = {
     "probe=column": "probe.column is not set",
     "probe=column probe.column=Nummber": "did you mean 'Number'",
     "probe=column probe.column=label probe.data.path=one_class.csv": "finds 1 classes",
-    "probe=column probe.column=label probe.data.path=long.jsonl": "text long-6 has 1502 tokens, but tiny reads at most 512",
+    "probe=column probe.column=label probe.data.path=long.jsonl": "long-6 has 1502 tokens, but tiny reads at most 512",
     "probe=column probe.column=label probe.data.path=unseen.jsonl": r"train lacks classes .* c \(1\)",
     "probe=pos model=local": "model.source.path is not set",
     "probe=pos model=local model.source.path=nowhere": "model.source.path=nowhere is not there",
@@ -227,7 +227,7 @@ def test_a_sweep_outlives_its_failing_jobs(tmp_path):
     code, out, err = invoke("-m", "probe=tense", *QUICK, "probe.method=ridge,rigde,mass_mean")
     assert code == 1
     assert "1 of 3 jobs failed" in out and "rigde" in out
-    states = {p.parent.name: json.loads(p.read_text())["status"] for p in tmp_path.glob("sweeps/*/*/*/run.json")}
+    states = {p.parent.name: json.loads(p.read_text())["status"] for p in tmp_path.glob("sweeps/*/*/run.json")}
     assert sorted(states.values()) == ["done", "done", "failed (2)"], err
     assert any("probe.method=ridge" in name for name in states)
 
@@ -247,9 +247,13 @@ def test_a_sweep_outlives_sys_exit(tmp_path, monkeypatch):
     assert code == 1 and "1 of 2 jobs failed" in out
 
 
-def test_a_sweep_without_failures_says_so():
-    code, out, _ = invoke("-m", "probe=tense", *QUICK, "probe.method=ridge,mass_mean")
-    assert code == 0 and "2 jobs done, none failed" in out
+def test_a_sweep_over_questions_takes_settings_along(tmp_path):
+    code, out, err = invoke("-m", "probe=tense,number", *QUICK, "probe.method=mass_mean", "probe.layers=[0,2]")
+    assert code == 0 and "2 jobs done, none failed" in out, err
+    names = sorted(p.parent.name for p in tmp_path.glob("sweeps/*/*/run.json"))
+    assert names == ["0_probe=tense", "1_probe=number"]
+    for path in tmp_path.glob("sweeps/*/*/config.yaml"):
+        assert yaml.safe_load(path.read_text())["probe"]["layers"] == [0, 2]
 
 
 def test_help_names_the_questions():
