@@ -84,7 +84,8 @@ class Fitting:
         targets = torch.from_numpy(problem.of("train", problem.labels))[None]
         score = score_logits(problem.of("dev", problem.labels), problem.n_classes)
         weights = class_weights(targets, problem.n_classes) if self.class_weight == "balanced" else None
-        chosen = choose_strength(self.method.fit, sample, targets, problem.n_classes, self.method.path, score, weights)
+        path, truth = self.method.path, torch.from_numpy(problem.of("dev", problem.labels))
+        chosen = choose_strength(self.method.fit, sample, targets, problem.n_classes, path, score, truth, weights)
         controls = self._controls(sample, chosen)
         bits = self._code(sample, targets[0], chosen)
         return [self._level_fit(sample, chosen, controls, float(bits[i]), i, level) for i, level in enumerate(levels)]
@@ -100,7 +101,7 @@ class Fitting:
     def _code(self, sample: Sample, targets: Int[Tensor, " row"], chosen: Chosen) -> Float[Tensor, " level"]:
         if not self.with_code:
             return torch.full((sample.n_levels,), float("nan"))
-        return online_code(sample, targets, self.problem.n_classes, chosen.strengths)
+        return online_code(sample, targets, self.problem.n_classes, chosen.likeliest)
 
     def _level_fit(
         self, sample: Sample, chosen: Chosen, controls: Solution | None, bits: float, index: int, level: Level

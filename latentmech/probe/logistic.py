@@ -36,7 +36,7 @@ def logistic(
     strengths: Strengths,
     start: Solution | None = None,
     row_weights: Float[Tensor, "problem row"] | None = None,
-    tolerance: float = 1e-4,
+    tolerance: float = 3e-4,
     max_steps: int = 100,
 ) -> Solution:
     """Fit every problem at every level.

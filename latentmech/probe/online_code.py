@@ -3,7 +3,9 @@
 Voita & Titov (2020, "Information-theoretic probing with minimum description length"): the first block is sent
 with a uniform code; each further block with the probabilities of a probe trained on all blocks before it.
 A short code needs labels that are both accurate and easy to learn, so it punishes a probe that merely memorises.
-The prior on the weights stays the same throughout, hence the strength per row falls as rows are added.
+The prior on the weights stays the same throughout, hence the strength per row falls as rows are added. Predictions
+are mixed with the uniform distribution as if every class had been seen once (Laplace): a class that the first blocks
+lack would otherwise cost as much as the optimiser happened to allow.
 """
 
 import math
@@ -17,9 +19,8 @@ from latentmech.probe.logistic import CHUNK, logistic
 from latentmech.probe.sample import Sample
 from latentmech.probe.solution import Solution
 
-SHARES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
+SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 SMALLEST = 32  # rows in the first block, at least
-TOLERANCE = 1e-4  # nats per row; the code is longer by no more than this
 
 
 def online_code(
@@ -33,8 +34,9 @@ def online_code(
     for begin, end in pairwise(ends):
         strength = strengths[:, None] * n / begin
         past = sample.first(begin)
-        solution = logistic(past, targets[None, :begin], n_classes, strength, solution, tolerance=TOLERANCE)
-        bits += torch.tensor([_bits(solution, i, r[begin:end], targets[begin:end]) for i, r in enumerate(sample.train)])
+        solution = logistic(past, targets[None, :begin], n_classes, strength, solution)
+        rows = [part[begin:end] for part in sample.train]
+        bits += torch.tensor([_bits(solution, i, part, targets[begin:end], begin) for i, part in enumerate(rows)])
     return bits
 
 
@@ -43,9 +45,14 @@ def uniform_code(n_rows: int, n_classes: int) -> float:
     return n_rows * math.log2(n_classes)
 
 
-def _bits(solution: Solution, level: int, rows: Float[Tensor, "row d_model"], targets: Int[Tensor, " row"]) -> float:
-    nats = 0.0
+def _bits(
+    solution: Solution, level: int, rows: Float[Tensor, "row d_model"], targets: Int[Tensor, " row"], n_seen: int
+) -> float:
+    """Bits for one block, by a probe that has seen `n_seen` rows."""
+    bits = 0.0
     for begin in range(0, len(targets), CHUNK):
-        logits = solution.logits(rows[begin : begin + CHUNK], level)
-        nats += float(torch.nn.functional.cross_entropy(logits, targets[begin : begin + CHUNK], reduction="sum"))
-    return nats / math.log(2)
+        chances = solution.logits(rows[begin : begin + CHUNK], level).softmax(1)
+        n_classes = chances.shape[1]
+        mixed = (n_seen * chances + 1) / (n_seen + n_classes)
+        bits -= float(mixed.gather(1, targets[begin : begin + CHUNK, None]).log2().sum())
+    return bits

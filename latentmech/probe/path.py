@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,8 +10,6 @@ from torch import Tensor
 
 from latentmech.probe.sample import Sample
 from latentmech.probe.solution import Fit, Solution, Targets
-
-PATIENCE = 2  # strengths without gain after which a level is done
 
 Score = Callable[[Float[Tensor, "row class"]], float]
 
@@ -23,11 +22,16 @@ class Chosen:
         solution: one problem per level.
         strengths: where on the path it lies.
         scores: its score on the development part.
+        likeliest: the strength under which the development labels are likeliest (if logits are such). It varies
+            less between neighbouring levels than that of the best score, of which many are nearly as good.
+        nats: minus their mean log-likelihood.
     """
 
     solution: Solution
     strengths: Float[Tensor, " level"]
     scores: Float[Tensor, " level"]
+    likeliest: Float[Tensor, " level"]
+    nats: Float[Tensor, " level"]
 
 
 def choose_strength(
@@ -37,26 +41,26 @@ def choose_strength(
     n_classes: int,
     path: Sequence[float],
     score: Score,
+    dev: Int[Tensor, " other"],
     row_weights: Float[Tensor, "problem row"] | None = None,
 ) -> Chosen:
-    """Walk down the path, each solution starting from the last; a level stops after two without gain.
+    """Walk down the path, each solution starting from the last; a level stops where neither score nor likelihood gain.
 
     Args:
         targets: one labelling.
         path: strengths in falling order.
         score: what to maximise, given the logits of the development rows.
+        dev: labels of the development rows.
     """
-    best = _at(fit, sample, targets, n_classes, path[0], score, None, row_weights)
+    fitted = partial(_at, fit, targets, n_classes, score, dev, row_weights)
+    best = fitted(sample, path[0], None)
     solution, going = best.solution, torch.arange(sample.n_levels)
-    misses = torch.zeros(sample.n_levels, dtype=torch.long)
     for strength in path[1:]:
-        here = _at(fit, sample.only(going.tolist()), targets, n_classes, strength, score, solution, row_weights)
-        gains = here.scores > best.scores[going]
-        best = _merged(best, here, going, gains)
-        misses = torch.where(gains, 0, misses + 1)
-        hopeful = misses < PATIENCE
-        going, misses = going[hopeful], misses[hopeful]
-        solution = Solution(here.solution.weight[hopeful], here.solution.bias[hopeful])
+        here = fitted(sample.only(going.tolist()), strength, solution)
+        gains, likelier = here.scores > best.scores[going], here.nats < best.nats[going]
+        best = _merged(best, here, going, gains, likelier)
+        hopeful = gains | likelier
+        going, solution = going[hopeful], Solution(here.solution.weight[hopeful], here.solution.bias[hopeful])
         if not len(going):
             break
     return best
@@ -64,26 +68,37 @@ def choose_strength(
 
 def _at(
     fit: Fit,
-    sample: Sample,
     targets: Targets,
     n_classes: int,
-    strength: float,
     score: Score,
-    start: Solution | None,
+    dev: Int[Tensor, " other"],
     row_weights: Float[Tensor, "problem row"] | None,
+    sample: Sample,
+    strength: float,
+    start: Solution | None,
 ) -> Chosen:
     """Fit and score all levels of `sample` at one strength."""
     strengths = torch.full((sample.n_levels, 1), strength)
     solution = fit(sample, targets, n_classes, strengths, start=start, row_weights=row_weights)
-    scores = torch.tensor([score(solution.logits(rows, level)) for level, rows in enumerate(sample.dev)])
-    return Chosen(solution, strengths[:, 0], scores)
+    logits = [solution.logits(rows, level) for level, rows in enumerate(sample.dev)]
+    scores = torch.tensor([score(z) for z in logits])
+    nats = torch.stack([torch.nn.functional.cross_entropy(z, dev) for z in logits])
+    return Chosen(solution, strengths[:, 0], scores, strengths[:, 0], nats)
 
 
-def _merged(best: Chosen, here: Chosen, levels: Int[Tensor, " some"], gains: Bool[Tensor, " some"]) -> Chosen:
+def _merged(
+    best: Chosen,
+    here: Chosen,
+    levels: Int[Tensor, " some"],
+    gains: Bool[Tensor, " some"],
+    likelier: Bool[Tensor, " some"],
+) -> Chosen:
     """`best` with the levels that have gained replaced."""
     index = levels[gains]
     weight, bias = best.solution.weight.clone(), best.solution.bias.clone()
     strengths, scores = best.strengths.clone(), best.scores.clone()
     weight[index], bias[index] = here.solution.weight[gains], here.solution.bias[gains]
     strengths[index], scores[index] = here.strengths[gains], here.scores[gains]
-    return Chosen(Solution(weight, bias), strengths, scores)
+    likeliest, nats = best.likeliest.clone(), best.nats.clone()
+    likeliest[levels[likelier]], nats[levels[likelier]] = here.likeliest[likelier], here.nats[likelier]
+    return Chosen(Solution(weight, bias), strengths, scores, likeliest, nats)

@@ -1,0 +1,34 @@
+"""The README, executed."""
+
+import re
+import shlex
+
+import pytest
+from commands import QUICK, ROOT, invoke
+
+TEXT = (ROOT / "README.md").read_text()
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+COMMANDS = re.findall(r"^python -m latentmech\.run (.*)$", TEXT, re.MULTILINE)
+
+
+def test_the_python_blocks_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    invoke("probe=number", *QUICK)
+    for block in PYTHON:
+        exec(compile(block, "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert "reads number from block" in out
+    assert "('Plur', 'Sing') torch.Size([32])" in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_run(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = shlex.split(command)
+    quick = [q for q in QUICK if not ("-m" in arguments and q.startswith("probe.c"))]
+    code, _, err = invoke(*arguments, *quick)
+    assert code == 0, err
+
+
+def test_there_are_blocks_to_run():
+    assert len(PYTHON) == 2 and len(COMMANDS) >= 6
