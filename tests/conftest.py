@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,23 @@ def examples():
     return Corpus(limit=300)()
 
 
+@contextmanager
+def on_the_machines_cache() -> Iterator[None]:
+    """The cache that the user's own runs fill, for what is too large to fetch or compute for every session."""
+    with pytest.MonkeyPatch.context() as patch:
+        if MACHINE_CACHE is None:
+            patch.delenv("LATENTMECH_CACHE")
+        else:
+            patch.setenv("LATENTMECH_CACHE", MACHINE_CACHE)
+        yield
+
+
+@pytest.fixture
+def machine_cache():
+    """That, as a context."""
+    return on_the_machines_cache
+
+
 @pytest.fixture(scope="session")
 def real_model():
     """The default model, from the machine's own cache, so that it is downloaded once and not once per session."""
@@ -51,11 +69,7 @@ def real_model():
     conf = OmegaConf.load(Path(__file__).parents[1] / "conf" / "model" / "smollm2_135m_instruct.yaml")
     settings = {key: conf.source[key] for key in ("member", "sha256")}
     model = Model(name=conf.name, source=RegistryPackage(packages=tuple(conf.source.packages), **settings))
-    with pytest.MonkeyPatch.context() as patch:
-        if MACHINE_CACHE is None:
-            patch.delenv("LATENTMECH_CACHE")
-        else:
-            patch.setenv("LATENTMECH_CACHE", MACHINE_CACHE)
+    with on_the_machines_cache():
         try:
             folder = model.checkpoint.folder
         except ResourceError as error:

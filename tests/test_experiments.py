@@ -1,0 +1,33 @@
+"""Every experiment carries what it expects; on the real model it has to come out."""
+
+import json
+
+import pytest
+from commands import ROOT, invoke
+
+EXPERIMENTS = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/expected.json"))
+
+
+def expected(name):
+    return json.loads((ROOT / "experiments" / name / "expected.json").read_text())
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_has_its_preset_and_says_what_it_claims(name):
+    readme = (ROOT / "experiments" / name / "README.md").read_text()
+    assert (ROOT / "conf" / "experiment" / f"{name}.yaml").is_file()
+    for word in ("Claim", f"+experiment={name}", "differ", "change our mind"):
+        assert word in readme
+    assert all(bound["tolerance"] > 0 for bound in expected(name).values())
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_real_model_does_what_is_expected(name, real_model, machine_cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with machine_cache():
+        code, _, err = invoke(f"+experiment={name}", "report=console")
+    assert code == 0, err
+    metrics = json.loads(next(tmp_path.glob("runs/*/*/metrics.json")).read_text())
+    for metric, bound in expected(name).items():
+        assert metrics[metric] == pytest.approx(bound["value"], abs=bound["tolerance"]), metric
