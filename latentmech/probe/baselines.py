@@ -16,7 +16,13 @@ def majority(labels: Known, n_classes: int) -> int:
 
 
 def lookup(train: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int) -> Answers:
-    """Each word's commonest class in train; of its lower-cased form if the word is unknown; else the majority."""
+    """Each word's commonest class in train, as it is spelled; the majority class for an unknown word."""
+    known, fallback = _commonest(train, labels), majority(labels, n_classes)
+    return np.array([known.get(form, fallback) for form in forms], dtype=np.int64)
+
+
+def lookup_folded(train: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int) -> Answers:
+    """The look-up, backing off from an unknown word to its lower-cased form, and then to the majority class."""
     exact, folded = _commonest(train, labels), _commonest([form.lower() for form in train], labels)
     fallback = majority(labels, n_classes)
     answers = [exact.get(form, folded.get(form.lower(), fallback)) for form in forms]

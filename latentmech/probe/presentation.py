@@ -65,7 +65,7 @@ def _layer_picture(name: str, findings: Findings, model: Model) -> Picture:
         bands["random init"] = _interval(findings.twin_dev, metric)
     for control in dict.fromkeys(n for n, _ in findings.controls) if metric == "accuracy" else ():
         bands[control.replace("_", " ")] = _seed_range(findings, control)
-    lines = {NAMES[who]: scores[metric].value for who, scores in findings.baselines_dev.items()}
+    lines = {NAMES[who]: scores[metric].value for who, scores in findings.baselines_dev.items() if who != "lookup"}
     title, best = f"{name} in {model.name}", ticks[findings.best]
     figure = layer_curve(ticks, series, bands, lines, f"dev {metric}", title, best=best)
     caption = (

@@ -202,6 +202,7 @@ class ProbeStudy:
             answers["bag_of_words"] = baselines.bag_of_words(train, labels, forms, n)
         else:
             answers["lookup"] = baselines.lookup(train, labels, forms, n)
+            answers["lookup_folded"] = baselines.lookup_folded(train, labels, forms, n)
         if self.task == "proper_noun":
             initial = (problem.of(split, problem.units.word) == 0).tolist()
             answers["lookup_capitalised"] = baselines.lookup_capitalised(train, labels, forms, initial, 1)

@@ -36,8 +36,11 @@ def test_shuffling_keeps_counts():
 
 
 def test_lookup_backs_off_to_lower_case_and_then_to_the_majority():
-    answers = baselines.lookup(FORMS, LABELS, ["dog", "Dog", "unheard", "barks"], 3)
-    assert answers.tolist() == [1, 1, 0, 2]
+    forms = ["dog", "The", "unheard", "barks"]
+    assert baselines.majority(LABELS, 3) == 0
+    assert baselines.lookup(FORMS, LABELS, ["Dog"], 3).tolist() == [0]
+    assert baselines.lookup_folded(FORMS, LABELS, ["Dog"], 3).tolist() == [1]
+    assert baselines.lookup_folded(FORMS, LABELS, forms, 3).tolist() == [1, 0, 0, 2]
 
 
 def test_a_capital_speaks_for_a_name_except_at_the_beginning():
