@@ -206,7 +206,9 @@ def sweep_arguments(arguments: list[str]) -> list[str]:
     constant = {o.input_line: o.key_or_group for o in overrides if not o.is_sweep_override()}
     late = {line for line, key in constant.items() if key.split(".")[0] in swept & set(ROOMS)}
     own = [re.sub(r"=(.*)$", r"=choice(\1)", a) if a in late else a for a in arguments]
-    return [*own, f"hydra.job.config.override_dirname.exclude_keys=[{','.join(constant.values())}]"]
+    names = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(constant.values())}]"
+    first = next((i for i, a in enumerate(own) if "=" in a and not a.startswith("-")), len(own))
+    return [*own[:first], names, *own[first:]]  # among the settings: a flag may follow them
 
 
 def main() -> None:

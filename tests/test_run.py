@@ -248,7 +248,8 @@ def test_a_sweep_outlives_sys_exit(tmp_path, monkeypatch):
 
 
 def test_a_sweep_over_questions_takes_settings_along(tmp_path):
-    code, out, err = invoke("-m", "probe=tense,number", *QUICK, "probe.method=mass_mean", "probe.layers=[0,2]")
+    settings = ["probe=tense,number", *QUICK, "probe.method=mass_mean", "probe.layers=[0,2]"]
+    code, out, err = invoke(*settings, "--multirun")
     assert code == 0 and "2 jobs done, none failed" in out, err
     names = sorted(p.parent.name for p in tmp_path.glob("sweeps/*/*/run.json"))
     assert names == ["0_probe=tense", "1_probe=number"]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -34,7 +35,7 @@ class RegistryPackage:
         sha256: checksum of the whole file.
     """
 
-    packages: tuple[str, ...]
+    packages: Sequence[str]
     member: str
     sha256: str
 

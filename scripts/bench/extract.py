@@ -153,7 +153,9 @@ def interleaved(field: Sequence["Contender"], rounds: int) -> dict[str, list["Co
         for place in range(len(field)):
             contender = field[(number + place) % len(field)]
             costs[contender.name].append(contender.run())
-        print(f"round {number + 1} of {rounds} done", file=sys.stderr)
+        ratios = {name: own[-1].wall / costs["floor"][-1].wall for name, own in costs.items()}
+        line = "  ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+        print(f"round {number + 1} of {rounds}: {line}", file=sys.stderr)
     return costs
 
 
