@@ -7,20 +7,26 @@ name; a process killed at any moment leaves the old file or the new one, never a
 import errno
 import hashlib
 import json
+import math
 import os
+import struct
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from latentmech.errors import IntegrityError, ResourceError
 
+WRITTEN_AT_ONCE = 2**25  # bytes
 CARD = "card"  # the metadata key that holds an artifact's JSON card
+SAFETENSORS_NAME = {torch.int64: "I64", torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 
 
 def cache_root() -> Path:
@@ -59,25 +65,40 @@ def make_folder(path: Path) -> Path:
         raise _explained(error, path) from error
 
 
-def write_bytes(path: Path, data: bytes) -> str:
+def write_bytes(path: Path, data: bytes | memoryview) -> str:
     """Write `data` to `path` atomically and durably; returns the SHA-256 of what was written.
 
     Raises:
         ResourceError: no space is left, or the folder cannot be written; nothing is left behind.
     """
+    with ThreadPoolExecutor(1) as pool:  # hashing leaves the interpreter free, and the disk leaves the processor free
+        digest = pool.submit(hashlib.sha256, data)
+        _write_durably(path, data)
+        return digest.result().hexdigest()
+
+
+def _write_durably(path: Path, data: bytes | memoryview) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            for begin in range(0, max(len(data), 1), WRITTEN_AT_ONCE):
+                file.write(data[begin : begin + WRITTEN_AT_ONCE])
+                file.flush()
+                os.fsync(file.fileno())
+                _forget(file.fileno(), len(data))
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise _explained(error, path) from error
-    return hashlib.sha256(data).hexdigest()
+
+
+def _forget(descriptor: int, size: int) -> None:
+    """Take what is on the disk out of the page cache, if the file is large: a cache of activations is often larger
+    than memory, and filling memory with what was just written costs more than the disk does."""
+    if size > WRITTEN_AT_ONCE and hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -121,6 +142,35 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, A
 def tensor_bytes(tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> bytes:
     """The bytes of a safetensors file holding `tensors` and, in its metadata, the card."""
     return save({name: t.contiguous() for name, t in tensors.items()}, {CARD: canonical_json(card)})
+
+
+def blank_tensors(
+    kinds: Mapping[str, tuple[torch.dtype, Sequence[int]]], card: Mapping[str, Any]
+) -> tuple[memoryview, dict[str, Tensor]]:
+    """A safetensors file in memory, and its tensors, not yet filled, as views into it.
+
+    What is filled in place can be written without another copy. The format: eight bytes with the length of a JSON
+    header, the header, and the tensors end to end.
+
+    Args:
+        kinds: dtype and shape of each tensor, those with larger elements first, so that all stay aligned.
+    """
+    header: dict[str, Any] = {"__metadata__": {CARD: canonical_json(card)}}
+    end = 0
+    for name, (dtype, shape) in kinds.items():
+        begin, end = end, end + math.prod(shape) * dtype.itemsize
+        header[name] = {"dtype": SAFETENSORS_NAME[dtype], "shape": list(shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-(8 + len(text)) % 64)
+    prefix = struct.pack("<Q", len(text)) + text
+    image = torch.empty(len(prefix) + end, dtype=torch.uint8)
+    image[: len(prefix)] = torch.frombuffer(bytearray(prefix), dtype=torch.uint8)
+    body = image[len(prefix) :]
+    tensors = {
+        name: body[slice(*header[name]["data_offsets"])].view(dtype).view(*shape)
+        for name, (dtype, shape) in kinds.items()
+    }
+    return memoryview(image.numpy()), tensors
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -58,34 +58,38 @@ class Request:
 
 
 def collect(
-    request: Request, texts: Sequence[int], token_budget: int = 1024, progress: Progress = int
-) -> Float[Tensor, "level row d_model"]:
-    """Activations of all requested rows in `texts`, in the order of `request.rows_in(texts)`.
+    request: Request,
+    texts: Sequence[int],
+    token_budget: int = 1024,
+    progress: Progress = int,
+    into: Sequence[Float[Tensor, "row d_model"]] | None = None,
+) -> Sequence[Float[Tensor, "row d_model"]]:
+    """Activations of all requested rows in `texts` for each hook point, in the order of `request.rows_in(texts)`.
 
-    Hooks copy straight into one preallocated buffer. When memory runs out a batch is halved and tried
+    Hooks copy straight into preallocated buffers. When memory runs out a batch is halved and tried
     again; the result is the same to rounding.
 
     Args:
         texts: which texts to run; best of similar length, longest first.
         token_budget: tokens per batch, padding included.
         progress: called with the number of tokens done since the last call.
+        into: buffers to fill, one for each hook point; without them, new ones.
 
     Raises:
         ResourceError: a single text does not fit into memory.
     """
-    numbers = request.rows_in(texts)
-    dtype = getattr(torch, request.model.dtype)
-    buffer = torch.empty(len(request.hook_names), len(numbers), request.model.d_model, dtype=dtype)
+    shape, dtype = (len(request.rows_in(texts)), request.model.d_model), getattr(torch, request.model.dtype)
+    buffers = [torch.empty(shape, dtype=dtype) for _ in request.hook_names] if into is None else into
     filled = 0
     for batch in batches_under(texts, request.tokens.lengths, token_budget):
         size = len(request.rows_in(batch))
-        _fill(request, batch, buffer[:, filled : filled + size])
+        _fill(request, batch, [buffer[filled : filled + size] for buffer in buffers])
         filled += size
         progress(int(request.tokens.lengths[batch].sum()))
-    return buffer
+    return buffers
 
 
-def _fill(request: Request, batch: Sequence[int], target: Float[Tensor, "level row d_model"]) -> None:
+def _fill(request: Request, batch: Sequence[int], target: Sequence[Float[Tensor, "row d_model"]]) -> None:
     """Run one batch into `target`; in halves if it does not fit into memory."""
     try:
         read_backbone(request.model, request.padded(batch), _readers(request, batch, target))
@@ -99,11 +103,11 @@ def _fill(request: Request, batch: Sequence[int], target: Float[Tensor, "level r
         return
     middle = len(batch) // 2
     size = len(request.rows_in(batch[:middle]))
-    _fill(request, batch[:middle], target[:, :size])
-    _fill(request, batch[middle:], target[:, size:])
+    _fill(request, batch[:middle], [part[:size] for part in target])
+    _fill(request, batch[middle:], [part[size:] for part in target])
 
 
-def _readers(request: Request, batch: Sequence[int], target: Tensor) -> dict[str, Callable[[Tensor], None]]:
+def _readers(request: Request, batch: Sequence[int], target: Sequence[Tensor]) -> dict[str, Callable[[Tensor], None]]:
     """For each hook point, a function that pools the rows of this batch into their place in `target`."""
     rows = request.rows[request.rows_in(batch)]
     longest = int(request.tokens.lengths[list(batch)].max())
@@ -115,7 +119,7 @@ def _readers(request: Request, batch: Sequence[int], target: Tensor) -> dict[str
     where = tuple(t.to(request.model.torch_device) for t in (place, first, last))
 
     def keep(level: int, activation: Tensor) -> None:
-        target[level] = POOLINGS[request.pooling](activation, *where)
+        target[level][:] = POOLINGS[request.pooling](activation, *where)
 
     return {name: partial(keep, level) for level, name in enumerate(request.hook_names)}
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from latentmech.model.batching import Batch
 from latentmech.model.handle import Model
+from latentmech.model.norms import norms_once
 
 Reader = Callable[[Tensor], None]
 
@@ -26,7 +27,7 @@ def read_backbone(model: Model, batch: Batch, readers: Mapping[str, Reader]) -> 
         positions["position_ids"] = (batch.mask.cumsum(1) - 1).clamp(min=0)
     hooks = [(name, _reading(reader)) for name, reader in readers.items()]
     backbone: Any = model.bridge.original_model.base_model
-    with torch.inference_mode(), model.bridge.hooks(fwd_hooks=hooks):
+    with torch.inference_mode(), model.bridge.hooks(fwd_hooks=hooks), norms_once(model.bridge):
         backbone(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **positions)
 
 

@@ -27,12 +27,12 @@ def layer_table(findings: Findings) -> Table:
     rows = []
     for index, (fit, scores) in enumerate(zip(findings.fits, findings.dev, strict=True)):
         score = scores[metric]
-        row: dict[str, object] = {"layer": fit.level.tick, metric: score.value}
+        mark = "best" if index == findings.best else "≈" if index in findings.equals else ""
+        row: dict[str, object] = {"layer": fit.level.tick, "mark": mark, metric: score.value}
         row |= {"low": score.ci_low, "high": score.ci_high}
         if "auroc" in scores:
             row["auroc"] = scores["auroc"].value
         row |= _controls(findings, index)
-        row["mark"] = "best" if index == findings.best else "≈" if index in findings.equals else ""
         rows.append(row)
     caption = (
         f"Dev {metric} by level with its 95 % interval over documents; the block was chosen here. "
