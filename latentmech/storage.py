@@ -95,8 +95,10 @@ def _write_durably(path: Path, data: bytes | memoryview) -> None:
 
 
 def _forget(descriptor: int, size: int) -> None:
-    """Take what is on the disk out of the page cache, if the file is large: a cache of activations is often larger
-    than memory, and filling memory with what was just written costs more than the disk does."""
+    """Take what is on the disk out of the page cache, if the file is large.
+
+    Activations are often larger than memory, and filling memory with what was just written costs more than the disk.
+    """
     if size > WRITTEN_AT_ONCE and hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
@@ -170,7 +172,7 @@ def blank_tensors(
         name: body[slice(*header[name]["data_offsets"])].view(dtype).view(*shape)
         for name, (dtype, shape) in kinds.items()
     }
-    return memoryview(image.numpy()), tensors
+    return image.numpy().data, tensors
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

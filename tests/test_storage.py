@@ -52,6 +52,25 @@ def test_a_reader_never_sees_part_of_a_file(tmp_path, monkeypatch):
     assert seen[1][0] == b"brand new"  # the second is the folder's, after the rename
 
 
+def test_tensors_filled_in_place_are_a_safetensors_file(tmp_path):
+    kinds = {"n": (torch.int64, (3,)), "x": (torch.float32, (2, 5)), "h": (torch.float16, (7,))}
+    image, tensors = storage.blank_tensors(kinds, {"format": 1})
+    values = {"n": torch.arange(3), "x": torch.randn(2, 5), "h": torch.randn(7).half()}
+    for name, value in values.items():
+        tensors[name].copy_(value)
+    assert storage.write_bytes(tmp_path / "file", image) == storage.file_sha256(tmp_path / "file")
+    found, card = storage.load_tensors(tmp_path / "file")
+    assert card == {"format": 1}
+    assert all(torch.equal(found[name], value) and found[name].dtype == value.dtype for name, value in values.items())
+
+
+def test_a_large_file_is_written_whole_in_several_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "WRITTEN_AT_ONCE", 10)
+    data = bytes(range(95))
+    assert storage.write_bytes(tmp_path / "file", data) == storage.file_sha256(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == data
+
+
 def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="LATENTMECH_CACHE"):

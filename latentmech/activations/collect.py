@@ -58,35 +58,44 @@ class Request:
 
 
 def collect(
+    request: Request, texts: Sequence[int], token_budget: int = 1024, progress: Progress = int
+) -> Float[Tensor, "level row d_model"]:
+    """Activations of all requested rows in `texts`, in the order of `request.rows_in(texts)`.
+
+    See `collect_into`, which fills a buffer made for this.
+    """
+    shape = (len(request.hook_names), len(request.rows_in(texts)), request.model.d_model)
+    buffer = torch.empty(shape, dtype=getattr(torch, request.model.dtype))
+    collect_into(buffer.unbind(), request, texts, token_budget, progress)
+    return buffer
+
+
+def collect_into(
+    buffers: Sequence[Float[Tensor, "row d_model"]],
     request: Request,
     texts: Sequence[int],
     token_budget: int = 1024,
     progress: Progress = int,
-    into: Sequence[Float[Tensor, "row d_model"]] | None = None,
-) -> Sequence[Float[Tensor, "row d_model"]]:
-    """Activations of all requested rows in `texts` for each hook point, in the order of `request.rows_in(texts)`.
+) -> None:
+    """Fill one buffer for each hook point with all requested rows in `texts`, as `request.rows_in(texts)` has them.
 
-    Hooks copy straight into preallocated buffers. When memory runs out a batch is halved and tried
-    again; the result is the same to rounding.
+    Hooks copy straight into the buffers. When memory runs out a batch is halved and tried again; the result is the
+    same to rounding.
 
     Args:
         texts: which texts to run; best of similar length, longest first.
         token_budget: tokens per batch, padding included.
         progress: called with the number of tokens done since the last call.
-        into: buffers to fill, one for each hook point; without them, new ones.
 
     Raises:
         ResourceError: a single text does not fit into memory.
     """
-    shape, dtype = (len(request.rows_in(texts)), request.model.d_model), getattr(torch, request.model.dtype)
-    buffers = [torch.empty(shape, dtype=dtype) for _ in request.hook_names] if into is None else into
     filled = 0
     for batch in batches_under(texts, request.tokens.lengths, token_budget):
         size = len(request.rows_in(batch))
         _fill(request, batch, [buffer[filled : filled + size] for buffer in buffers])
         filled += size
         progress(int(request.tokens.lengths[batch].sum()))
-    return buffers
 
 
 def _fill(request: Request, batch: Sequence[int], target: Sequence[Float[Tensor, "row d_model"]]) -> None:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.activations.activations import ROW, Activations
-from latentmech.activations.collect import Progress, Request, collect
+from latentmech.activations.collect import Progress, Request, collect_into
 from latentmech.activations.manifest import Manifest, Shard, damaged
 from latentmech.activations.pooling import POOLINGS
 from latentmech.data import Examples
@@ -202,7 +201,7 @@ def _write_shard(
     kinds = {ROW: (torch.int64, (len(rows),))} | dict.fromkeys(request.hook_names, (dtype, shape))
     image, tensors = blank_tensors(kinds, {"format": FORMAT})
     tensors.pop(ROW).copy_(torch.from_numpy(rows))
-    collect(request, texts, token_budget, progress, into=[*tensors.values()])
+    collect_into([*tensors.values()], request, texts, token_budget, progress)
     if not all(_finite(tensor) for tensor in tensors.values()):
         raise IntegrityError(f"{request.model.name} overflows in {request.model.dtype}; set model.dtype=float32")
     name = f"shard-{number:05d}.safetensors"

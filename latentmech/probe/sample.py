@@ -50,6 +50,10 @@ class Sample:
         """The first training rows, in the same coordinates and with the same spectrum."""
         return replace(self, train=tuple(rows[:n_rows] for rows in self.train))
 
+    def every(self, step: int) -> "Sample":
+        """Every `step`-th training row, in the same coordinates and with the same spectrum."""
+        return replace(self, train=tuple(rows[::step].contiguous() for rows in self.train))
+
 
 def sample_of(activations: Activations, hook_names: Sequence[str], train: Tensor, dev: Tensor) -> Sample:
     """Read levels and standardise them.

@@ -74,13 +74,13 @@ class Fitted:
         seconds: for the block.
         accuracy: on dev.
         objective: penalised loss on the training rows, nats per row.
-        steps: evaluations of loss and gradient (ours), or iterations (scikit-learn).
+        steps: evaluations of loss and gradient, in passes over all rows (ours), or iterations (scikit-learn).
     """
 
     seconds: float
     accuracy: list[float]
     objective: list[float]
-    steps: list[int]
+    steps: list[float]
 
 
 class InMemory:
@@ -181,7 +181,7 @@ def fit_ours(work: Work, levels: Sequence[Level]) -> Fitted:
     begin = time.perf_counter()
     sample = sample_of(memory, names, train, dev)  # type: ignore[arg-type]
     strengths = torch.full((len(levels), 1), work.strength)
-    with counted_evaluations() as steps:
+    with counted_evaluations(sample.n_rows) as steps:
         solution = logistic(sample, targets, work.problem.n_classes, strengths)
     seconds = time.perf_counter() - begin
     found = [(solution.weight[i, 0], solution.bias[i, 0]) for i in range(len(levels))]
@@ -191,14 +191,20 @@ def fit_ours(work: Work, levels: Sequence[Level]) -> Fitted:
 
 
 class counted_evaluations:
-    """How often each level's loss was evaluated: `logistic` reports no such number, so its inner call is watched."""
+    """How often each level's loss was evaluated, in passes over all rows.
 
-    def __enter__(self) -> dict[int, int]:
+    `logistic` reports no such number, so its inner call is watched.
+    """
+
+    def __init__(self, rows: int):
+        self.rows = rows
+
+    def __enter__(self) -> dict[int, float]:
         self.loss, self.counts = sys.modules["latentmech.probe.logistic"]._Loss, {}
         self.inner = inner = self.loss._one_level
 
         def counting(own: Any, solution: Any, level: int, *rest: Any) -> None:
-            self.counts[level] = self.counts.get(level, 0) + 1
+            self.counts[level] = self.counts.get(level, 0) + own.sample.n_rows / self.rows
             inner(own, solution, level, *rest)
 
         self.loss._one_level = counting
@@ -321,7 +327,7 @@ def judged(seconds: dict[str, list[float]], worst: float) -> dict[str, bool]:
 def formatters(table: pd.DataFrame) -> dict[str, Any]:
     """How each column reads."""
     special = {"excess loss": "{:+.1e}".format, "difference": "{:+.4f}".format}
-    special |= dict.fromkeys(("ours", "scikit-learn"), "{:.4f}".format)
+    special |= dict.fromkeys(("ours", "scikit-learn"), "{:.4f}".format) | {"our evaluations": "{:.1f}".format}
     special |= dict.fromkeys(("seconds", "min", "max", "seconds/level"), "{:.2f}".format) | {
         "peak MiB": "{:.0f}".format
     }

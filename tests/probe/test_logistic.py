@@ -1,5 +1,7 @@
 """The solver against an independent one, and what the batching over levels and labellings must not change."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from latentmech.probe import Sample, logistic
 from latentmech.probe.fitting import class_weights
+
+solver = sys.modules["latentmech.probe.logistic"]  # the module: the package holds the function under its name
 
 
 def sample_from(*levels):
@@ -75,6 +79,21 @@ def test_a_warm_start_ends_where_a_cold_one_does(problem):
         logistic(sample, targets, 4, strengths, start=start, tolerance=1e-9, max_steps=300) for start in (None, nearby)
     )
     torch.testing.assert_close(cold.weight, warm.weight, atol=2e-3, rtol=1e-2)
+
+
+def test_starting_on_fewer_rows_ends_where_all_rows_do(problem, monkeypatch):
+    sample, targets = problem
+    strengths, asked = torch.full((2, 2), 0.003), {"tolerance": 1e-9, "max_steps": 300}
+    row_weights = 0.5 + torch.rand(targets.shape, generator=torch.Generator().manual_seed(5))
+    plain = logistic(sample, targets, 4, strengths, row_weights=row_weights, **asked)
+    seen, inner = [], solver._Loss.__post_init__
+    monkeypatch.setattr(solver, "FEWEST", 100)
+    monkeypatch.setattr(
+        solver._Loss, "__post_init__", lambda loss: (seen.append(loss.targets.shape[1]), inner(loss))[1]
+    )
+    nested = logistic(sample, targets, 4, strengths, row_weights=row_weights, **asked)
+    assert seen == [38, 150, 600]
+    torch.testing.assert_close(nested.weight, plain.weight, atol=2e-3, rtol=1e-2)
 
 
 def test_a_constant_dimension_is_harmless(problem):
