@@ -8,7 +8,7 @@ from latentmech.model import Local, Model
 from latentmech.model.norms import norms_once
 
 
-@pytest.fixture(scope="module", params=["gpt2", "llama", "gemma3"])
+@pytest.fixture(scope="module", params=["llama", "gemma3"])
 def bridge(request, tmp_path_factory):
     folder = write_checkpoint(tmp_path_factory.mktemp(request.param), request.param)
     return Model(name=request.param, source=Local(path=str(folder))).bridge
