@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.activations import Activations, Moments
+from latentmech.activations import Activations
+
+CHUNK = 16384  # rows per product: single precision inside a chunk, double precision between chunks
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,26 @@ def sample_of(activations: Activations, hook_names: Sequence[str], train: Tensor
 def _one_level(
     rows: Float[Tensor, "row d_model"], train: Int[Tensor, " train"], dev: Int[Tensor, " dev"]
 ) -> tuple[Tensor, ...]:
-    """Standardised train and dev rows with mean, scale and spectrum of one level."""
+    """Standardised train and dev rows with mean, scale and spectrum of one level.
+
+    In place, a chunk at a time: at this size new memory costs as much as the arithmetic.
+    """
     fit, held = rows[train], rows[dev]
-    moments, mean, scale = Moments.of(fit, torch.zeros(len(fit), dtype=torch.long), 1).standardised()
-    eigenvalues, eigenvectors = torch.linalg.eigh(moments.total / moments.n)
+    mean = (sum(x.sum(0).double() for x in fit.split(CHUNK)) / len(fit)).float()
     for part in (fit, held):
-        part.sub_(mean.float()).div_(scale.float())
-    return fit, held, mean.float(), scale.float(), eigenvalues.clamp(min=0).float(), eigenvectors.float()
+        part.sub_(mean)
+    covariance = sum((x.T @ x).double() for x in fit.split(CHUNK)) / len(fit)
+    scale = _spread(covariance.diagonal(), mean)
+    for part in (fit, held):
+        part.div_(scale)
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance / scale / scale.unsqueeze(1))
+    return fit, held, mean, scale, eigenvalues.clamp(min=0).float(), eigenvectors.float()
+
+
+def _spread(variance: Float[Tensor, " d_model"], mean: Float[Tensor, " d_model"]) -> Float[Tensor, " d_model"]:
+    """Standard deviations; 1 where a dimension is constant.
+
+    Constant is what varies less than single precision resolves: dividing by rounding noise would blow it up.
+    """
+    scale = variance.sqrt().float()
+    return torch.where(scale > torch.finfo(torch.float32).eps * mean.abs(), scale, torch.ones_like(scale))
