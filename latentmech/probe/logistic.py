@@ -7,7 +7,8 @@ which it fits the difference. What makes it fast is the choice of
 coordinates. For standardised rows with correlation matrix Q diag(e) Q^T, the Hessian of class c is near
 p_c (1 - p_c) Q diag(e) Q^T + strength (Boehning 1992, "Multinomial logistic regression algorithm", bounds it so).
 Dividing by its root in the basis Q turns the loss almost round: L-BFGS (Liu & Nocedal 1989) then needs tens of
-steps where it needs hundreds in raw coordinates. One eigendecomposition serves every strength and every
+steps where it needs hundreds in raw coordinates. A fit that starts from another solution takes the curvature that
+the rows have there instead. One eigendecomposition serves every strength and every
 labelling of the same rows, and all labellings share each product with the rows.
 
 What a high accuracy does not show: that the model uses what the probe reads (see the controls).
@@ -23,7 +24,8 @@ from latentmech.probe.sample import Sample
 from latentmech.probe.solution import Solution, Strengths, Targets, class_counts
 
 CHUNK = 2048  # rows that stay in the processor's cache between the product, softmax and gradient
-FEWER, FEWEST = 4, 4096  # a cold start is solved on every fourth row first, unless there are fewer rows than this
+FEWER, FEWEST = 4, 8192  # a cold start is solved on every fourth row first, unless there are fewer rows than this
+LOOKED_AT = 4096  # rows that show the curvature at a start
 MEMORY = 8  # pairs of steps and gradient changes that L-BFGS remembers
 
 PerProblem = Float[Tensor, "level problem"]
@@ -37,7 +39,7 @@ def logistic(
     strengths: Strengths,
     start: Solution | None = None,
     row_weights: Float[Tensor, "problem row"] | None = None,
-    tolerance: float = 1e-3,
+    tolerance: float = 2e-3,
     max_steps: int = 100,
 ) -> Solution:
     """Fit every problem at every level.
@@ -49,8 +51,12 @@ def logistic(
     """
     if start is None and sample.n_rows >= FEWEST:
         start = _on_fewer_rows(sample, targets, n_classes, strengths, row_weights, tolerance)
-    loss = _Loss(sample, targets, n_classes, strengths, row_weights)
-    v = torch.zeros(loss.shape) if start is None else loss.encode(start)
+    share = class_counts(targets, n_classes) / targets.shape[1]
+    curvature = _bound(sample, share)
+    if start is not None:
+        curvature = torch.maximum(_seen_at(start, sample, row_weights), 0.01 * curvature)
+    loss = _Loss(sample, targets, n_classes, strengths, row_weights, curvature)
+    v = torch.zeros(curvature.shape) if start is None else loss.encode(start)
     return loss.decode(_minimise(loss, v, tolerance, max_steps))
 
 
@@ -71,6 +77,27 @@ def _on_fewer_rows(
     return logistic(few, labels, n_classes, FEWER * strengths, None, fewer, 3 * tolerance)
 
 
+def _bound(sample: Sample, share: Float[Tensor, "problem class"]) -> Vector:
+    """Curvature of every class along every eigenvector when nothing is known but how common the classes are."""
+    width = (share * (1 - share)).clamp(min=1e-4)[None, :, None, :].expand(sample.n_levels, -1, -1, -1)
+    return torch.cat([sample.eigenvalues[:, None, :, None] * width, width], dim=2)
+
+
+def _seen_at(start: Solution, sample: Sample, row_weights: Float[Tensor, "problem row"] | None) -> Vector:
+    """The same where the fit begins: mean_i p_ic (1 - p_ic) (q_k x_i)^2 over some of the rows."""
+    step = 1 + sample.n_rows // LOOKED_AT
+    levels = []
+    for level in range(sample.n_levels):
+        rows = sample.train[level][::step]
+        squares = torch.cat([(rows @ sample.eigenvectors[level]).square(), torch.ones(len(rows), 1)], dim=1)
+        chances = torch.stack([start.logits(rows, level, p).softmax(1) for p in range(start.weight.shape[1])])
+        spread = chances * (1 - chances)
+        if row_weights is not None:
+            spread *= row_weights[:, ::step, None]
+        levels.append(torch.einsum("nk,pnc->pkc", squares, spread) / len(rows))
+    return torch.stack(levels)
+
+
 @dataclass(frozen=True)
 class _Loss:
     """The penalised loss and its gradient in the coordinates described above."""
@@ -80,18 +107,13 @@ class _Loss:
     n_classes: int
     strengths: Strengths
     row_weights: Float[Tensor, "problem row"] | None
+    curvature: Vector
     scale: Vector = field(init=False)
 
     def __post_init__(self) -> None:
-        share = class_counts(self.targets, self.n_classes) / self.targets.shape[1]
-        curvature = (share * (1 - share)).clamp(min=1e-4)
-        rounded = self.sample.eigenvalues[:, None, :, None] * curvature[:, None, :] + self.strengths[..., None, None]
-        bias = curvature[None, :, None, :].expand(self.sample.n_levels, -1, -1, -1)
-        object.__setattr__(self, "scale", torch.cat([rounded, bias], dim=2).clamp(min=1e-8).rsqrt())
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.scale.shape
+        penalty = torch.zeros_like(self.curvature)
+        penalty[:, :, :-1] = self.strengths[..., None, None]
+        object.__setattr__(self, "scale", (self.curvature + penalty).clamp(min=1e-8).rsqrt())
 
     def decode(self, v: Vector) -> Solution:
         theta = v * self.scale
