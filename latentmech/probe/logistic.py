@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latentmech.probe.sample import Sample
+from latentmech.probe.side_by_side import side_by_side
 from latentmech.probe.solution import Solution, Strengths, Targets, class_counts
 
 CHUNK = 2048  # rows that stay in the processor's cache between the product, softmax and gradient
@@ -86,16 +87,17 @@ def _bound(sample: Sample, share: Float[Tensor, "problem class"]) -> Vector:
 def _seen_at(start: Solution, sample: Sample, row_weights: Float[Tensor, "problem row"] | None) -> Vector:
     """The same where the fit begins: mean_i p_ic (1 - p_ic) (q_k x_i)^2 over some of the rows."""
     step = 1 + sample.n_rows // LOOKED_AT
-    levels = []
-    for level in range(sample.n_levels):
+
+    def one_level(level: int) -> Float[Tensor, "problem dim class"]:
         rows = sample.train[level][::step]
         squares = torch.cat([(rows @ sample.eigenvectors[level]).square(), torch.ones(len(rows), 1)], dim=1)
         chances = torch.stack([start.logits(rows, level, p).softmax(1) for p in range(start.weight.shape[1])])
         spread = chances * (1 - chances)
         if row_weights is not None:
             spread *= row_weights[:, ::step, None]
-        levels.append(torch.einsum("nk,pnc->pkc", squares, spread) / len(rows))
-    return torch.stack(levels)
+        return torch.einsum("nk,pnc->pkc", squares, spread) / len(rows)
+
+    return torch.stack(side_by_side(one_level, range(sample.n_levels)))
 
 
 @dataclass(frozen=True)
@@ -128,21 +130,19 @@ class _Loss:
         """Loss and gradient of the active problems; zeros elsewhere."""
         solution = self.decode(v)
         loss, gradient = torch.zeros(v.shape[:2]), torch.zeros_like(v)
-        for level in range(v.shape[0]):
-            problems = active[level].nonzero().squeeze(1)
-            if len(problems):
-                self._one_level(solution, level, problems, loss, gradient)
+        levels = active.any(1).nonzero().squeeze(1).tolist()
+        side_by_side(lambda level: self._one_level(solution, level, active[level], loss, gradient), levels)
         penalty = self.strengths[..., None, None] * (v * self.scale**2)[:, :, :-1]
         loss += 0.5 * (penalty * v[:, :, :-1]).sum((2, 3)) * active
         gradient[:, :, :-1] += penalty * active[..., None, None]
         return loss, gradient
 
-    def _one_level(self, solution: Solution, level: int, problems: Tensor, loss: Tensor, gradient: Tensor) -> None:
+    def _one_level(self, solution: Solution, level: int, active: Tensor, loss: Tensor, gradient: Tensor) -> None:
         """Add the mean loss over rows and its gradient, all problems in one product.
 
         Classes come first and rows last: products and softmax then run along memory.
         """
-        rows = self.sample.train[level]
+        rows, problems = self.sample.train[level], active.nonzero().squeeze(1)
         weight = solution.weight[level, problems].transpose(1, 2).reshape(-1, rows.shape[1])
         bias = solution.bias[level, problems].reshape(-1, 1)
         slope, offset, total = torch.zeros_like(weight), torch.zeros_like(bias), torch.zeros(len(problems))

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.activations import Activations
+from latentmech.probe.side_by_side import side_by_side
 
 CHUNK = 16384  # rows per product: single precision inside a chunk, double precision between chunks
 
@@ -64,7 +65,7 @@ def sample_of(activations: Activations, hook_names: Sequence[str], train: Tensor
         train: row numbers of the training part.
         dev: row numbers of the development part.
     """
-    parts = [_one_level(activations.level(name), train, dev) for name in hook_names]
+    parts = side_by_side(lambda name: _one_level(activations.level(name), train, dev), hook_names)
     fit, held, *rest = zip(*parts, strict=True)
     return Sample(fit, held, *(torch.stack(column) for column in rest))
 
