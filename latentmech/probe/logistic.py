@@ -25,7 +25,7 @@ from latentmech.probe.side_by_side import side_by_side
 from latentmech.probe.solution import Solution, Strengths, Targets, class_counts
 
 CHUNK = 2048  # rows that stay in the processor's cache between the product, softmax and gradient
-FEWER, FEWEST = 4, 8192  # a cold start is solved on every fourth row first, unless there are fewer rows than this
+FEWER, FEWEST = 8, 8192  # a cold start is solved on every eighth row first, unless there are fewer rows than this
 LOOKED_AT = 4096  # rows that show the curvature at a start
 MEMORY = 8  # pairs of steps and gradient changes that L-BFGS remembers
 
@@ -46,7 +46,7 @@ def logistic(
     """Fit every problem at every level.
 
     Args:
-        start: a solution nearby, such as that of the next larger strength; without it, that of a quarter of the rows.
+        start: a solution nearby, such as that of the next larger strength; without it, that of an eighth of the rows.
         row_weights: weight of each row, mean 1.
         tolerance: stop when a Newton step would lower the loss by less than about this many nats per row.
     """
@@ -69,13 +69,13 @@ def _on_fewer_rows(
     row_weights: Float[Tensor, "problem row"] | None,
     tolerance: float,
 ) -> Solution:
-    """A rough solution on every fourth row: most steps that lead there from nothing then cost a quarter.
+    """A rough solution on every eighth row: most steps that lead there from nothing then cost an eighth.
 
-    The prior on the weights is the same, hence a penalty per row four times as strong.
+    The prior on the weights is the same, hence a penalty per row eight times as strong.
     """
     fewer = None if row_weights is None else row_weights[:, ::FEWER]
     few, labels = sample.every(FEWER), targets[:, ::FEWER]
-    return logistic(few, labels, n_classes, FEWER * strengths, None, fewer, 3 * tolerance)
+    return logistic(few, labels, n_classes, FEWER * strengths, None, fewer, 2 * tolerance)
 
 
 def _bound(sample: Sample, share: Float[Tensor, "problem class"]) -> Vector:

@@ -87,6 +87,7 @@ def test_starting_on_fewer_rows_ends_where_all_rows_do(problem, monkeypatch):
     row_weights = 0.5 + torch.rand(targets.shape, generator=torch.Generator().manual_seed(5))
     plain = logistic(sample, targets, 4, strengths, row_weights=row_weights, **asked)
     seen, inner = [], solver._Loss.__post_init__
+    monkeypatch.setattr(solver, "FEWER", 4)
     monkeypatch.setattr(solver, "FEWEST", 100)
     monkeypatch.setattr(
         solver._Loss, "__post_init__", lambda loss: (seen.append(loss.targets.shape[1]), inner(loss))[1]
