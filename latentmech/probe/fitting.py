@@ -87,7 +87,7 @@ class Fitting:
         path, truth = self.method.path, torch.from_numpy(problem.of("dev", problem.labels))
         chosen = choose_strength(self.method.fit, sample, targets, problem.n_classes, path, score, truth, weights)
         controls = self._controls(sample, chosen)
-        bits = self._code(sample, targets[0], chosen)
+        bits = self._code(sample, targets[0])
         return [self._level_fit(sample, chosen, controls, float(bits[i]), i, level) for i, level in enumerate(levels)]
 
     def _controls(self, sample: Sample, chosen: Chosen) -> Solution | None:
@@ -98,10 +98,10 @@ class Fitting:
         strengths = chosen.strengths[:, None].expand(-1, len(train))
         return self.method.fit_loosely(sample, torch.from_numpy(train), self.problem.n_classes, strengths)
 
-    def _code(self, sample: Sample, targets: Int[Tensor, " row"], chosen: Chosen) -> Float[Tensor, " level"]:
+    def _code(self, sample: Sample, targets: Int[Tensor, " row"]) -> Float[Tensor, " level"]:
         if not self.with_code:
             return torch.full((sample.n_levels,), float("nan"))
-        return online_code(sample, targets, self.problem.n_classes, chosen.likeliest)
+        return online_code(sample, targets, self.problem.n_classes)
 
     def _level_fit(
         self, sample: Sample, chosen: Chosen, controls: Solution | None, bits: float, index: int, level: Level

@@ -22,15 +22,12 @@ class Chosen:
         solution: one problem per level.
         strengths: where on the path it lies.
         scores: its score on the development part.
-        likeliest: the strength under which the development labels are likeliest (if logits are such). It varies
-            less between neighbouring levels than that of the best score, of which many are nearly as good.
-        nats: minus their mean log-likelihood.
+        nats: minus the mean log-likelihood of the development labels (if logits are such), at its best on the path.
     """
 
     solution: Solution
     strengths: Float[Tensor, " level"]
     scores: Float[Tensor, " level"]
-    likeliest: Float[Tensor, " level"]
     nats: Float[Tensor, " level"]
 
 
@@ -83,7 +80,7 @@ def _at(
     logits = [solution.logits(rows, level) for level, rows in enumerate(sample.dev)]
     scores = torch.tensor([score(z) for z in logits])
     nats = torch.stack([torch.nn.functional.cross_entropy(z, dev) for z in logits])
-    return Chosen(solution, strengths[:, 0], scores, strengths[:, 0], nats)
+    return Chosen(solution, strengths[:, 0], scores, nats)
 
 
 def _merged(
@@ -99,6 +96,6 @@ def _merged(
     strengths, scores = best.strengths.clone(), best.scores.clone()
     weight[index], bias[index] = here.solution.weight[gains], here.solution.bias[gains]
     strengths[index], scores[index] = here.strengths[gains], here.scores[gains]
-    likeliest, nats = best.likeliest.clone(), best.nats.clone()
-    likeliest[levels[likelier]], nats[levels[likelier]] = here.likeliest[likelier], here.nats[likelier]
-    return Chosen(Solution(weight, bias), strengths, scores, likeliest, nats)
+    nats = best.nats.clone()
+    nats[levels[likelier]] = here.nats[likelier]
+    return Chosen(Solution(weight, bias), strengths, scores, nats)
