@@ -147,7 +147,7 @@ def tensor_bytes(tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> byte
 
 
 def blank_tensors(
-    kinds: Mapping[str, tuple[torch.dtype, Sequence[int]]], card: Mapping[str, Any]
+    kinds: Mapping[str, tuple[torch.dtype, Sequence[int]]], card: Mapping[str, Any], memory: Tensor | None = None
 ) -> tuple[memoryview, dict[str, Tensor]]:
     """A safetensors file in memory, and its tensors, not yet filled, as views into it.
 
@@ -156,6 +156,7 @@ def blank_tensors(
 
     Args:
         kinds: dtype and shape of each tensor, those with larger elements first, so that all stay aligned.
+        memory: bytes to use, if they suffice: the first touch of new memory costs more than what is put there.
     """
     header: dict[str, Any] = {"__metadata__": {CARD: canonical_json(card)}}
     end = 0
@@ -165,7 +166,8 @@ def blank_tensors(
     text = json.dumps(header).encode()
     text += b" " * (-(8 + len(text)) % 64)
     prefix = struct.pack("<Q", len(text)) + text
-    image = torch.empty(len(prefix) + end, dtype=torch.uint8)
+    size = len(prefix) + end
+    image = torch.empty(size, dtype=torch.uint8) if memory is None or len(memory) < size else memory[:size]
     image[: len(prefix)] = torch.frombuffer(bytearray(prefix), dtype=torch.uint8)
     body = image[len(prefix) :]
     tensors = {

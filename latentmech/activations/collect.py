@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentmech.activations.pooling import POOLINGS
 from latentmech.errors import ResourceError
-from latentmech.model import Batch, Model, Tokens, batches_under, pad, read_backbone
+from latentmech.model import Batch, Model, Tokens, batches_under, pad, reading
 
 Progress = Callable[[int], object]
 
@@ -90,47 +90,57 @@ def collect_into(
     Raises:
         ResourceError: a single text does not fit into memory.
     """
+    aim = _Aim(request)
     filled = 0
-    for batch in batches_under(texts, request.tokens.lengths, token_budget):
-        size = len(request.rows_in(batch))
-        _fill(request, batch, [buffer[filled : filled + size] for buffer in buffers])
-        filled += size
-        progress(int(request.tokens.lengths[batch].sum()))
+    with reading(request.model, {name: partial(aim.keep, i) for i, name in enumerate(request.hook_names)}) as run:
+        for batch in batches_under(texts, request.tokens.lengths, token_budget):
+            size = len(request.rows_in(batch))
+            _fill(run, aim, batch, [buffer[filled : filled + size] for buffer in buffers])
+            filled += size
+            progress(int(request.tokens.lengths[batch].sum()))
 
 
-def _fill(request: Request, batch: Sequence[int], target: Sequence[Float[Tensor, "row d_model"]]) -> None:
+class _Aim:
+    """Where the rows of the batch that runs next belong: hooks are set once, and look here at every batch."""
+
+    def __init__(self, request: Request):
+        self.request = request
+        self.target: Sequence[Tensor] = ()
+        self.where: tuple[Tensor, ...] = ()
+
+    def at(self, batch: Sequence[int], target: Sequence[Tensor]) -> None:
+        """Find the rows of `batch` in it as it is padded, and take `target` as their place."""
+        lengths, rows = self.request.tokens.lengths, self.request.rows[self.request.rows_in(batch)]
+        slot = {text: i for i, text in enumerate(batch)}
+        place = np.array([slot[text] for text in rows[:, 0].tolist()], dtype=np.int64)
+        left = self.request.padding_side == "left"
+        shift = lengths[batch].max() - lengths[rows[:, 0]] if left else np.zeros(len(rows), dtype=np.int64)
+        where = place, rows[:, 1] + shift, rows[:, 2] + shift
+        self.where = tuple(torch.from_numpy(index).to(self.request.model.torch_device) for index in where)
+        self.target = target
+
+    def keep(self, level: int, activation: Tensor) -> None:
+        """Pool the rows of one hook point into their place."""
+        self.target[level][:] = POOLINGS[self.request.pooling](activation, *self.where)
+
+
+def _fill(run: Callable[[Batch], None], aim: _Aim, batch: list[int], target: Sequence[Tensor]) -> None:
     """Run one batch into `target`; in halves if it does not fit into memory."""
     try:
-        read_backbone(request.model, request.padded(batch), _readers(request, batch, target))
+        aim.at(batch, target)
+        run(aim.request.padded(batch))
     except (RuntimeError, MemoryError) as error:
         if not _out_of_memory(error):
             raise
         if len(batch) == 1:
-            size = len(request.tokens.ids[batch[0]])
+            size = len(aim.request.tokens.ids[batch[0]])
             raise ResourceError(f"one text of {size} tokens does not fit into memory; shorten or remove it") from error
     else:
         return
     middle = len(batch) // 2
-    size = len(request.rows_in(batch[:middle]))
-    _fill(request, batch[:middle], [part[:size] for part in target])
-    _fill(request, batch[middle:], [part[size:] for part in target])
-
-
-def _readers(request: Request, batch: Sequence[int], target: Sequence[Tensor]) -> dict[str, Callable[[Tensor], None]]:
-    """For each hook point, a function that pools the rows of this batch into their place in `target`."""
-    rows = request.rows[request.rows_in(batch)]
-    longest = int(request.tokens.lengths[list(batch)].max())
-    left = request.padding_side == "left"
-    slot = {text: i for i, text in enumerate(batch)}
-    shift = [longest - len(request.tokens.ids[t]) if left else 0 for t in rows[:, 0].tolist()]
-    place = torch.tensor([slot[t] for t in rows[:, 0].tolist()], dtype=torch.long)
-    first, last = (torch.from_numpy(rows[:, column] + np.array(shift, dtype=np.int64)) for column in (1, 2))
-    where = tuple(t.to(request.model.torch_device) for t in (place, first, last))
-
-    def keep(level: int, activation: Tensor) -> None:
-        target[level][:] = POOLINGS[request.pooling](activation, *where)
-
-    return {name: partial(keep, level) for level, name in enumerate(request.hook_names)}
+    size = len(aim.request.rows_in(batch[:middle]))
+    _fill(run, aim, batch[:middle], [part[:size] for part in target])
+    _fill(run, aim, batch[middle:], [part[size:] for part in target])
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -24,6 +24,7 @@ from latentmech.model import PADDING_SIDES, Level, Model, length_sorted, text_ro
 from latentmech.storage import blank_tensors, cache_root, fingerprint, make_folder, save_json, write_bytes
 
 FORMAT = 1  # raise when the layout on disk changes
+HEADER = 2**16  # bytes that a shard's header stays below, for some hundred hook points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class ActivationStore:
 
     root: str | None = None
     token_budget: int = 1024
-    shard_rows: int = 4096
+    shard_rows: int = 2048
     padding_side: str = "right"
     _verified: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
 
@@ -114,9 +115,10 @@ class ActivationStore:
         todo = [number for number in range(len(chunks)) if number not in done]
         _check_space(folder, sum(len(request.rows_in(chunks[n])) for n in todo) * request.bytes_per_row)
         tokens = int(sum(request.tokens.lengths[chunks[n]].sum() for n in todo))
+        memory = _memory(request, chunks)
         with _bar(request.model, tokens) as bar:
             for number in todo:
-                shard = _write_shard(folder, number, request, chunks[number], self.token_budget, bar.update)
+                shard = _write_shard(folder, number, request, chunks[number], memory, self.token_budget, bar.update)
                 manifest.append(shard)
                 self._verified.add(folder / shard.file)
         return manifest.shards()
@@ -193,13 +195,25 @@ def _resume(folder: Path, key: dict[str, Any], n_shards: int) -> Manifest:
     return manifest
 
 
+def _memory(request: Request, chunks: Sequence[Sequence[int]]) -> Tensor:
+    """Room for any of the shards, used for all of them."""
+    most = max((len(request.rows_in(texts)) for texts in chunks), default=0)
+    return torch.empty(most * (request.bytes_per_row + torch.int64.itemsize) + HEADER, dtype=torch.uint8)
+
+
 def _write_shard(
-    folder: Path, number: int, request: Request, texts: Sequence[int], token_budget: int, progress: Progress
+    folder: Path,
+    number: int,
+    request: Request,
+    texts: Sequence[int],
+    memory: Tensor,
+    token_budget: int,
+    progress: Progress,
 ) -> Shard:
     rows = request.rows_in(texts)
     dtype, shape = getattr(torch, request.model.dtype), (len(rows), request.model.d_model)
     kinds = {ROW: (torch.int64, (len(rows),))} | dict.fromkeys(request.hook_names, (dtype, shape))
-    image, tensors = blank_tensors(kinds, {"format": FORMAT})
+    image, tensors = blank_tensors(kinds, {"format": FORMAT}, memory)
     tensors.pop(ROW).copy_(torch.from_numpy(rows))
     collect_into([*tensors.values()], request, texts, token_budget, progress)
     if not all(_finite(tensor) for tensor in tensors.values()):

@@ -2,7 +2,7 @@
 
 from latentmech.model.batching import PADDING_SIDES, Batch, batches_under, length_sorted, pad
 from latentmech.model.checkpoint import Checkpoint
-from latentmech.model.forward import read_backbone
+from latentmech.model.forward import reading
 from latentmech.model.handle import Model
 from latentmech.model.levels import SITES, Level, levels_of
 from latentmech.model.sources import Hub, Local, RegistryPackage, Source
@@ -27,7 +27,7 @@ __all__ = [
     "length_sorted",
     "levels_of",
     "pad",
-    "read_backbone",
+    "reading",
     "text_rows",
     "tokenise",
     "word_rows",

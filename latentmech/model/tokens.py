@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int
@@ -28,7 +29,7 @@ class Tokens:
     ends: tuple[Int[np.ndarray, "_"], ...]
     n_bos: int
 
-    @property
+    @cached_property
     def lengths(self) -> Int[np.ndarray, " text"]:
         """Number of tokens of each text."""
         return np.array([len(ids) for ids in self.ids], dtype=np.int64)

@@ -1,6 +1,8 @@
 """Rows are pooled from the right tokens, whatever the batches were and however often they had to be halved."""
 
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 
 from latentmech.activations import Request, collect
 from latentmech.errors import ResourceError
-from latentmech.model import length_sorted, levels_of, pad, read_backbone, text_rows, tokenise, word_rows
+from latentmech.model import length_sorted, levels_of, pad, reading, text_rows, tokenise, word_rows
 
 module = import_module("latentmech.activations.collect")  # the package's attribute of that name is the function
 HOOKS = tuple(level.hook_name for level in levels_of(3))
@@ -34,7 +36,8 @@ def slowly(tiny, tokens):
     for ids in tokens.ids:
         kept = {}
         batch = pad([ids], 0, "right", tiny.torch_device)
-        read_backbone(tiny, batch, {name: lambda t, name=name: kept.update({name: t[0].clone()}) for name in HOOKS})
+        with reading(tiny, {name: lambda t, name=name: kept.update({name: t[0].clone()}) for name in HOOKS}) as run:
+            run(batch)
         full.append(torch.stack([kept[name] for name in HOOKS]))
     return full
 
@@ -83,14 +86,14 @@ def test_progress_adds_up_to_all_tokens(request_, tokens, order):
 @pytest.mark.parametrize("fits", [1, 3])
 def test_a_batch_that_does_not_fit_is_halved_and_the_result_is_the_same(request_, order, monkeypatch, fits, error):
     expected, sizes = collect(request_, order, 10**6), []
-    monkeypatch.setattr(module, "read_backbone", small_memory(fits, sizes, error))
+    monkeypatch.setattr(module, "reading", small_memory(fits, sizes, error))
     torch.testing.assert_close(collect(request_, order, 10**6), expected, **SAME)
     assert sizes[0] == len(order)
     assert max(size for size in sizes if size <= fits) >= 1
 
 
 def test_one_text_that_does_not_fit_is_a_resource_error(request_, tokens, order, monkeypatch):
-    monkeypatch.setattr(module, "read_backbone", small_memory(0, []))
+    monkeypatch.setattr(module, "reading", small_memory(0, []))
     with pytest.raises(ResourceError, match=f"one text of {tokens.lengths[order[0]]} tokens"):
         collect(request_, order)
 
@@ -98,11 +101,15 @@ def test_one_text_that_does_not_fit_is_a_resource_error(request_, tokens, order,
 def test_another_failure_is_passed_on_and_not_retried(request_, order, monkeypatch):
     calls = []
 
-    def fail(*args):
-        calls.append(args)
-        raise RuntimeError("shapes cannot be multiplied")
+    @contextmanager
+    def failing(model, readers):
+        def fail(batch):
+            calls.append(batch)
+            raise RuntimeError("shapes cannot be multiplied")
 
-    monkeypatch.setattr(module, "read_backbone", fail)
+        yield fail
+
+    monkeypatch.setattr(module, "reading", failing)
     with pytest.raises(RuntimeError, match="shapes"):
         collect(request_, order)
     assert len(calls) == 1
@@ -135,14 +142,18 @@ def small_memory(fits: int, sizes: list[int], error: str = "RuntimeError: not en
     """A backbone that runs out of memory, half-way through, on batches of more than `fits` texts."""
     kinds = {"torch": torch.OutOfMemoryError("CUDA out of memory"), "MemoryError": MemoryError()}
 
-    def read(model, batch, readers):
-        sizes.append(len(batch.ids))
-        if len(batch.ids) <= fits:
-            return read_backbone(model, batch, readers)
-        first = next(iter(readers))
-        read_backbone(model, batch, {first: lambda t: readers[first](torch.full_like(t, torch.nan))})
-        raise kinds.get(
-            error, RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: not enough memory")
-        )
+    @contextmanager
+    def reading_some(model, readers):
+        with reading(model, readers) as run:
+            yield partial(attempt, run, readers)
 
-    return read
+    def attempt(run, readers, batch):
+        sizes.append(len(batch.ids))
+        if len(batch.ids) > fits:
+            readers[HOOKS[0]](torch.full((*batch.ids.shape, 32), torch.nan))
+            raise kinds.get(
+                error, RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: not enough memory")
+            )
+        run(batch)
+
+    return reading_some

@@ -7,7 +7,7 @@ import torch
 from architectures import write_checkpoint
 from hf_reference import levels, relative_error, sites
 
-from latentmech.model import SITES, Local, Model, batches_under, length_sorted, levels_of, pad, read_backbone, tokenise
+from latentmech.model import SITES, Local, Model, batches_under, length_sorted, levels_of, pad, reading, tokenise
 
 BAR = 1e-5
 TEXTS = [
@@ -32,7 +32,8 @@ def read(model, ids, hook_names, batch_size, side) -> list[torch.Tensor]:
     for begin in range(0, len(ids), batch_size):
         rows, kept = ids[begin : begin + batch_size], {}
         batch = pad(rows, model.tokenizer.pad_token_id or 0, side, model.torch_device)
-        read_backbone(model, batch, {n: lambda t, n=n: kept.update({n: t.clone()}) for n in hook_names})
+        with reading(model, {n: lambda t, n=n: kept.update({n: t.clone()}) for n in hook_names}) as run:
+            run(batch)
         real = [torch.stack([kept[n][i] for n in hook_names])[:, batch.mask[i].bool()] for i in range(len(rows))]
         outputs += [t.cpu() for t in real]
     return outputs
@@ -99,9 +100,10 @@ def test_no_hook_stays_behind_also_when_a_reader_fails(tiny):
     def fail(tensor):
         raise ZeroDivisionError
 
-    read_backbone(tiny, batch, {"blocks.1.hook_resid_post": lambda t: None})
-    with pytest.raises(ZeroDivisionError):
-        read_backbone(tiny, batch, {"blocks.1.hook_resid_post": fail})
+    with reading(tiny, {"blocks.1.hook_resid_post": lambda t: None}) as run:
+        run(batch)
+    with pytest.raises(ZeroDivisionError), reading(tiny, {"blocks.1.hook_resid_post": fail}) as run:
+        run(batch)
     assert not any(point.has_hooks() for point in tiny.bridge.hook_dict.values())
 
 
