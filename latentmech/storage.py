@@ -62,7 +62,7 @@ def make_folder(path: Path) -> Path:
         with tempfile.TemporaryFile(dir=path):
             return path
     except OSError as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
 
 
 def write_bytes(path: Path, data: bytes | memoryview) -> str:
@@ -91,7 +91,7 @@ def _write_durably(path: Path, data: bytes | memoryview) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
 
 
 def _forget(descriptor: int, size: int) -> None:
@@ -112,7 +112,7 @@ def append_line(path: Path, line: str) -> None:
             os.fsync(file.fileno())
         _sync_folder(path.parent)
     except OSError as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
 
 
 def complete_lines(path: Path) -> list[str]:
@@ -216,8 +216,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _explained(error: OSError, path: Path) -> ResourceError:
-    """An operating-system error as one line of advice."""
+def explained(error: OSError, path: Path) -> ResourceError:
+    """An operating-system error while writing `path` as one line of advice."""
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ResourceError(f"no space left to write {path}; free some, or set LATENTMECH_CACHE to another disk")

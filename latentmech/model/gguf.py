@@ -10,11 +10,14 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, ResourceError
 from latentmech.model.checkpoint import CARD, Checkpoint
-from latentmech.storage import cache_root, file_sha256, make_folder, save_json
+from latentmech.storage import cache_root, explained, file_sha256, make_folder, save_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CONVERTER = 1  # raise when the conversion changes, so that old folders are left aside
 NOTE = "weights de-quantised from {name}: near the published model, not equal to it"
@@ -49,7 +52,7 @@ def _convert(path: Path, sha256: str, folder: Path) -> None:
     make_folder(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        _save_converted(path, temporary)
+        _save(*_dequantised(path), temporary)
         files = {p.name: file_sha256(p) for p in sorted(temporary.glob("*.safetensors"))}
         save_json(temporary / CARD, {"source": path.name, "source_sha256": sha256, "files": files})
         with contextlib.suppress(OSError):  # another process was first: its folder is the same
@@ -58,8 +61,8 @@ def _convert(path: Path, sha256: str, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _save_converted(path: Path, folder: Path) -> None:
-    """De-quantise, and save through a fresh model: transformers refuses to save one that was quantised."""
+def _dequantised(path: Path) -> tuple["PreTrainedTokenizerBase", "PreTrainedModel"]:
+    """Tokenizer and float32 model, as transformers reads them."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -69,15 +72,29 @@ def _save_converted(path: Path, folder: Path) -> None:
         "local_files_only": True,
     }
     try:
-        AutoTokenizer.from_pretrained(**where).save_pretrained(folder)
-        quantised = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        return tokenizer, AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
     except (ValueError, KeyError, OSError) as error:
         raise BadInput(f"{path} cannot be read as a GGUF model ({_first_line(error)}); try another file") from error
+
+
+def _save(tokenizer: "PreTrainedTokenizerBase", quantised: "PreTrainedModel", folder: Path) -> None:
+    """Save through a fresh model: transformers refuses to save one that was quantised."""
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
     config = copy.deepcopy(quantised.config)
     del config.quantization_config
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.load_state_dict(quantised.state_dict())
-    model.save_pretrained(folder)
+    try:
+        tokenizer.save_pretrained(folder)
+        model.save_pretrained(folder)
+    except OSError as error:
+        raise explained(error, folder) from error
+    except SafetensorError as error:  # its own wrapping of what the system said
+        raise ResourceError(f"cannot write {folder} ({_first_line(error)}); is the disk full?") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,9 @@
 """What we read is what the plain transformers model computes, however the texts are padded."""
 
 from dataclasses import replace
+from itertools import chain, combinations, pairwise
 
+import numpy as np
 import pytest
 import torch
 from architectures import write_checkpoint
@@ -126,9 +128,20 @@ def test_batches_are_cut_from_long_to_short_and_never_exceed_the_budget(examples
     assert sorted(order) == list(range(len(lengths)))
     assert (lengths[order][:-1] >= lengths[order][1:]).all()
     for budget in (1, int(lengths.min()), 256, 10**6):
-        for way in (order, list(range(len(lengths)))):
-            batches = batches_under(way, lengths, budget)
-            assert sum(batches, []) == way
-            assert all(len(b) == 1 or len(b) * lengths[b].max() <= budget for b in batches)
+        batches = batches_under(order, lengths, budget)
+        assert sum(batches, []) == order
+        assert all(len(b) == 1 or len(b) * lengths[b].max() <= budget for b in batches)
     assert len(batches_under(order, lengths, 10**6)) == 1
     assert batches_under([], lengths, 8) == []
+
+
+def test_no_other_cut_is_cheaper():
+    lengths, budget = np.array([30, 29, 12, 11, 11, 4, 4, 1]), 96
+    prices = {}
+    for cuts in chain.from_iterable(combinations(range(1, 8), n) for n in range(8)):
+        batches = [list(range(a, b)) for a, b in pairwise((0, *cuts, 8))]
+        widths = [len(b) * lengths[b].max() for b in batches]
+        if max(widths) <= budget:
+            prices[str(batches)] = sum(widths) + len(batches) * budget / 24
+    assert prices[str(batches_under(range(8), lengths, budget))] == min(prices.values())
+    assert min(prices.values()) < prices["[[0, 1], [2, 3, 4, 5, 6, 7]]"], "fuller batches cost more"

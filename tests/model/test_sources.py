@@ -117,7 +117,7 @@ def test_a_gguf_file_becomes_a_folder_with_the_same_weights(gguf_file, llama, ow
 
 def test_a_gguf_file_is_converted_once(gguf_file, own_cache, monkeypatch):
     first = Local(path=str(gguf_file))()
-    monkeypatch.setattr("latentmech.model.gguf._save_converted", None)
+    monkeypatch.setattr("latentmech.model.gguf._dequantised", None)
     assert Local(path=str(gguf_file))() == first
 
 
