@@ -119,6 +119,14 @@ def test_weights_that_changed_since_they_were_recorded_are_refused(folder):
         _ = model_in(folder).bridge
 
 
+def test_a_file_that_changes_after_loading_does_not_change_the_model(folder):
+    model = model_in(folder)
+    assert model.bridge.cfg.n_layers == 3
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.write(bytes((folder / "model.safetensors").stat().st_size))
+    assert weight(model).abs().min() > 0
+
+
 def test_weights_that_were_cut_short_are_refused_without_a_record(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
