@@ -8,12 +8,14 @@ import multiprocessing
 import os
 import random
 import signal
+import threading
 import time
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
+from tqdm import tqdm
 
 from latentmech.activations import ActivationStore
 from latentmech.errors import IntegrityError
@@ -42,6 +44,7 @@ def fill(tiny, examples):
 
 def work(tiny, examples, root, written, together):
     torch.set_num_threads(1)  # a forked process must not wait for its parent's threads
+    tqdm.set_lock(threading.RLock())  # tqdm's own is shared with later forks, and one killed inside it never lets go
     if written is not None:
         write = module._write_shard
         module._write_shard = lambda folder, number, *rest: (written.put(number), write(folder, number, *rest))[1]
