@@ -31,8 +31,8 @@ def batches_under(order: Sequence[int], lengths: Int[np.ndarray, " text"], token
     """Cut `order` into batches of at most `token_budget` tokens, padding included; a longer text goes alone.
 
     Of all ways to cut, the cheapest: a batch costs its tokens, padding included, and a fixed part for being run, which
-    was measured as a twenty-fourth of the budget on a CPU. Filling every batch instead costs a tenth more in padding
-    where few texts differ much in length.
+    was measured as a twenty-fourth of the budget on a CPU. Filling every batch instead took seven per cent more padding
+    on 800 sentences.
 
     Args:
         order: texts from long to short, as `length_sorted` gives them.
