@@ -193,7 +193,8 @@ class Model:
 def _unmap(hf_model: torch.nn.Module) -> None:
     """Copy weights out of the file that they are mapped from, where they lie on odd addresses in small pages.
 
-    A forward with the copies is one or two per cent faster on a CPU, and a file that changes later cannot change the model.
+    A forward with the copies is one or two per cent faster on a CPU, and a file that changes later cannot change the
+    model.
     """
     for weight in hf_model.parameters():
         if weight.device.type == "cpu":

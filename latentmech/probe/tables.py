@@ -15,7 +15,7 @@ NAMES = {
     "shuffled": "shuffled labels",
     "majority": "majority class",
     "lookup": "commonest tag of the word",
-    "lookup_folded": "the same, or of its lower case",
+    "lookup_folded": "commonest tag, or in lower case",
     "lookup_capitalised": "look-up and capital letter",
     "bag_of_words": "bag of words, naive Bayes",
 }
