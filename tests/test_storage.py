@@ -64,6 +64,18 @@ def test_tensors_filled_in_place_are_a_safetensors_file(tmp_path):
     assert all(torch.equal(found[name], value) and found[name].dtype == value.dtype for name, value in values.items())
 
 
+@pytest.mark.parametrize("size", [10, 4096])
+def test_memory_that_was_used_before_is_taken_where_it_suffices_and_leaves_no_trace(size):
+    kinds, memory = {"x": (torch.float32, (2, 5))}, torch.full((size,), 255, dtype=torch.uint8)
+    images = []
+    for place in (None, memory):
+        image, tensors = storage.blank_tensors(kinds, {"format": 1}, place)
+        tensors["x"].fill_(7)
+        images.append(bytes(image))
+    assert images[0] == images[1]
+    assert (bytes(memory.numpy())[: len(images[0])] == images[0]) == (size == 4096)
+
+
 def test_a_large_file_is_written_whole_in_several_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "WRITTEN_AT_ONCE", 10)
     data = bytes(range(95))
