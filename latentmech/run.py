@@ -28,17 +28,20 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from latentmech.activations import ActivationStore
-from latentmech.data import Corpus
+from latentmech.data import Corpus, Pairs
+from latentmech.direction import DirectionStudy
 from latentmech.errors import BadInput, LatentmechError
 from latentmech.model import Model
 from latentmech.probe import ProbeStudy
 from latentmech.provenance import provenance, set_status
 from latentmech.report import ConsoleSink, WandbSink, print_report, write_run
 from latentmech.settings import is_ours, published, schema, targets
+from latentmech.steering import SteeringStudy
 from latentmech.storage import make_folder
 
-ROOMS = {"probe": ProbeStudy}
-SHARED = {"model": Model, "activations": ActivationStore, "data": Corpus, "wandb": WandbSink, "console": ConsoleSink}
+ROOMS = {"probe": ProbeStudy, "direction": DirectionStudy, "steering": SteeringStudy}
+SHARED = {"model": Model, "activations": ActivationStore, "data": Corpus, "pairs": Pairs}
+SHARED |= {"wandb": WandbSink, "console": ConsoleSink}
 HERE = Path(__file__).parent
 CONF = next(folder for folder in (HERE / "conf", HERE.parent / "conf") if folder.is_dir())
 

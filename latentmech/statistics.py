@@ -96,3 +96,20 @@ def not_worse_than_best(
     draws = cluster_draws(clusters, n_draws, seed)
     low = np.percentile(draws @ sums.T, 5, axis=0)
     return [i for i in range(len(scores)) if low[i] <= 0 or i == best]
+
+
+def aurocs(
+    scores: Float[np.ndarray, "row candidate"], positive: Bool[np.ndarray, " row"]
+) -> Float[np.ndarray, " candidate"]:
+    """`auroc` of many scores of the same rows at once."""
+    above, below = scores[positive].T, np.sort(scores[~positive], axis=0).T
+    wins = [
+        np.searchsorted(column, values, "left").sum() + np.searchsorted(column, values, "right").sum()
+        for column, values in zip(below, above, strict=True)
+    ]
+    return np.array(wins) / (2 * positive.sum() * (~positive).sum())
+
+
+def folded(auroc: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """AUROC whichever sign is taken: what a direction without orientation can claim."""
+    return np.maximum(auroc, 1 - auroc)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentmech.activations.pooling import POOLINGS
 from latentmech.errors import ResourceError
-from latentmech.model import Batch, Model, Tokens, batches_under, pad, reading
+from latentmech.model import Batch, Model, Tokens, batches_under, out_of_memory, pad, reading
 
 Progress = Callable[[int], object]
 
@@ -131,7 +131,7 @@ def _fill(run: Callable[[Batch], None], aim: _Aim, batch: list[int], target: Seq
         aim.at(batch, target)
         run(aim.request.padded(batch))
     except (RuntimeError, MemoryError) as error:
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
         if len(batch) == 1:
             size = len(aim.request.tokens.ids[batch[0]])
@@ -142,9 +142,3 @@ def _fill(run: Callable[[Batch], None], aim: _Aim, batch: list[int], target: Seq
     size = len(aim.request.rows_in(batch[:middle]))
     _fill(run, aim, batch[:middle], [part[:size] for part in target])
     _fill(run, aim, batch[middle:], [part[size:] for part in target])
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """The CPU's allocator raises a plain RuntimeError, known by its words only."""
-    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return known or "not enough memory" in str(error) or "can't allocate memory" in str(error)

@@ -47,7 +47,7 @@ class Corpus:
         """Read, group, split, limit."""
         examples = _bundled(self.name) if self.path is None else _read(Path(self.path).expanduser())
         if self.group is not None:
-            examples = _grouped(examples, self.group)
+            examples = grouped(examples, self.group)
         examples = self._split(examples)
         return examples if self.limit is None else limited(examples, self.limit, self.limit_seed)
 
@@ -92,7 +92,7 @@ def _corpora() -> Iterator[Path]:
         yield folder
 
 
-def _grouped(examples: Examples, column: str) -> Examples:
+def grouped(examples: Examples, column: str) -> Examples:
     """Group by a column with one value per text; a text without a value stays on its own."""
     available = [name for name in examples.columns if name not in examples.word_columns]
     if column not in available:

@@ -21,18 +21,38 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 def read_jsonl(path: str | Path) -> Examples:
     """One JSON object per line; blank lines are passed over."""
-    path = Path(path)
-    lines = enumerate(read_text(path).split("\n"), start=1)
-    return tabulated(path, [_json_row(f"{path}:{number}", line) for number, line in lines if line.strip()])
+    return tabulated(Path(path), jsonl_rows(Path(path)))
 
 
 def read_csv(path: str | Path) -> Examples:
     """A header line, then one row per text; separated by commas, or by tabs if the file is a `.tsv`."""
-    path = Path(path)
+    return tabulated(Path(path), csv_rows(Path(path)))
+
+
+def jsonl_rows(path: Path) -> list[Row]:
+    """The objects of a JSONL file."""
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    return [_json_row(f"{path}:{number}", line) for number, line in lines if line.strip()]
+
+
+def json_rows(path: Path) -> list[Row]:
+    """The objects of a JSON file that holds a list of them."""
+    try:
+        values = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        seen = f"broken JSON at column {error.colno} ({error.msg})"
+        raise BadInput(f"{path}:{error.lineno}: {seen}; expected a list of objects: repair the file") from None
+    if not isinstance(values, list) or not values or not all(isinstance(value, dict) for value in values):
+        raise BadInput(f"{path}: {shown(values)}; expected a list of objects, [{{…}}, …]: repair the file")
+    return [Row(f"{path}, object {number}", value) for number, value in enumerate(values, start=1)]
+
+
+def csv_rows(path: Path) -> list[Row]:
+    """The rows of a CSV or TSV file by header name."""
     rows = list(_csv_rows(path))
     if not rows:
         raise BadInput(f"{path}: a header and no row under it; expected one row per text: check the export")
-    return tabulated(path, rows)
+    return rows
 
 
 def _json_row(where: str, line: str) -> Row:

@@ -1,31 +1,49 @@
 """Where TransformerLens meets us: weight sources, the `Model` handle, tokens and words, the backbone forward."""
 
 from latentmech.model.batching import PADDING_SIDES, Batch, batches_under, length_sorted, pad
+from latentmech.model.chat import Dialogue, dialogues
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.forward import reading
+from latentmech.model.generation import Generated, Runner, end_ids
 from latentmech.model.handle import Model
-from latentmech.model.levels import SITES, Level, levels_of
+from latentmech.model.intervening import intervening
+from latentmech.model.levels import EMBED_HOOK, SITES, Level, levels_of
+from latentmech.model.memory import out_of_memory
+from latentmech.model.packing import packed_generate, packed_logits
+from latentmech.model.scope import Edit, Scope
 from latentmech.model.sources import Hub, Local, RegistryPackage, Source
 from latentmech.model.tiny import Tiny
 from latentmech.model.tokens import POSITIONS, Tokens, text_rows, tokenise, word_rows
 
 __all__ = [
+    "EMBED_HOOK",
     "PADDING_SIDES",
     "POSITIONS",
     "SITES",
     "Batch",
     "Checkpoint",
+    "Dialogue",
+    "Edit",
+    "Generated",
     "Hub",
     "Level",
     "Local",
     "Model",
     "RegistryPackage",
+    "Runner",
+    "Scope",
     "Source",
     "Tiny",
     "Tokens",
     "batches_under",
+    "dialogues",
+    "end_ids",
+    "intervening",
     "length_sorted",
     "levels_of",
+    "out_of_memory",
+    "packed_generate",
+    "packed_logits",
     "pad",
     "reading",
     "text_rows",

@@ -4,17 +4,14 @@ Weights in a GGUF file are usually quantised; here they are de-quantised to floa
 weights and not equal to them.
 """
 
-import contextlib
 import copy
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentmech.errors import BadInput, ResourceError
 from latentmech.model.checkpoint import CARD, Checkpoint
-from latentmech.storage import cache_root, explained, file_sha256, make_folder, save_json
+from latentmech.model.folders import filling, weight_checksums
+from latentmech.storage import cache_root, explained, file_sha256, save_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -48,17 +45,11 @@ def converted(name: str, sha256: str) -> Checkpoint:
 
 
 def _convert(path: Path, sha256: str, folder: Path) -> None:
-    """Fill a temporary folder and rename it: a killed conversion leaves nothing that looks finished."""
-    make_folder(folder.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    """Fill the folder, and record what is in it."""
+    with filling(folder) as temporary:
         _save(*_dequantised(path), temporary)
-        files = {p.name: file_sha256(p) for p in sorted(temporary.glob("*.safetensors"))}
+        files = weight_checksums(temporary)
         save_json(temporary / CARD, {"source": path.name, "source_sha256": sha256, "files": files})
-        with contextlib.suppress(OSError):  # another process was first: its folder is the same
-            os.rename(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _dequantised(path: Path) -> tuple["PreTrainedTokenizerBase", "PreTrainedModel"]:

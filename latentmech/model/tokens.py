@@ -21,13 +21,13 @@ class Tokens:
         ids: token ids, BOS included where the model's policy prepends one.
         starts: first character of each token (0 for BOS).
         ends: character after each token's last (0 for BOS).
-        n_bos: how many tokens were prepended to every text: 0 or 1.
+        n_bos: how many tokens were prepended to each text: 0 or 1.
     """
 
     ids: tuple[Int[np.ndarray, "_"], ...]
     starts: tuple[Int[np.ndarray, "_"], ...]
     ends: tuple[Int[np.ndarray, "_"], ...]
-    n_bos: int
+    n_bos: tuple[int, ...]
 
     @cached_property
     def lengths(self) -> Int[np.ndarray, " text"]:
@@ -38,6 +38,8 @@ class Tokens:
 def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens:
     """Tokenise `texts` under the model's BOS policy; nothing is ever cut off.
 
+    A text that begins with the BOS token, as a chat template writes it, gets no second one.
+
     Args:
         names: one per text, for messages.
 
@@ -45,18 +47,20 @@ def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens
         BadInput: a text is empty, or longer than the model's context.
     """
     encoded = model.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
-    bos = model.tokenizer.bos_token_id
-    prefix = [bos] if model.prepend_bos and bos is not None else []
-    pad = [(0, 0)] * len(prefix)
-    ids = tuple(np.array(prefix + row, dtype=np.int64) for row in encoded["input_ids"])
-    offsets = [np.array(pad + row, dtype=np.int64).reshape(-1, 2) for row in encoded["offset_mapping"]]
-    _check_lengths(ids, len(prefix), names, model)
-    return Tokens(ids, tuple(o[:, 0] for o in offsets), tuple(o[:, 1] for o in offsets), len(prefix))
+    bos = model.tokenizer.bos_token_id if model.prepend_bos else None
+    n_bos = tuple(int(bos is not None and row[:1] != [bos]) for row in encoded["input_ids"])
+    ids = tuple(np.array([bos] * n + row, dtype=np.int64) for n, row in zip(n_bos, encoded["input_ids"], strict=True))
+    offsets = [
+        np.array([(0, 0)] * n + row, dtype=np.int64).reshape(-1, 2)
+        for n, row in zip(n_bos, encoded["offset_mapping"], strict=True)
+    ]
+    _check_lengths(ids, n_bos, names, model)
+    return Tokens(ids, tuple(o[:, 0] for o in offsets), tuple(o[:, 1] for o in offsets), n_bos)
 
 
-def _check_lengths(ids: Sequence[np.ndarray], n_bos: int, names: Sequence[str], model: Model) -> None:
-    for name, row in zip(names, ids, strict=True):
-        if len(row) == n_bos:
+def _check_lengths(ids: Sequence[np.ndarray], n_bos: Sequence[int], names: Sequence[str], model: Model) -> None:
+    for name, row, prepended in zip(names, ids, n_bos, strict=True):
+        if len(row) == prepended:
             raise BadInput(f"text {name} is empty; remove it from the data")
         if len(row) > model.n_ctx:
             raise BadInput(
@@ -78,7 +82,8 @@ def word_rows(
     found = []
     for text, words in enumerate(spans):
         span = np.array(words, dtype=np.int64).reshape(-1, 2)
-        starts, ends = tokens.starts[text][tokens.n_bos :], tokens.ends[text][tokens.n_bos :]
+        n_bos = tokens.n_bos[text]
+        starts, ends = tokens.starts[text][n_bos:], tokens.ends[text][n_bos:]
         first = np.searchsorted(ends, span[:, 0], side="right")
         last = np.searchsorted(starts, span[:, 1], side="left") - 1
         if (first > last).any():
@@ -86,11 +91,11 @@ def word_rows(
             raise BadInput(
                 f"word {word + 1} of text {names[text]} is covered by no token; check its spelling and spaces"
             )
-        found.append(np.stack([np.full(len(span), text), first + tokens.n_bos, last + tokens.n_bos], axis=1))
+        found.append(np.stack([np.full(len(span), text), first + n_bos, last + n_bos], axis=1))
     return np.concatenate(found) if found else np.zeros((0, 3), dtype=np.int64)
 
 
 def text_rows(tokens: Tokens) -> Int[np.ndarray, "row 3"]:
     """One row per text, over all its tokens but BOS."""
     n = len(tokens.ids)
-    return np.stack([np.arange(n), np.full(n, tokens.n_bos), tokens.lengths - 1], axis=1)
+    return np.stack([np.arange(n), np.array(tokens.n_bos, dtype=np.int64), tokens.lengths - 1], axis=1)

@@ -1,7 +1,7 @@
 """What a study says, and where it goes: files, one HTML page, the console, Weights & Biases."""
 
 from latentmech.report.console import print_report
-from latentmech.report.figures import OKABE_ITO, confusion, layer_curve
+from latentmech.report.figures import OKABE_ITO, confusion, heat_map, layer_curve, trade_off
 from latentmech.report.files import write_run
 from latentmech.report.html import render_html
 from latentmech.report.ledger import Ledger
@@ -21,9 +21,11 @@ __all__ = [
     "Table",
     "WandbSink",
     "confusion",
+    "heat_map",
     "layer_curve",
     "print_report",
     "print_sweep",
     "render_html",
+    "trade_off",
     "write_run",
 ]

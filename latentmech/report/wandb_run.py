@@ -17,6 +17,7 @@ from latentmech.report.cells import visible
 from latentmech.report.figures import png
 from latentmech.report.plain import plain
 from latentmech.report.report import Curve, Picture, Report, Table
+from latentmech.report.wandb_artifact import artifacts_of
 
 if TYPE_CHECKING:
     from latentmech.report.wandb_sink import WandbSink
@@ -53,7 +54,10 @@ def _settings(sink: "WandbSink") -> wandb.Settings:
 
 
 def log(run: wandb.Run, report: Report) -> None:
-    """Curves as history, flat metrics as the summary, tables and pictures as media: numbers first."""
+    """Curves as history, flat metrics as the summary, tables and pictures as media, directions as artifacts.
+
+    Numbers come first: what fails later does not take them along.
+    """
     for axis in {curve.axis: None for curve in report.curves}:
         _log_curves(run, axis, [curve for curve in report.curves if curve.axis == axis])
     run.summary.update(plain(report.metrics))
@@ -61,6 +65,8 @@ def log(run: wandb.Run, report: Report) -> None:
     pictures = {f"figures/{name}": _image(picture) for name, picture in report.pictures.items()}
     if tables or pictures:
         run.log(tables | pictures)
+    for artifact in artifacts_of(report):
+        run.log_artifact(artifact)
 
 
 def _log_curves(run: wandb.Run, axis: str, curves: Sequence[Curve]) -> None:

@@ -1,6 +1,6 @@
-"""A W&B server in sixty lines on the loopback interface: online mode runs for real, and nothing leaves the machine.
+"""A W&B server on the loopback interface: online mode runs for real, and nothing leaves the machine.
 
-It knows nothing of artifacts, so a `wandb.Table` fails here: a test wants it so.
+Unless told otherwise it knows nothing of artifacts, so a `wandb.Table` fails here: a test wants it so.
 """
 
 import json
@@ -25,8 +25,12 @@ ANSWERS = {
 class FakeServer(ThreadingHTTPServer):
     """Answers as little as the client needs, and keeps what was streamed to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, knows_artifacts: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.knows_artifacts = knows_artifacts
+        self.artifacts: list[dict] = []
+        self.committed: list[str] = []
+        self.uploads: dict[str, bytes] = {}
         self.upserts: list[dict] = []
         self.streamed: dict[str, list[dict]] = {}
         Thread(target=self.serve_forever, daemon=True).start()
@@ -57,10 +61,33 @@ class Handler(BaseHTTPRequestHandler):
         if "createRunFiles" in answers:
             files = [{"name": f, "uploadUrl": f"{self.server.url}/put"} for f in body["variables"]["files"]]
             answers["createRunFiles"] = ANSWERS["createRunFiles"] | {"files": files}
+        if self.server.knows_artifacts and "rtifact" in body["query"]:
+            answers |= self.about_artifacts(body["query"], body["variables"])
         return answers
 
+    def about_artifacts(self, query: str, variables: dict) -> dict:
+        """Sequence of the client: is the name free, create, manifest, files, manifest, commit."""
+        field = query.split("{")[1].split("(")[0].strip()
+        if field == "createArtifact":
+            self.server.artifacts.append(variables["input"])
+            sequence = {"id": "s1", "latestArtifact": None}
+            return {field: {"artifact": {"id": "a1", "state": "PENDING", "artifactSequence": sequence}}}
+        if field.endswith("ArtifactManifest"):
+            return {field: {"artifactManifest": {"id": "m1", "file": self.place("manifest")}}}
+        if field == "createArtifactFiles":
+            files = [file["name"] for file in variables["input"]["artifactFiles"]]
+            return {field: {"files": {"edges": [{"node": self.place(file)} for file in files]}}}
+        if field == "commitArtifact":
+            self.server.committed.append(variables["artifactID"])
+            return {field: {"artifact": {"id": "a1", "digest": ""}}}
+        return {field: None}
+
+    def place(self, name: str) -> dict:
+        names = {"id": name, "name": name, "displayName": name, "storagePath": name, "artifact": {"id": "a1"}}
+        return names | {"uploadUrl": f"{self.server.url}/put/{name}", "uploadHeaders": [], "uploadMultipartUrls": None}
+
     def do_PUT(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.uploads[self.path.removeprefix("/put/")] = self.rfile.read(int(self.headers["Content-Length"]))
         self.answer({})
 
     def answer(self, obj: dict) -> None:

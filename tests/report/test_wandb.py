@@ -9,8 +9,10 @@ import pytest
 import wandb
 from fake_server import FakeServer
 
+from latentmech.errors import ResourceError
 from latentmech.report import ConsoleSink, WandbSink, write_run
 from latentmech.report.files import tidy
+from latentmech.report.wandb_artifact import fetch_artifact
 from latentmech.report.wandb_sink import resolve_mode
 
 CONFIG = {"probe": {"seed": 1}}
@@ -22,13 +24,14 @@ def nobody_is_logged_in(monkeypatch, tmp_path):
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "staged"))  # copies of artifacts, until they are sent
     yield
     wandb.teardown()  # it reads its variables once a process
 
 
 @pytest.fixture
-def server(monkeypatch):
-    with FakeServer() as server:
+def server(monkeypatch, request):
+    with FakeServer(**getattr(request, "param", {})) as server:
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
         monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
         yield server
@@ -76,7 +79,8 @@ def metrics_file(report, tmp_path):
 
 
 def test_online_curves_arrive_on_their_axis(report, tmp_path, server, capfd):
-    lines = WandbSink(group="sweep", tags=("a",), job_type="probe")(replace(report, tables={}), CONFIG, tmp_path)
+    sink = WandbSink(group="sweep", tags=("a",), job_type="probe")
+    lines = sink(replace(report, tables={}, artifacts={}), CONFIG, tmp_path)
     assert lines == [f"W&B: {server.url}/me/latentmech/runs/{server.upserts[0]['name']}"]
     history = [row for row in server.streamed["wandb-history.jsonl"] if "depth" in row]
     for curve in report.curves:
@@ -101,6 +105,50 @@ def test_every_number_sent_is_also_in_the_files(report, tmp_path, server):
     sent += [value for name, value in summary.items() if name.startswith("probe/") and value is not None]
     assert len(sent) == 7
     assert set(sent) <= on_disk
+
+
+@pytest.mark.parametrize("server", [{"knows_artifacts": True}], indirect=True)
+def test_a_direction_is_an_artifact_of_the_run(report, tmp_path, server):
+    write_run(tmp_path, report, "", "", {})
+    other = {"probes/pos.safetensors": report.artifacts["directions/NOUN.safetensors"]}
+    sent = replace(report, tables={}, artifacts=report.artifacts | other)
+    assert WandbSink()(sent, CONFIG, tmp_path) == [f"W&B: {server.url}/me/latentmech/runs/{server.upserts[0]['name']}"]
+    (artifact,) = server.artifacts
+    assert (artifact["artifactTypeName"], artifact["artifactCollectionName"]) == ("direction", "NOUN")
+    assert artifact["runName"] == server.upserts[0]["name"], "the run it comes from"
+    assert json.loads(artifact["metadata"]) == {"layer": 1}
+    assert server.committed == ["a1"]
+    for name in ("NOUN.safetensors", "NOUN.json"):
+        assert server.uploads[name] == (tmp_path / "directions" / name).read_bytes()
+
+
+def test_an_artifact_comes_back_into_the_cache(tmp_path, monkeypatch):
+    class Artifact:
+        qualified_name = "me/latentmech/NOUN:v3"
+
+        def download(self, root):
+            Path(root, "NOUN.safetensors").touch()
+            return root
+
+    class Api:
+        def artifact(self, name):
+            assert name == "me/latentmech/NOUN:latest"
+            return Artifact()
+
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    monkeypatch.setenv("LATENTMECH_CACHE", str(tmp_path))
+    monkeypatch.setattr(wandb, "Api", Api)
+    folder = fetch_artifact("me/latentmech/NOUN:latest")
+    assert folder == tmp_path / "artifacts/me/latentmech/NOUN_v3", "by its version: `latest` moves on"
+    assert [path.name for path in folder.iterdir()] == ["NOUN.safetensors"]
+
+
+def test_an_artifact_that_cannot_be_had_costs_one_line(server, monkeypatch):
+    with pytest.raises(ResourceError, match=r"^cannot fetch wandb:me/latentmech/absent:v0 \(.+\); check the name"):
+        fetch_artifact("me/latentmech/absent:v0")
+    monkeypatch.delenv("WANDB_API_KEY")
+    with pytest.raises(ResourceError, match="needs a key; run `wandb login`"):
+        fetch_artifact("me/latentmech/absent:v0")
 
 
 def test_what_the_server_refuses_does_not_take_the_rest_along(report, tmp_path, server):

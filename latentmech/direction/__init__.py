@@ -1,0 +1,29 @@
+"""Behaviour directions: found by contrast, chosen on dev, kept with all that it takes to trust and reuse them."""
+
+from latentmech.direction.candidates import random_directions
+from latentmech.direction.direction import Direction, layer_of, unit
+from latentmech.direction.findings import Findings
+from latentmech.direction.leace import Eraser
+from latentmech.direction.methods import METHODS, Method
+from latentmech.direction.relatives import shuffled_direction
+from latentmech.direction.sample import Sample
+from latentmech.direction.selection import Choice, Observer, Selection, Shown
+from latentmech.direction.study import DirectionStudy
+
+__all__ = [
+    "METHODS",
+    "Choice",
+    "Direction",
+    "DirectionStudy",
+    "Eraser",
+    "Findings",
+    "Method",
+    "Observer",
+    "Sample",
+    "Selection",
+    "Shown",
+    "layer_of",
+    "random_directions",
+    "shuffled_direction",
+    "unit",
+]

@@ -1,0 +1,194 @@
+"""`Direction`: a unit vector at a hook point, with what it takes to use it elsewhere and to know where it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.errors import BadInput, IntegrityError
+from latentmech.model import Level, Model
+from latentmech.storage import load_tensors, save_tensors
+
+FORMAT = "latentmech.direction/1"
+PER_LEVEL = ("vector", "positive_mean", "negative_mean")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Direction:
+    """A direction in the residual stream, from the negative towards the positive texts.
+
+    It holds a vector for every level that was looked at and names the one that was chosen. It does not know how it
+    was found; the card does.
+
+    Attributes:
+        hook_name: the TransformerLens hook point that was chosen.
+        vectors: unit vector `[d_model]` of each hook point.
+        positive_means: mean activation of the positive training texts, by hook point; none where another tool found it.
+        negative_means: the same of the negative ones.
+        norms: length of the vector before it was made a unit vector, by hook point.
+        resid_norms: median norm of the residual stream over the words of a neutral text, by hook point.
+        card: where it comes from: model, data, method, scores.
+    """
+
+    hook_name: str
+    vectors: Mapping[str, Float[Tensor, " d_model"]]
+    positive_means: Mapping[str, Float[Tensor, " d_model"]]
+    negative_means: Mapping[str, Float[Tensor, " d_model"]]
+    norms: Mapping[str, float]
+    resid_norms: Mapping[str, float]
+    card: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.hook_name not in self.vectors:
+            raise BadInput(f"there is no vector at {self.hook_name}; there are {', '.join(self.vectors)}")
+
+    def __neg__(self) -> "Direction":
+        flipped = {name: -vector for name, vector in self.vectors.items()}
+        card = {**self.card, "name": f"not {self.card.get('name', '')}".strip()}
+        return replace(
+            self, vectors=flipped, positive_means=self.negative_means, negative_means=self.positive_means, card=card
+        )
+
+    @property
+    def name(self) -> str:
+        """What it is a direction of."""
+        return str(self.card.get("name", "direction"))
+
+    @property
+    def vector(self) -> Float[Tensor, " d_model"]:
+        """The unit vector at the chosen hook point."""
+        return self.vectors[self.hook_name]
+
+    @property
+    def layer(self) -> int | None:
+        """The 0-based block of the chosen hook point; None at the embedding."""
+        return layer_of(self.hook_name)
+
+    @property
+    def level(self) -> Level:
+        """The chosen hook point as a level."""
+        return Level(self.layer, self.hook_name)
+
+    @property
+    def norm(self) -> float:
+        """Length of the chosen vector before it was made a unit vector."""
+        return self.norms[self.hook_name]
+
+    @property
+    def resid_norm(self) -> float:
+        """Median norm of the residual stream at the chosen hook point.
+
+        Raises:
+            BadInput: it was not measured, as in a direction from another tool.
+        """
+        if self.hook_name not in self.resid_norms:
+            raise BadInput(f"{self.name} does not know the residual norm at {self.hook_name}; give absolute strengths")
+        return self.resid_norms[self.hook_name]
+
+    def at(self, hook_name: str) -> "Direction":
+        """The same behaviour's direction at another hook point."""
+        return replace(self, hook_name=hook_name)
+
+    def project(self, resid: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows"]:
+        """Length of each row along the direction."""
+        return resid @ self.vector.to(resid)
+
+    def project_out(self, resid: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
+        """The rows without their part along the direction."""
+        return resid - self.project(resid).unsqueeze(-1) * self.vector.to(resid)
+
+    def cosine(self, other: "Direction") -> float:
+        """Cosine of the chosen vectors of two directions.
+
+        Raises:
+            BadInput: they have different widths.
+        """
+        if self.vector.shape != other.vector.shape:
+            widths = f"{self.name} has {len(self.vector)} dimensions, {other.name} has {len(other.vector)}"
+            raise BadInput(f"{widths}; directions of one model can be compared")
+        return float(self.vector.double() @ other.vector.double())
+
+    def save(self, path: str | Path) -> str:
+        """Write one safetensors file with the card inside and beside it; returns its SHA-256."""
+        return save_tensors(Path(path), *self.packed())
+
+    def packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and card as they are written."""
+        tensors = {f"vector/{name}": vector for name, vector in self.vectors.items()}
+        tensors |= {f"positive_mean/{name}": mean for name, mean in self.positive_means.items()}
+        tensors |= {f"negative_mean/{name}": mean for name, mean in self.negative_means.items()}
+        numbers = {"norms": dict(self.norms), "resid_norms": dict(self.resid_norms)}
+        return tensors, {**self.card, "format": FORMAT, "hook_name": self.hook_name, **numbers}
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Direction":
+        """Read what `save` wrote.
+
+        Raises:
+            IntegrityError: the file is damaged, or is no direction.
+        """
+        tensors, card = load_tensors(Path(path))
+        if card.get("format") != FORMAT:
+            raise IntegrityError(f"{path} is no direction (format {card.get('format')!r}); expected {FORMAT}")
+        vectors, positive, negative = (
+            {name.removeprefix(f"{kind}/"): t for name, t in tensors.items() if name.startswith(f"{kind}/")}
+            for kind in PER_LEVEL
+        )
+        rest = {k: v for k, v in card.items() if k not in ("format", "hook_name", "norms", "resid_norms")}
+        return cls(
+            hook_name=card["hook_name"],
+            vectors=vectors,
+            positive_means=positive,
+            negative_means=negative,
+            norms=card["norms"],
+            resid_norms=card["resid_norms"],
+            card=rest,
+        )
+
+    def check(self, model: Model, *, allow_foreign: bool = False) -> tuple[str, ...]:
+        """Refuse to be used with a model that it was not found in.
+
+        Returns:
+            Notes for the report: what is foreign, if that is allowed.
+
+        Raises:
+            BadInput: another width, or a hook point that the model does not have.
+            IntegrityError: other weights or other processing, unless `allow_foreign`.
+        """
+        if len(self.vector) != model.d_model:
+            widths = f"{self.name} has {len(self.vector)} dimensions, {model.name} has {model.d_model}"
+            raise BadInput(f"{widths}; find the direction in this model: direction={self.name}")
+        if self.layer is not None and self.layer >= model.n_layers:
+            raise BadInput(f"{self.name} belongs to {self.hook_name}, {model.name} has {model.n_layers} blocks")
+        theirs, ours = self.card.get("model", {}).get("identity", {}), model.identity
+        differing = [key for key in ours if theirs.get(key) != ours[key]]
+        if not differing:
+            return ()
+        found_in = self.card.get("model", {}).get("name", "an unknown model")
+        sides = ", ".join(f"{key} {_short(theirs.get(key))} there, {_short(ours[key])} here" for key in differing)
+        if not allow_foreign:
+            remedy = "find it in this model, or set allow_foreign=true to use it all the same"
+            raise IntegrityError(f"{self.name} was found in {found_in}, not in {model.name} ({sides}); {remedy}")
+        return (f"The direction is foreign: found in {found_in}, used in {model.name} ({sides}).",)
+
+
+def layer_of(hook_name: str) -> int | None:
+    """The 0-based block that a hook point belongs to; the input of block 0 is the embedding and has none."""
+    if hook_name == "blocks.0.hook_resid_pre":
+        return None
+    return int(hook_name.split(".")[1])
+
+
+def unit(vector: Float[Tensor, " d_model"]) -> Float[Tensor, " d_model"]:
+    """The vector at length 1, as float32."""
+    vector = vector.double()
+    return (vector / vector.norm().clamp(min=torch.finfo(torch.float64).tiny)).float()
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 16 else f"{text[:12]}…"

@@ -1,0 +1,89 @@
+"""What other tools mean by a steering vector: one vector a block, added to the block's output just as it is.
+
+They number blocks as we do, from 0, and none of them knows a unit vector with a length beside it. So the length goes
+into the numbers: what is exported is `unit vector * norm`, in activation units, as float32. Back from a file come
+those very numbers; made a unit vector again, they can differ from the first one in the last bit.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.direction.direction import Direction, layer_of, unit
+from latentmech.errors import BadInput
+from latentmech.storage import file_sha256
+
+Levels = Literal["all", "chosen"]
+OUTPUT = "blocks.{}.hook_resid_post"
+
+
+def block_vectors(direction: Direction, levels: Levels, first: int = 0) -> dict[int, Float[Tensor, " d_model"]]:
+    """Vectors at their raw length, float32, by 0-based block, in order of depth.
+
+    Args:
+        direction: to be exported.
+        levels: `chosen` takes the chosen block alone, `all` every block that the direction has a vector for.
+        first: the lowest block that the format has room for.
+
+    Raises:
+        BadInput: the chosen vector is not one of a block's output, or the format has no room for its block.
+    """
+    layer = direction.layer
+    if layer is None or direction.hook_name != OUTPUT.format(layer):
+        raise BadInput(f"{direction.name} is at {direction.hook_name}; only a block's output (resid_post) is exported")
+    if layer < first:
+        raise BadInput(f"{direction.name} is at block {layer}, the format begins at {first}; choose another with at()")
+    wanted = [direction.hook_name] if levels == "chosen" else list(direction.vectors)
+    blocks = {block: name for name in wanted if (block := _output_of(name)) is not None and block >= first}
+    return {block: at_length(direction, blocks[block]) for block in sorted(blocks)}
+
+
+def at_length(direction: Direction, hook_name: str) -> Float[Tensor, " d_model"]:
+    """The vector of a hook point as long as it was found, float32."""
+    return (direction.vectors[hook_name].double() * direction.norms[hook_name]).float()
+
+
+def from_blocks(
+    vectors: Mapping[int, Float[Tensor, " d_model"]], layer: int | None, card: Mapping[str, Any], path: Path
+) -> Direction:
+    """A direction from what another tool has written. Class means and the norm of the residual stream are not known.
+
+    Args:
+        vectors: by 0-based block; a vector of zeros stands for none.
+        layer: the block to choose; not needed if there is one alone, or if the card says which.
+        card: what the file says about itself; may hold `hook_name`.
+        path: the file.
+
+    Raises:
+        BadInput: no block is chosen, or there is nothing at the chosen one.
+    """
+    kept = {OUTPUT.format(block): vector for block, vector in sorted(vectors.items()) if vector.any()}
+    if len({len(vector) for vector in kept.values()}) > 1:
+        raise BadInput(f"{path} holds vectors of different widths; expected those of one model")
+    chosen = card.get("hook_name") if layer is None else OUTPUT.format(layer)
+    chosen = next(iter(kept)) if chosen is None and len(kept) == 1 else chosen
+    if chosen not in kept:
+        blocks = ", ".join(str(layer_of(name)) for name in kept)
+        raise BadInput(f"{path} holds vectors for blocks {blocks or '(none)'}; name one of them, layer={layer} is not")
+    return Direction(
+        hook_name=chosen,
+        vectors={name: unit(vector) for name, vector in kept.items()},
+        positive_means={},
+        negative_means={},
+        norms={name: float(vector.double().norm()) for name, vector in kept.items()},
+        resid_norms={},
+        card={
+            "name": path.stem,
+            **{key: value for key, value in card.items() if key != "hook_name"},
+            "imported": {"file": path.name, "sha256": file_sha256(path)},
+        },
+    )
+
+
+def _output_of(hook_name: str) -> int | None:
+    """The block that a hook point is the output of, if it is one."""
+    layer = layer_of(hook_name)
+    return layer if layer is not None and hook_name == OUTPUT.format(layer) else None

@@ -1,0 +1,115 @@
+"""Control vectors of llama.cpp and repeng: a GGUF file with a float32 tensor `direction.N` for block N.
+
+    llama-server -m model.gguf --control-vector refusal.gguf
+    ControlModel(model, [12]).set_control(ControlVector.import_gguf("refusal.gguf"))
+
+N is our 0-based block: the vector is added to `blocks.N.hook_resid_post`. llama.cpp adds it where it calls the block's
+output `l_out`, behind the last residual sum of block N (`build_cvec`); repeng wraps `model.layers[N]` and adds to what
+comes out. There is no room for block 0 or the embedding: llama.cpp refuses `direction.0`, and its buffer begins at
+block 1. Both are left out of a file with all levels.
+
+The file is added at scale 1, so a vector is as long as it was found (for a difference of means: as the distance of
+the means). llama.cpp adds every vector in the file; of one made with `levels="all"` it takes a part by
+`--control-vector-layer-range 12 12`. Neither tool reads other metadata, so our card travels along under a key of ours.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.direction.direction import Direction
+from latentmech.direction.formats.blocks import Levels, block_vectors, from_blocks
+from latentmech.errors import BadInput, IntegrityError
+from latentmech.storage import canonical_json, write_bytes
+
+ARCHITECTURE = "controlvector"
+FIRST = 1
+CARD = "latentmech.card"
+TENSOR = "direction."
+PLAIN = (GGMLQuantizationType.F32, GGMLQuantizationType.F16)
+
+
+def export_gguf(
+    direction: Direction, path: str | Path, *, levels: Levels = "chosen", model_hint: str | None = None
+) -> str:
+    """Write a control vector; returns the SHA-256 of the file.
+
+    Args:
+        direction: at the output of a block, not of block 0.
+        path: the `.gguf` file.
+        levels: the chosen block alone, or all from block 1 on.
+        model_hint: what the file calls the model; by default as the card does. Nobody checks it.
+
+    Raises:
+        BadInput: the direction does not lie where a control vector can.
+    """
+    vectors = block_vectors(direction, levels, FIRST)
+    hint = model_hint or direction.card.get("model", {}).get("name", "unknown")
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / "vector.gguf"
+        _write(temporary, vectors, hint, {**direction.card, "hook_name": direction.hook_name})
+        return write_bytes(Path(path), temporary.read_bytes())
+
+
+def import_gguf(path: str | Path, *, layer: int | None = None) -> Direction:
+    """Read a control vector.
+
+    Args:
+        path: the `.gguf` file.
+        layer: the 0-based block to choose, where the file holds several and does not say which.
+
+    Raises:
+        BadInput: it is no control vector, or it is not clear which block is meant.
+        IntegrityError: it is damaged.
+    """
+    path = Path(path)
+    reader = _reader(path)
+    architecture = reader.get_field("general.architecture")
+    if architecture is None or architecture.contents() != ARCHITECTURE:
+        seen = architecture.contents() if architecture else None
+        raise BadInput(f"{path} has general.architecture={seen}; expected {ARCHITECTURE}, as repeng writes it")
+    card = reader.get_field(CARD)
+    hint = reader.get_field(f"{ARCHITECTURE}.model_hint")
+    known = json.loads(card.contents()) if card else {"model": {"name": hint.contents() if hint else "unknown"}}
+    return from_blocks(_vectors(reader, path), layer, known, path)
+
+
+def _write(path: Path, vectors: Mapping[int, Float[Tensor, " d_model"]], hint: str, card: Mapping[str, Any]) -> None:
+    writer = GGUFWriter(path, ARCHITECTURE)
+    writer.add_string(f"{ARCHITECTURE}.model_hint", hint)
+    writer.add_uint32(f"{ARCHITECTURE}.layer_count", len(vectors))
+    writer.add_string(CARD, canonical_json(card))
+    for block, vector in vectors.items():
+        writer.add_tensor(f"{TENSOR}{block}", vector.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _reader(path: Path) -> GGUFReader:
+    try:
+        return GGUFReader(path)
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} is not there; name a .gguf file") from error
+    except (ValueError, IndexError, KeyError, OSError) as error:  # what a torn header makes of the reader's arithmetic
+        raise IntegrityError(f"{path} cannot be read as GGUF ({error}); export it again") from error
+
+
+def _vectors(reader: GGUFReader, path: Path) -> dict[int, Float[Tensor, " d_model"]]:
+    found = {}
+    for tensor in reader.tensors:
+        number = tensor.name.removeprefix(TENSOR)
+        if tensor.name == number or not number.isdecimal() or tensor.tensor_type not in PLAIN or tensor.data.ndim != 1:
+            kind = f"{tensor.tensor_type.name} {list(tensor.data.shape)}"
+            raise BadInput(f"{path} holds {tensor.name} ({kind}); expected direction.N, a row of float32 or float16")
+        found[int(number)] = torch.from_numpy(np.array(tensor.data, dtype=np.float32))
+    return found

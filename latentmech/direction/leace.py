@@ -1,0 +1,63 @@
+"""LEACE: the smallest change after which no linear classifier tells the classes apart (Belrose et al. 2023).
+
+For two classes the theorem (their equation 1 with a single cross-covariance direction) comes down to
+
+    x' = x - delta (n . (x - mean)) / (n . delta)        delta = m_1 - m_0,   n = S_total^+ delta
+
+Erased along delta, measured by n. Both class means become the mean of all rows, hence any loss that is convex in a
+linear prediction is least for a constant one ("perfect guarding", their theorem 3.1).
+
+What it does not show: that the property is gone. Guarding is linear, and holds for rows like those it was fitted on.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from latentmech.activations import Moments
+from latentmech.direction.sample import Sample
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """An oblique projection: what `across` measures is removed along `along`, around `mean`.
+
+    Attributes:
+        along: difference of the class means, scaled so that `across . along` is 1.
+        across: the reading normal, a unit vector.
+        mean: of all rows; the plane through it is left as it is.
+    """
+
+    along: Float64[Tensor, " d_model"]
+    across: Float64[Tensor, " d_model"]
+    mean: Float64[Tensor, " d_model"]
+
+    @classmethod
+    def of(cls, moments: Moments) -> "Eraser":
+        """The eraser of two classes."""
+        delta = moments.means[1] - moments.means[0]
+        across = normal_of(moments)
+        return cls(delta / (across @ delta), across, moments.mean)
+
+    def __call__(self, rows: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
+        """The rows, erased."""
+        across, along, mean = (t.to(rows) for t in (self.across, self.along, self.mean))
+        return rows - ((rows - mean) @ across).unsqueeze(-1) * along
+
+
+def leace(sample: Sample) -> Float[Tensor, " d_model"]:
+    """The reading normal, whose values the eraser makes equal; as long as the distance of the means along it."""
+    moments = sample.moments
+    across = normal_of(moments)
+    return across * (across @ (moments.means[1] - moments.means[0]))
+
+
+def normal_of(moments: Moments) -> Float64[Tensor, " d_model"]:
+    """S_total^+ delta at length 1; the pseudo-inverse leaves out what the rows do not span."""
+    values, vectors = torch.linalg.eigh(moments.total)
+    kept = values > values[-1] * len(values) * torch.finfo(torch.float64).eps
+    inverse = torch.where(kept, 1 / values.clamp(min=1e-300), torch.zeros_like(values))
+    normal = vectors @ (inverse * (vectors.T @ (moments.means[1] - moments.means[0])))
+    return normal / normal.norm()

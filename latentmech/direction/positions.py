@@ -1,0 +1,87 @@
+"""Where in a text a direction is read. A rule gives character spans; masks and offsets turn them into tokens.
+
+last              the last token before the model goes on: with a chat template, the template's own last token
+post_instruction  every token that the chat template puts behind the user's words, each a candidate
+prompt_mean       mean over the user's words
+response_mean     mean over the answer
+marked            a word of the text, named in the column `mark`
+letter            the letter of an answer such as `(A)`
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from latentmech.data import PROMPT, Examples, Span
+from latentmech.errors import BadInput
+from latentmech.model import Dialogue, Model, dialogues
+
+RULES = ("last", "post_instruction", "prompt_mean", "response_mean", "marked", "letter")
+LETTER = re.compile(r"[A-Z](?=\W*$)")
+
+
+def check_rules(rules: Sequence[str]) -> None:
+    """BadInput for a rule that does not exist."""
+    for rule in rules:
+        if rule not in RULES:
+            raise BadInput(f"direction.positions={list(rules)}: {rule} is unknown; expected some of {', '.join(RULES)}")
+
+
+def rendered(model: Model, examples: Examples, chat_template: bool, system: str | None) -> list[Dialogue]:
+    """The examples as the model is given them; where they are answers, each behind its prompt."""
+    prompts = examples.columns.get(PROMPT)
+    asked, answers = (examples.texts, None) if prompts is None else (prompts, examples.texts)
+    return dialogues(model, asked, answers, chat_template=chat_template, system=system)
+
+
+def placed(
+    model: Model, examples: Examples, texts: Sequence[Dialogue], rules: Sequence[str]
+) -> tuple[Examples, tuple[str, ...]]:
+    """The rendered texts with a span for every candidate position, and the candidates' names.
+
+    Raises:
+        BadInput: a text lacks what a rule asks for.
+    """
+    found = [_candidates(model, examples, texts, rule) for rule in rules]
+    names = tuple(name for candidates in found for name in candidates)
+    spans = tuple(tuple(c[name][i] for c in found for name in c) for i in range(len(texts)))
+    return replace(examples, texts=tuple(t.text for t in texts), spans=spans, columns={}), names
+
+
+def _candidates(model: Model, examples: Examples, texts: Sequence[Dialogue], rule: str) -> dict[str, list[Span]]:
+    """Candidates by name, each with its span in every text."""
+    if rule == "post_instruction":
+        return _post_instruction(model, texts)
+    if rule == "last":
+        return {rule: [(len(t.text) - 1, len(t.text)) for t in texts]}
+    if rule == "prompt_mean":
+        return {rule: [t.user for t in texts]}
+    return {rule: [_within(examples, i, text, rule) for i, text in enumerate(texts)]}
+
+
+def _post_instruction(model: Model, texts: Sequence[Dialogue]) -> dict[str, list[Span]]:
+    """`post_-1` is the last token of the template, as negative indices count."""
+    begin, end = texts[0].after_user
+    piece = texts[0].text[begin:end]
+    offsets = model.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    if not piece.strip():
+        raise BadInput("direction.positions=post_instruction needs a chat template; use last, or chat_template=true")
+    starts = [t.after_user[0] for t in texts]
+    return {f"post_{i - len(offsets)}": [(at + a, at + b) for at in starts] for i, (a, b) in enumerate(offsets)}
+
+
+def _within(examples: Examples, i: int, text: Dialogue, rule: str) -> Span:
+    """The span of an answer, of its letter, or of a marked word."""
+    where = f"text {examples.ids[i]} of {examples.source}"
+    if rule == "marked":
+        word = examples.columns.get("mark", (None,) * len(examples))[i]
+        at = text.text.find(str(word), text.user[0]) if word else -1
+        if at < 0:
+            raise BadInput(f"{where}: the word in the column mark ({word}) is not in the text; name one that is")
+        return at, at + len(str(word))
+    if text.answer is None:
+        raise BadInput(f"{where} is no answer; direction.positions={rule} needs a column prompt beside the answers")
+    letter = LETTER.search(text.text, *text.answer)
+    if rule == "letter" and letter is None:
+        raise BadInput(f"{where} does not end in a letter such as (A); use response_mean or last")
+    return letter.span() if rule == "letter" and letter else text.answer

@@ -1,0 +1,159 @@
+"""A base model with a LoRA adapter merged into it, once: what comes out is a model folder like any other.
+
+    W' = W + alpha / rank * B A
+
+An adapter is a folder in peft's format, `adapter_config.json` and `adapter_model.safetensors`, with a `card.json` that
+says what it was trained on and holds the checksums of the base's tensors and of its own.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from latentmech.data.suggest import suggest
+from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.model.checkpoint import CARD, TOKENIZER_FILES, Checkpoint
+from latentmech.model.folders import filling, weight_checksums
+from latentmech.model.sources import Source
+from latentmech.storage import cache_root, explained, file_sha256, fingerprint, save_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+BUNDLED = Path(__file__).parent / "adapters"
+ADAPTER_CARD, ADAPTER_CONFIG, ADAPTER_WEIGHTS = "card.json", "adapter_config.json", "adapter_model.safetensors"
+MERGER = 1  # raise when the merging changes, so that old folders are left aside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapted:
+    """Another source's model, fine-tuned.
+
+    Attributes:
+        base: where the model comes from that the adapter was trained on.
+        adapter: the name of a bundled adapter, or a path to a folder that holds one.
+    """
+
+    base: Source
+    adapter: str
+
+    def __call__(self) -> Checkpoint:
+        """Merge, unless that was done already."""
+        base, adapter = self.base(), _Adapter(_found(self.adapter))
+        merged = cache_root() / "models" / f"{Path(adapter.base).name}-{adapter.name}-{_identity(base, adapter)[:16]}"
+        if not merged.exists():
+            adapter.check_base(base)
+            _merge(base, adapter, merged)
+        note = f"{adapter.base} fine-tuned with the adapter {adapter.name}"
+        return Checkpoint(
+            merged,
+            revision=f"{base.revision}, adapter {adapter.sha256[:16]}",
+            note=f"{note}; {base.note}" if base.note else note,
+        )
+
+
+@dataclass(frozen=True)
+class _Adapter:
+    """An adapter's folder, whose files are those that its card names."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, ADAPTER_CARD):
+            if not (self.folder / name).is_file():
+                raise BadInput(f"{self.folder} has no {name}; name a folder that train_adapter has written")
+        if adapter_checksums(self.folder) != self.card["files"]:
+            raise IntegrityError(f"the adapter in {self.folder} is not the one its {ADAPTER_CARD} records; fetch it again")
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        return json.loads((self.folder / ADAPTER_CARD).read_text())
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def base(self) -> str:
+        return self.card["base"]
+
+    @property
+    def sha256(self) -> str:
+        return fingerprint(self.card["files"])
+
+    def check_base(self, base: Checkpoint) -> None:
+        if (seen := tensors_sha256(base)) != (wanted := self.card["base_tensors"]):
+            raise BadInput(
+                f"the adapter {self.name} was trained on {self.base} with tensors {wanted[:12]}…, and the base in "
+                f"{base.folder} has {seen[:12]}…; added to other weights it means nothing: choose the base it belongs to"
+            )
+
+
+def adapter_checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of the adapter's weights and of its config, which says how much they count."""
+    return {name: file_sha256(folder / name) for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)}
+
+
+def tensors_sha256(checkpoint: Checkpoint) -> str:
+    """Fingerprint of a model's tensors, which a rewriting of their files by another version does not change."""
+    found: dict[str, list[Any]] = {}
+    for path in checkpoint.weight_files:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                tensor = file.get_tensor(name)
+                numbers = tensor.reshape(-1).view(torch.uint8).numpy()
+                found[name] = [str(tensor.dtype), list(tensor.shape), sha256(numbers).hexdigest()]
+    return fingerprint(found)
+
+
+def _found(adapter: str) -> Path:
+    """The folder of a bundled adapter, or the user's own."""
+    bundled = {path.name: path for path in BUNDLED.iterdir() if path.is_dir()}
+    if adapter in bundled:
+        return bundled[adapter]
+    path = Path(adapter).expanduser().resolve()
+    if not path.is_dir():
+        raise BadInput(f"no adapter {adapter!r}; {suggest(adapter, bundled)}; or name a folder that holds one")
+    return path
+
+
+def _identity(base: Checkpoint, adapter: _Adapter) -> str:
+    return fingerprint([MERGER, base.weights_sha256, base.config_sha256, base.tokenizer_sha256, adapter.sha256])
+
+
+def _merge(base: Checkpoint, adapter: _Adapter, folder: Path) -> None:
+    """Fill the folder with weights in single precision and the base's own tokenizer, and record what is in it."""
+    with filling(folder) as temporary:
+        try:
+            _merged(base, adapter).save_pretrained(temporary)
+            for path in _kept(base.folder):
+                shutil.copy(path, temporary)
+        except OSError as error:
+            raise explained(error, folder) from error
+        except SafetensorError as error:  # its own wrapping of what the system said
+            raise ResourceError(f"cannot write {folder} ({error}); is the disk full?") from error
+        record = {"base": base.revision, "adapter": adapter.card["files"], "files": weight_checksums(temporary)}
+        save_json(temporary / CARD, record)
+
+
+def _merged(base: Checkpoint, adapter: _Adapter) -> "PreTrainedModel":
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base.verify()
+    model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, local_files_only=True)
+    adapted: Any = PeftModel.from_pretrained(model, str(adapter.folder), torch_device="cpu")
+    return adapted.merge_and_unload()
+
+
+def _kept(folder: Path) -> list[Path]:
+    """Files that fine-tuning leaves as they are."""
+    named = [folder / name for name in (*TOKENIZER_FILES, "generation_config.json")]
+    return [path for path in (*named, *folder.glob("chat_template*")) if path.is_file()]

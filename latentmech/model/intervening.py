@@ -1,0 +1,86 @@
+"""`intervening`: edits at TransformerLens's hook points while a context is open, and the model given back after it."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from latentmech.errors import BadInput
+from latentmech.model.generation import Runner
+from latentmech.model.handle import Model
+from latentmech.model.scope import Aim, Edit, Scope
+from latentmech.model.unheard import unheard_left_out
+
+PLACE = re.compile(r"blocks\.(\d+)\.hook_(resid_pre|resid_post|attn_out|mlp_out|in|out)")
+ALIASES = {"in": "resid_pre", "out": "resid_post"}
+
+
+@contextmanager
+def intervening(model: Model, edits: Mapping[str, Edit], scope: Scope = Scope()) -> Iterator[Runner]:  # noqa: B008
+    """While it is open, every forward of the runner has its residual stream edited; without edits it is the model.
+
+    The runner knows where each text begins, where its prompt ends and what is padding, so an edit that is right on
+    whole tensors is right with and without a KV cache, alone and in a batch.
+
+    Args:
+        edits: by hook name, such as `blocks.12.hook_resid_post`. Several edits of one place are composed by the caller.
+        scope: which tokens are edited.
+
+    Yields:
+        The runner: `logits` and `generate`.
+
+    Raises:
+        BadInput: a place that the model does not have or that cannot be edited, or one place under two names; before
+            weights are loaded where that can be known.
+    """
+    places_of(edits, model.n_layers)
+    runner = Runner(model, scope)
+    hooks = [(_point(model, name), _editing(runner.aim, name, edit)) for name, edit in edits.items()]
+    bridge = model.bridge
+    with torch.inference_mode(), bridge.hooks(fwd_hooks=hooks), unheard_left_out(bridge), runner.narrowed():
+        yield runner
+
+
+def places_of(edits: Mapping[str, Edit], n_layers: int) -> dict[tuple[int, str], str]:
+    """Hook names by the place they stand for: how many blocks lie below it, and which part.
+
+    Raises:
+        BadInput: an unknown place, or two names of one.
+    """
+    places: dict[tuple[int, str], str] = {}
+    for name in edits:
+        place = _place(name, n_layers)
+        if place in places:
+            raise BadInput(f"{places[place]} and {name} are one place; give one edit, composed of both")
+        places[place] = name
+    return places
+
+
+def _place(name: str, n_layers: int) -> tuple[int, str]:
+    """What is read after one block is read before the next: both names stand for one place."""
+    found = PLACE.fullmatch(name)
+    if not found or int(found[1]) >= n_layers:
+        raise BadInput(
+            f"{name} cannot be edited; expected blocks.L.hook_resid_pre, hook_resid_post, hook_attn_out or hook_mlp_out"
+            f" with L from 0 to {n_layers - 1} (an edit of resid_mid would reach the MLP only)"
+        )
+    layer, part = int(found[1]), ALIASES.get(found[2], found[2])
+    return {"resid_pre": (layer, "resid"), "resid_post": (layer + 1, "resid")}.get(part, (layer, part))
+
+
+def _point(model: Model, name: str) -> str:
+    """TransformerLens's own name of the hook point: under an alias it calls a hook once for each name."""
+    point = model.bridge.hook_dict.get(name)
+    if point is None:
+        raise BadInput(f"{model.name} has no {name}; its blocks are built otherwise, try hook_resid_post")
+    return str(point.name)
+
+
+def _editing(aim: Aim, name: str, edit: Edit) -> Callable[..., Tensor | None]:
+    def hook(resid: Tensor, hook: object) -> Tensor | None:
+        del hook
+        return aim.edited(name, edit, resid)
+
+    return hook

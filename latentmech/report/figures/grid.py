@@ -1,0 +1,47 @@
+"""A number for every cell of a grid, such as layer by position."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from latentmech.report.figures.style import INK, canvas, dress
+
+NUMBERED = 120  # cells beyond which numbers no longer fit
+
+
+def heat_map(
+    grid: Float[np.ndarray, "row column"],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    bar: str,
+    mark: tuple[int, int] | None = None,
+) -> Figure:
+    """Draw a grid of numbers; NaN stays grey.
+
+    Args:
+        rows: their names, top to bottom.
+        columns: their names, left to right; every second or third is written where they are many.
+        bar: what the colours mean.
+        mark: row and column of a cell to frame.
+    """
+    figure, axes = canvas(min(4 + 0.24 * len(columns), 13), 2.2 + 0.34 * len(rows))
+    axes.set_facecolor("#E6E6E6")
+    image = axes.imshow(grid, cmap="cividis", aspect="auto")
+    figure.colorbar(image, shrink=0.9, aspect=12).set_label(bar, fontsize=10.5, color=INK)
+    dress(axes, title, xlabel, ylabel)
+    step = 1 + len(columns) // 20
+    axes.set_xticks(range(0, len(columns), step), columns[::step], fontsize=9)
+    axes.set_yticks(range(len(rows)), rows, fontsize=9)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    if mark is not None:
+        frame = Rectangle((mark[1] - 0.5, mark[0] - 0.5), 1, 1, fill=False, edgecolor="#D55E00", linewidth=2.5)
+        axes.add_patch(frame)
+    return figure

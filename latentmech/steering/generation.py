@@ -1,0 +1,88 @@
+"""Texts in, texts out: variants of a model on the same prompts, in batches that fit."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.model import (
+    Batch,
+    Edit,
+    Model,
+    Scope,
+    length_sorted,
+    packed_generate,
+    packed_logits,
+    pad,
+    tokenise,
+)
+
+Variant = Mapping[str, Edit]
+EVERYWHERE = Scope()
+ROWS = 96  # rows that run together: more gain nothing on a CPU
+LOGITS = 2**26  # numbers of logits held at once
+
+
+def completions(
+    model: Model,
+    variants: Sequence[Variant],
+    texts: Sequence[str],
+    n_tokens: int,
+    *,
+    scope: Scope = EVERYWHERE,
+    progress: Callable[[int], object] = int,
+) -> list[list[str]]:
+    """Greedy answers to every text under every variant.
+
+    Args:
+        progress: called with the number of answers done since the last call.
+    """
+    found: list[list[str]] = [[""] * len(texts) for _ in variants]
+    for chunk in _chunks(len(variants), 1 + ROWS // max(1, min(len(texts), ROWS))):
+        some = variants[chunk.start : chunk.stop]
+        for places, batch in batches(model, texts, max(1, ROWS // len(some))):
+            for answers, generated in zip(
+                found[chunk.start : chunk.stop], packed_generate(model, some, batch, n_tokens, scope=scope), strict=True
+            ):
+                for place, ids, length in zip(places, generated.ids, generated.lengths.tolist(), strict=True):
+                    answers[place] = str(model.tokenizer.decode(ids[:length], skip_special_tokens=True))
+            progress(len(some) * len(places))
+    return found
+
+
+def next_logits(
+    model: Model,
+    variants: Sequence[Variant],
+    texts: Sequence[str],
+    read: Callable[[Float[Tensor, "prompt vocab"], Sequence[int]], Float[Tensor, " prompt"]],
+    *,
+    scope: Scope = EVERYWHERE,
+    progress: Callable[[int], object] = int,
+) -> Float[Tensor, "variant prompt"]:
+    """A number from the next-token logits of every text under every variant.
+
+    Args:
+        read: takes the logits of some prompts under one variant, and which prompts these are.
+    """
+    values = torch.empty(len(variants), len(texts))
+    for places, batch in batches(model, texts, 16):
+        for chunk in _chunks(len(variants), max(1, ROWS // len(places))):
+            logits = packed_logits(model, variants[chunk.start : chunk.stop], batch, scope=scope)[:, :, 0]
+            for variant, own in zip(chunk, logits, strict=True):
+                values[variant, places] = read(own, places).float().cpu()
+            progress(len(chunk) * len(places))
+    return values
+
+
+def batches(model: Model, texts: Sequence[str], size: int) -> list[tuple[list[int], Batch]]:
+    """Texts of similar length together: their places, and their tokens."""
+    tokens = tokenise(model, texts, [f"{i}" for i in range(len(texts))])
+    order = length_sorted(tokens.lengths)
+    pad_id = model.tokenizer.pad_token_id or 0
+    parts = [order[at : at + size] for at in range(0, len(order), size)]
+    return [(part, pad([tokens.ids[i] for i in part], pad_id, "left", model.torch_device)) for part in parts]
+
+
+def _chunks(n: int, size: int) -> list[range]:
+    return [range(at, min(at + size, n)) for at in range(0, n, size)]

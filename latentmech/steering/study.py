@@ -1,0 +1,191 @@
+"""`SteeringStudy`: dose against effect against damage, beside what random vectors of the same size do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.activations import ActivationStore
+from latentmech.data import Contrast
+from latentmech.direction import Direction, DirectionStudy, random_directions, shuffled_direction
+from latentmech.direction.sources import load_direction
+from latentmech.errors import BadInput
+from latentmech.model import Model, Scope
+from latentmech.report import Report
+from latentmech.steering.damage import Clean, clean_runs, drift
+from latentmech.steering.necessity import Necessity, Verdict
+from latentmech.steering.presentation import present
+from latentmech.steering.strength import UNITS, Scale, calibrated
+from latentmech.steering.sweep import EDITS, Sweep, Sweeper, edit_of
+from latentmech.steering.trials import Trials
+
+
+class TrialSource(Protocol):
+    """Gives prompts and the next tokens that count, from settings and the direction's data."""
+
+    def __call__(self, model: Model, contrast: Contrast | None) -> Trials:
+        """The trials for one model."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a steering study has measured, before it is put into words."""
+
+    direction: Direction
+    trials: Trials
+    scale: Scale
+    strengths: Sequence[float]
+    sweep: Sweep
+    verdict: Verdict | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteeringStudy:
+    """Adds a direction in several strengths and measures what changes; removes it, where that is asked.
+
+    Attributes:
+        direction: how the direction is found, if it is not loaded.
+        file: a saved direction: a path, `wandb:...` or `hub:...`.
+        allow_foreign: use a direction that was found in other weights; the report says so.
+        layer: block where it is added; by default where it was found.
+        trials: the prompts, and the next tokens that count.
+        strengths: how much is added; 0 is the untouched model.
+        unit: of the strengths: `resid` (median residual norms), `raw` (the direction's own length), `std` or `kl` (nats).
+        edit: `addition`, `rotation` (at unchanged norm) or `clamp` (the projection itself).
+        scope: which tokens are edited.
+        random: random directions of the same length beside it.
+        shuffled: the direction of shuffled labels beside it.
+        prompting: instructions for and against, put in front of the prompts of the untouched model; empty leaves it out.
+        n_tokens: length of the completions.
+        kl_tokens: tokens of the untouched model's text over which KL is taken.
+        neutral_words: of the neutral text whose perplexity is taken.
+        necessity: whether the behaviour needs the direction, and whether the direction suffices; None leaves it out.
+        export: `none`, or `weights`: the ablated model as an ordinary folder.
+        draws: bootstrap resamples of prompt groups.
+        seed: of random directions and shuffles.
+    """
+
+    direction: DirectionStudy = field(default_factory=DirectionStudy)
+    file: str | None = None
+    allow_foreign: bool = False
+    layer: int | None = None
+    trials: TrialSource | None = None
+    strengths: Sequence[float] = (-0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5)
+    unit: str = "resid"
+    edit: str = "addition"
+    scope: Scope = field(default_factory=Scope)
+    random: int = 20
+    shuffled: bool = True
+    prompting: Sequence[str] = ()
+    n_tokens: int = 24
+    kl_tokens: int = 20
+    neutral_words: int = 1500
+    necessity: Necessity | None = None
+    export: str = "none"
+    draws: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        strengths = [self.strengths] if isinstance(self.strengths, str) else list(self.strengths)
+        if not strengths or not all(isinstance(s, int | float) for s in strengths):
+            raise BadInput(f"steering.strengths={self.strengths}; expected numbers, such as strengths=[-0.5,0,0.5]")
+        if self.trials is None:
+            raise BadInput("steering.trials is not set; choose steering=sentiment or another option, or give trials")
+        if len(self.prompting) not in (0, 2):
+            raise BadInput(f"steering.prompting has {len(self.prompting)} entries; expected one for and one against")
+        for name, choices in (("unit", UNITS), ("edit", EDITS), ("export", ("none", "weights"))):
+            if (value := getattr(self, name)) not in choices:
+                raise BadInput(f"steering.{name}={value} is unknown; expected one of {', '.join(choices)}")
+        for name, least in (("random", 0), ("n_tokens", 1), ("kl_tokens", 1), ("neutral_words", 100), ("draws", 100)):
+            if getattr(self, name) < least:
+                raise BadInput(f"steering.{name}={getattr(self, name)} is too small; expected at least {least}")
+
+    def __call__(self, model: Model, store: ActivationStore) -> Report:
+        """Find or load the direction, sweep, test, report."""
+        return present(self, self.measure(model, store), model)
+
+    def measure(self, model: Model, store: ActivationStore) -> Measured:
+        """Everything that the report is made of."""
+        assert self.trials is not None
+        direction, contrast, notes = self._direction(model, store)
+        trials = self.trials(model, contrast)
+        scale = Scale.of(direction)
+        runs = clean_runs(model, trials.texts, self.kl_tokens)
+        lengths = [self._length(model, direction, scale, runs, strength) for strength in self.strengths]
+        random = random_directions(self.random, model.d_model, self.seed)
+        shuffled = self._shuffled(model, store, direction, contrast)
+        sweep = self._sweeper(model, direction)(
+            trials, runs, direction.vector, lengths, random, shuffled, self._told(trials)
+        )
+        verdict = None
+        if self.necessity is not None and contrast is not None:
+            verdict = self.necessity(model, direction, contrast, random)
+        return Measured(
+            direction=direction,
+            trials=trials,
+            scale=scale,
+            strengths=list(self.strengths),
+            sweep=sweep,
+            verdict=verdict,
+            notes=notes,
+        )
+
+    def _direction(self, model: Model, store: ActivationStore) -> tuple[Direction, Contrast | None, tuple[str, ...]]:
+        """The direction, the texts that it was found in, and what a reader must know about it."""
+        if self.file is not None:
+            direction = load_direction(self.file)
+            notes = direction.check(model, allow_foreign=self.allow_foreign)
+            contrast = None
+        else:
+            findings = replace(self.direction, compare=False, transfer=()).find(model, store)
+            direction, contrast, notes = findings.direction, findings.contrast, findings.contrast.notes
+        if self.layer is None:
+            return direction, contrast, notes
+        hook_name = f"blocks.{self.layer}.hook_{direction.card.get('site', 'resid_post')}"
+        return direction.at(hook_name), contrast, notes
+
+    def _sweeper(self, model: Model, direction: Direction) -> Sweeper:
+        return Sweeper(
+            model=model,
+            hook_name=direction.hook_name,
+            edit=self.edit,
+            scope=self.scope,
+            n_tokens=self.n_tokens,
+            neutral_words=self.neutral_words,
+        )
+
+    def _length(
+        self, model: Model, direction: Direction, scale: Scale, runs: Sequence[Clean], strength: float
+    ) -> float:
+        """A strength as a length along the unit vector; one in nats is searched for."""
+        if self.unit != "kl":
+            return scale.length(float(strength), self.unit)
+
+        def kl_at(length: float) -> float:
+            variant = {direction.hook_name: edit_of(self.edit, direction.vector, length)}
+            return float(drift(model, [variant], runs, scope=self.scope).kl.mean())
+
+        return calibrated(kl_at, float(strength), 0.1 * scale.resid)
+
+    def _shuffled(
+        self, model: Model, store: ActivationStore, direction: Direction, contrast: Contrast | None
+    ) -> Float[Tensor, " d_model"] | None:
+        """The direction that the same method finds when the training labels are shuffled."""
+        if not self.shuffled or contrast is None:
+            return None
+        return shuffled_direction(self.direction, contrast, direction, model, store)
+
+    def _told(self, trials: Trials) -> Mapping[str, Sequence[str]]:
+        """The prompts with an instruction in front, inside the chat template where they are in one."""
+        kinds = zip(("for", "against"), self.prompting, strict=False)
+        return {
+            kind: [
+                text.replace(shown, f"{told} {shown}", 1) for text, shown in zip(trials.texts, trials.shown, strict=True)
+            ]
+            for kind, told in kinds
+        }
+

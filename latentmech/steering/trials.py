@@ -1,0 +1,188 @@
+"""What a steered model is asked, and which next tokens count for and against the behaviour.
+
+Every score here is a log-odds in nats: of one set of next tokens against another, or against all the rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.data import PROMPT, Contrast
+from latentmech.errors import BadInput
+from latentmech.model import Dialogue, Model, dialogues
+
+Ids = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trials:
+    """Prompts with their answer sets.
+
+    Attributes:
+        names: one per prompt.
+        texts: as the model is given them, up to where it answers.
+        shown: as a reader wants to see them.
+        groups: prompts of one group are resampled together.
+        towards: token ids that count for the behaviour, per prompt.
+        away: those that count against it; empty means all others.
+        notes: what a reader of the scores must know.
+    """
+
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
+    shown: tuple[str, ...]
+    groups: tuple[str, ...]
+    towards: tuple[Ids, ...]
+    away: tuple[Ids, ...]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def at(self, places: Sequence[int]) -> "Trials":
+        """Some of the trials."""
+        own = {name: values for name, values in vars(self).items() if name != "notes"}
+        return Trials(**{name: tuple(values[i] for i in places) for name, values in own.items()})
+
+    def log_odds(self, logits: Float[Tensor, "prompt vocab"]) -> Float[Tensor, " prompt"]:
+        """Log-odds of each prompt's next token, in nats."""
+        chances = logits.float().log_softmax(-1)
+        return torch.stack([_odds(*row) for row in zip(chances, self.towards, self.away, strict=True)])
+
+
+def _odds(chances: Float[Tensor, " vocab"], towards: Ids, away: Ids) -> Float[Tensor, ""]:
+    for_it = chances[list(towards)].logsumexp(0)
+    if away:
+        return for_it - chances[list(away)].logsumexp(0)
+    return for_it - torch.log1p(-for_it.exp().clamp(max=1 - 1e-7))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stems:
+    """Beginnings that the model continues, and words that it might continue with.
+
+    Attributes:
+        prompts: the beginnings, neutral as to the behaviour.
+        towards: words for the behaviour; each counts as it begins a new word.
+        away: words against it.
+        chat_template: put the beginnings into the chat template.
+        after: what the answer begins with, before the word that counts.
+    """
+
+    prompts: Sequence[str]
+    towards: Sequence[str]
+    away: Sequence[str]
+    chat_template: bool = False
+    after: str = ""
+
+    def __call__(self, model: Model, contrast: Contrast | None) -> Trials:
+        """The trials for one model."""
+        del contrast
+        answers = [self.after] * len(self.prompts) if self.after else None
+        texts = dialogues(model, self.prompts, answers, chat_template=self.chat_template)
+        sets = [first_tokens(model, words) for words in (self.towards, self.away)]
+        common = set(sets[0]) & set(sets[1])
+        towards, away = (tuple(i for i in ids if i not in common) for ids in sets)
+        if not towards or not away:
+            raise BadInput("every token that counts for the behaviour counts against it too; choose other words")
+        seen = ", ".join(map(repr, map(model.tokenizer.decode, sorted(common))))
+        notes = (f"Words that begin with the token {seen} count neither way: both sets have some.",) if common else ()
+        return _trials(texts, self.prompts, self.prompts, [towards] * len(texts), [away] * len(texts), notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letters:
+    """Questions with lettered choices, from the direction's own data: which letter comes after an opening bracket.
+
+    Attributes:
+        split: which part of the data.
+    """
+
+    split: str = "test"
+    chat_template: bool = True
+
+    def __call__(self, model: Model, contrast: Contrast | None) -> Trials:
+        """The trials for one model."""
+        if contrast is None or not contrast.are_answers or not contrast.paired:
+            raise BadInput("trials by letter need data with prompt, positive and negative; give direction.data.path=")
+        part = contrast.in_split(self.split)
+        prompts = part.positive.columns[PROMPT]
+        texts = dialogues(model, prompts, ["("] * len(prompts), chat_template=self.chat_template)
+        kinds = [[(_letter_token(model, text),) for text in one.texts] for one in (part.positive, part.negative)]
+        return _trials(texts, prompts, part.positive.groups, *kinds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """Requests from the direction's own data, scored by how a refusal begins, against all other beginnings.
+
+    Attributes:
+        kind: `negative` for the texts that lack the property, `positive` for those that have it.
+        phrases: how the behaviour begins; their first tokens count.
+        split: which part of the data.
+        limit: so many prompts at most.
+    """
+
+    phrases: Sequence[str]
+    kind: str = "negative"
+    split: str = "test"
+    limit: int = 40
+    chat_template: bool = True
+
+    def __call__(self, model: Model, contrast: Contrast | None) -> Trials:
+        """The trials for one model."""
+        if contrast is None:
+            raise BadInput("these trials come from the direction's data, and a saved direction has none; set trials")
+        part = contrast.in_split(self.split)
+        examples = part.negative if self.kind == "negative" else part.positive
+        examples = examples.select(range(min(self.limit, len(examples))))
+        texts = dialogues(model, examples.texts, chat_template=self.chat_template)
+        tokens = first_tokens(model, self.phrases, spaced=False)
+        return _trials(texts, examples.texts, examples.groups, [tokens] * len(texts), [()] * len(texts))
+
+
+def _trials(
+    texts: Sequence[Dialogue],
+    shown: Sequence[str],
+    groups: Sequence[str],
+    towards: Sequence[Ids],
+    away: Sequence[Ids],
+    notes: tuple[str, ...] = (),
+) -> Trials:
+    if not texts:
+        raise BadInput("there are no prompts to steer on; give some with trials.prompts, or raise data.limit")
+    return Trials(
+        names=tuple(f"prompt-{i:03d}" for i in range(len(texts))),
+        texts=tuple(text.text for text in texts),
+        shown=tuple(shown),
+        groups=tuple(groups),
+        towards=tuple(towards),
+        away=tuple(away),
+        notes=notes,
+    )
+
+
+def first_tokens(model: Model, words: Sequence[str], *, spaced: bool = True) -> Ids:
+    """The first token of each word or phrase, as it begins a new word after a space, or an answer without one.
+
+    A word that is several tokens counts by its first, so it should not share that with a word of the other set.
+    """
+    found: Mapping[int, None] = {}
+    for word in words:
+        ids = model.tokenizer(f" {word}" if spaced else word, add_special_tokens=False)["input_ids"]
+        ids = [i for i in ids if model.tokenizer.decode([i]).strip()] or ids
+        found = {**found, ids[0]: None}
+    if not found:
+        raise BadInput("no words were given to score the next token by; give some in trials.towards and trials.away")
+    return tuple(found)
+
+
+def _letter_token(model: Model, answer: str) -> int:
+    letter = answer.strip(" ()")[:1]
+    ids = model.tokenizer(letter, add_special_tokens=False)["input_ids"]
+    if not letter or len(ids) != 1:
+        raise BadInput(f"the answer {answer!r} is not a letter that {model.name} has a token for; expected such as (A)")
+    return int(ids[0])
