@@ -36,12 +36,21 @@ from latentmech.probe import ProbeStudy
 from latentmech.provenance import provenance, set_status
 from latentmech.report import ConsoleSink, WandbSink, print_report, write_run
 from latentmech.settings import is_ours, published, schema, targets
-from latentmech.steering import SteeringStudy
+from latentmech.steering import (
+    CausalSelection,
+    Letters,
+    Necessity,
+    RefusalRate,
+    Requests,
+    SteeringStudy,
+    Stems,
+)
 from latentmech.storage import make_folder
 
 ROOMS = {"probe": ProbeStudy, "direction": DirectionStudy, "steering": SteeringStudy}
 SHARED = {"model": Model, "activations": ActivationStore, "data": Corpus, "pairs": Pairs}
-SHARED |= {"wandb": WandbSink, "console": ConsoleSink}
+SHARED |= {"stems": Stems, "letters": Letters, "requests": Requests, "necessity": Necessity}
+SHARED |= {"causal": CausalSelection, "refusal_rate": RefusalRate, "wandb": WandbSink, "console": ConsoleSink}
 HERE = Path(__file__).parent
 CONF = next(folder for folder in (HERE / "conf", HERE.parent / "conf") if folder.is_dir())
 

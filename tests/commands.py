@@ -2,13 +2,41 @@
 
 import contextlib
 import io
+import re
 import sys
 from pathlib import Path
 from unittest.mock import patch
 
 ROOT = Path(__file__).parent.parent
-QUICK = ["model=tiny", "report=console", "probe.data.limit=900", "probe.draws=100", "probe.control_seeds=1"]
-QUICK += ["probe.unseen_classes=drop"]
+FAST = ["model=tiny", "report=console"]
+SMALL = {
+    "probe": {"data.limit": 900, "draws": 100, "control_seeds": 1, "unseen_classes": "drop"},
+    "direction": {"data.limit": 80, "draws": 100, "shuffles": 5, "random_draws": 5, "halvings": 2, "compare": "false"},
+    "steering": {
+        "direction.data.limit": 80,
+        "draws": 100,
+        "random": 2,
+        "n_tokens": 2,
+        "kl_tokens": 2,
+        "neutral_words": 100,
+    },
+}
+
+
+def quick(room):
+    """Settings that make a study of this room take a second on the tiny model."""
+    return [*FAST, *(f"{room}.{key}={value}" for key, value in SMALL[room].items())]
+
+
+QUICK = quick("probe")
+
+
+def room_of(arguments):
+    """The room that the arguments ask, also through a preset."""
+    text = " ".join(arguments)
+    for name in re.findall(r"\+experiment=(\w+)", text):
+        text += (ROOT / "conf" / "experiment" / f"{name}.yaml").read_text()
+    return next(room for room in SMALL if re.search(rf"(^|\s|/){room}(=|: )", text))
 
 
 def invoke(*arguments):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from commands import QUICK, ROOT, invoke
+from commands import QUICK, ROOT, invoke, quick, room_of
 
 from latentmech.model import Model
 
@@ -41,9 +41,59 @@ def test_every_probe_runs(option, tmp_path):
     )
 
 
+OWN_PAIRS = ["direction.data.path=mine.csv"]
+
+
+def write_pairs(path="mine.csv", n=40):
+    rows = [f"a good thing {i},a bad thing {i},topic {i // 4}" for i in range(n)]
+    Path(path).write_text("positive,negative,group\n" + "\n".join(rows))
+
+
+@pytest.mark.parametrize("option", options("direction"))
+def test_every_direction_runs(option, tmp_path):
+    write_pairs()
+    own = OWN_PAIRS if option == "contrast" else []
+    code, _, err = invoke(f"direction={option}", *quick("direction"), *own)
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    wanted = {"direction/layer", "direction/test/auroc", "direction/null/random_p95", "direction/bag_of_words/test/auroc"}
+    assert wanted <= set(metrics)
+    assert list((only_run(tmp_path) / "directions").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("option", options("steering"))
+def test_every_steering_runs(option, tmp_path):
+    own = []
+    if option == "file":
+        invoke("direction=sentiment", *quick("direction"), "hydra.run.dir=found")
+        own = ["steering.file=found/directions/sentiment.safetensors"]
+    if option == "refusal":
+        own = ["steering.necessity.dev_limit=3", "steering.necessity.test_limit=3", "steering.necessity.n_random=2"]
+    code, _, err = invoke(f"steering={option}", *quick("steering"), *own)
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    assert {"steering/effect@+0.50", "steering/kl@+0.50", "steering/null_max@+0.50", "steering/slope"} <= set(metrics)
+    assert metrics["steering/effect@+0.00"] == 0 and metrics["steering/kl@+0.00"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("method", ["pca_of_differences", "lda", "logistic", "leace"])
+def test_every_direction_method_runs(method):
+    assert invoke("direction=sentiment", f"direction.method={method}", *quick("direction"))[0] == 0
+
+
+def test_directions_are_compared_and_read_other_data(tmp_path):
+    write_pairs()
+    extra = ["direction.transfer=[mine.csv,formality]", "direction.compare=true"]
+    code, _, err = invoke("direction=sentiment", *quick("direction"), *extra)
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    assert {"direction/cosine/truth", "direction/transfer/mine/auroc", "direction/transfer/formality/auroc"} <= set(metrics)
+
+
 @pytest.mark.parametrize("option", options("experiment"))
 def test_every_preset_runs(option):
-    code, _, err = invoke(f"+experiment={option}", *QUICK)
+    preset = f"+experiment={option}"
+    code, _, err = invoke(preset, *quick(room_of([preset])))
     assert code == 0, err
 
 
@@ -144,6 +194,21 @@ def test_a_second_run_loads_no_weights(monkeypatch):
 
 
 BAD = {
+    "direction=contrast": "direction.data.path is not set",
+    "direction=sentiment direction.method=dom": "direction.method=dom is unknown",
+    "direction=sentiment direction.positions=[middle]": "middle is unknown; expected some of last",
+    "direction=sentiment direction.positions=last": "expected a list",
+    "direction=sentiment direction.data.name=sentimnt": "no bundled contrast 'sentimnt'; did you mean 'sentiment'",
+    "direction=sentiment direction.positions=[letter]": "is no answer; direction.positions=letter needs a column prompt",
+    "direction=sentiment direction.transfer=[nowhere]": "nowhere is no file and no bundled set",
+    "direction=contrast direction.data.path=one_class.csv": "expected one called positive, true, yes or 1",
+    "direction=sentiment direction.system=hello": "used without a chat template",
+    "steering=sentiment steering.strengths=[]": "expected numbers, such as strengths=",
+    "steering=sentiment steering.unit=volts": "steering.unit=volts is unknown; expected one of resid, raw, std, kl",
+    "steering=sentiment steering.edit=push": "steering.edit=push is unknown",
+    "steering=sentiment steering.scope.first=-1": "first=-1 is before the text",
+    "steering=file": "steering.file is not set",
+    "steering=file steering.file=nowhere.safetensors": "nowhere.safetensors",
     "": "0 questions",
     "probe=pso": "probe/pso: no such option; did you mean probe/pos",
     "probe=pos probe.methd=ridge": "probe.methd: no such setting; did you mean probe.method",
@@ -255,6 +320,18 @@ def test_a_sweep_over_questions_takes_settings_along(tmp_path):
     assert names == ["0_probe=tense", "1_probe=number"]
     for path in tmp_path.glob("sweeps/*/*/config.yaml"):
         assert yaml.safe_load(path.read_text())["probe"]["layers"] == [0, 2]
+
+
+def test_one_run_for_each_strength(tmp_path):
+    sweep = ["-m", "steering=sentiment", *quick("steering"), "steering.strengths=[-1],[0],[1]"]
+    code, out, err = invoke(*sweep)
+    assert code == 0 and "3 jobs done, none failed" in out, err
+    effects = [set(json.loads(p.read_text())) for p in tmp_path.glob("sweeps/*/*/metrics.json")]
+    assert {name for one in effects for name in one if name.startswith("steering/effect@")} == {
+        "steering/effect@-1.00",
+        "steering/effect@+0.00",
+        "steering/effect@+1.00",
+    }
 
 
 def test_help_names_the_questions():

@@ -50,7 +50,7 @@ class Parts:
         """Whether the rows of a split are positive."""
         return self.positive[self.within(split)]
 
-    def sample(self, rows: Rows, places: Int[np.ndarray, " row"]) -> Sample:
+    def sample(self, rows: Rows, places: Int[np.ndarray, " place"]) -> Sample:
         """Some rows as a method wants them; pairs that lie within them are kept."""
         index = np.full(len(self.positive), -1)
         index[places] = np.arange(len(places))
@@ -70,7 +70,7 @@ class Candidate:
         dev: AUROC on dev.
         distance: of the class means on dev along the vector, in standard deviations; breaks ties between layers that
             all separate perfectly.
-        test_scores: projections of the test rows, looked at only where this candidate is chosen.
+        test_scores: projections of the test rows; nothing is chosen by them.
         random_dev: dev AUROC of random directions, whichever sign.
         shuffled_test: test AUROC of the differences of means of shuffled training labels.
     """

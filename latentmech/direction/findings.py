@@ -12,6 +12,7 @@ from latentmech.direction.direction import Direction
 from latentmech.direction.relatives import Relative, Transfer
 from latentmech.direction.selection import Choice, Shown
 from latentmech.direction.stability import Stability
+from latentmech.statistics import aurocs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,10 @@ class Findings:
     def at_position(self) -> list[Candidate]:
         """The candidates at the chosen position, in order of depth."""
         return [c for c in self.candidates if c.position == self.best.position]
+
+    def test_auroc(self, candidate: Candidate) -> float:
+        """AUROC of any candidate on test, after the choice is made."""
+        return float(aurocs(candidate.test_scores[:, None], self.parts.truth("test"))[0])
 
     def shuffled_max(self) -> np.ndarray:
         """Per shuffle of the training labels, the highest test AUROC that it reaches at any candidate."""

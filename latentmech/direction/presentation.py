@@ -96,6 +96,8 @@ def _numbers(findings: Findings, ledger: Ledger) -> None:
         name = candidate.name if several else candidate.level.label
         columns = {"split": "dev", "layer": candidate.level.label}
         ledger.add(f"direction/{name}/dev/auroc", candidate.dev, "auroc", **columns)
+        test = findings.test_auroc(candidate)
+        ledger.add(f"direction/{name}/test/auroc", test, "auroc", split="test", layer=candidate.level.label)
         if len(candidate.random_dev):
             high = float(np.percentile(candidate.random_dev, 95))
             ledger.add(f"direction/{name}/dev/random_p95", high, "auroc", control="random_p95", **columns)
@@ -172,13 +174,17 @@ def _layer_table(findings: Findings) -> Table:
     rows = []
     for c in findings.at_position():
         row = {"layer": c.level.tick, "mark": "best" if c is findings.best else "", "dev auroc": c.dev}
+        row["test auroc"] = findings.test_auroc(c)
         row |= {"distance (std)": c.distance, "raw norm": c.norm}
         row["median resid norm"] = findings.direction.resid_norms[c.level.hook_name]
         if len(c.random_dev):
             row["random p95"] = float(np.percentile(c.random_dev, 95))
         rows.append(row)
-    caption = f"Dev, at {findings.best.position}. The place was chosen by {findings.choice.how}."
-    return Table(title="Layer by layer, on dev", frame=pd.DataFrame(rows), caption=caption)
+    caption = (
+        f"At {findings.best.position}. The place was chosen by {findings.choice.how}; test at the other levels is there "
+        "to be looked at and decided nothing."
+    )
+    return Table(title="Layer by layer", frame=pd.DataFrame(rows), caption=caption)
 
 
 def _stability_table(findings: Findings) -> Table:

@@ -26,6 +26,7 @@ class Choice:
 
 
 @runtime_checkable
+@runtime_checkable
 class Selection(Protocol):
     """Chooses among directions by what they do to the model, on dev texts."""
 
@@ -46,6 +47,7 @@ class Shown:
     n: int
 
 
+@runtime_checkable
 @runtime_checkable
 class Observer(Protocol):
     """Looks whether the model shows the behaviour, so that a report can say when it does not."""

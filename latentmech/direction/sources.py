@@ -8,7 +8,7 @@ from pathlib import Path
 from latentmech.direction.direction import Direction
 from latentmech.direction.formats import import_gguf, model_card
 from latentmech.direction.formats.model_card import file_name
-from latentmech.errors import BadInput, ResourceError
+from latentmech.errors import BadInput, LatentmechError, ResourceError
 from latentmech.storage import write_bytes
 
 ON_HUB = re.compile(r"(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<file>[^@]+))?")
@@ -50,19 +50,27 @@ def push_to_hub(direction: Direction, repo: str, *, private: bool = True) -> str
         BadInput: the repository is public, and a private one was asked for.
         ResourceError: the hub is not reachable or refuses.
     """
+    try:
+        return _upload(direction, repo, private)
+    except LatentmechError:
+        raise
+    except Exception as error:  # what the client lets through of its network library has no base in common
+        raise ResourceError(
+            f"cannot push to hub:{repo} ({_reason(error)}); run `hf auth login`, check the name and the network"
+        ) from error
+
+
+def _upload(direction: Direction, repo: str, private: bool) -> str:
     from huggingface_hub import HfApi
 
     api = HfApi()
-    try:
-        api.create_repo(repo, private=private, exist_ok=True)
-        if private and not api.model_info(repo).private:
-            raise BadInput(f"hub:{repo} is there and public; name another repository, or push with private=False")
-        with tempfile.TemporaryDirectory() as folder:
-            direction.save(Path(folder) / f"{file_name(direction)}.safetensors")
-            write_bytes(Path(folder) / "README.md", model_card(direction, repo).encode())
-            return str(api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"Add {direction.name}"))
-    except (OSError, ValueError) as error:
-        raise ResourceError(f"cannot push to hub:{repo} ({_reason(error)}); run `hf auth login`, check name") from error
+    api.create_repo(repo, private=private, exist_ok=True)
+    if private and not api.model_info(repo).private:
+        raise BadInput(f"hub:{repo} is there and public; name another repository, or push with private=False")
+    with tempfile.TemporaryDirectory() as folder:
+        direction.save(Path(folder) / f"{file_name(direction)}.safetensors")
+        write_bytes(Path(folder) / "README.md", model_card(direction, repo).encode())
+        return str(api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"Add {direction.name}"))
 
 
 def _from_wandb(name: str) -> Path:

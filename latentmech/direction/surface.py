@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 Texts = Sequence[str]
 Labels = Bool[np.ndarray, " text"]
-Scores = Float[np.ndarray, " text"]
+Scores = Float[np.ndarray, " test_text"]
 
 
 def length(train: Texts, labels: Labels, test: Texts) -> Scores:

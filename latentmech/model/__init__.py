@@ -1,8 +1,10 @@
 """Where TransformerLens meets us: weight sources, the `Model` handle, tokens and words, the backbone forward."""
 
+from latentmech.model.adapter import Adapted
 from latentmech.model.batching import PADDING_SIDES, Batch, batches_under, length_sorted, pad
 from latentmech.model.chat import Dialogue, dialogues
 from latentmech.model.checkpoint import Checkpoint
+from latentmech.model.finetune import FineTuning, train_adapter
 from latentmech.model.forward import reading
 from latentmech.model.generation import Generated, Runner, end_ids
 from latentmech.model.handle import Model
@@ -20,10 +22,12 @@ __all__ = [
     "PADDING_SIDES",
     "POSITIONS",
     "SITES",
+    "Adapted",
     "Batch",
     "Checkpoint",
     "Dialogue",
     "Edit",
+    "FineTuning",
     "Generated",
     "Hub",
     "Level",
@@ -48,5 +52,6 @@ __all__ = [
     "reading",
     "text_rows",
     "tokenise",
+    "train_adapter",
     "word_rows",
 ]

@@ -70,7 +70,9 @@ class _Adapter:
             if not (self.folder / name).is_file():
                 raise BadInput(f"{self.folder} has no {name}; name a folder that train_adapter has written")
         if adapter_checksums(self.folder) != self.card["files"]:
-            raise IntegrityError(f"the adapter in {self.folder} is not the one its {ADAPTER_CARD} records; fetch it again")
+            raise IntegrityError(
+                f"the adapter in {self.folder} is not the one its {ADAPTER_CARD} records; fetch it again"
+            )
 
     @cached_property
     def card(self) -> dict[str, Any]:
@@ -92,7 +94,7 @@ class _Adapter:
         if (seen := tensors_sha256(base)) != (wanted := self.card["base_tensors"]):
             raise BadInput(
                 f"the adapter {self.name} was trained on {self.base} with tensors {wanted[:12]}…, and the base in "
-                f"{base.folder} has {seen[:12]}…; added to other weights it means nothing: choose the base it belongs to"
+                f"{base.folder} has {seen[:12]}…; choose the base that it belongs to"
             )
 
 

@@ -13,7 +13,7 @@ from latentmech.storage import file_sha256, make_folder
 
 @contextmanager
 def filling(folder: Path) -> Iterator[Path]:
-    """A temporary folder to fill, renamed to `folder` at the end: a killed writer leaves nothing that looks finished."""
+    """A temporary folder to fill, renamed at the end: a killed writer leaves nothing that looks finished."""
     make_folder(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:

@@ -1,7 +1,7 @@
 """`intervening`: edits at TransformerLens's hook points while a context is open, and the model given back after it."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -37,8 +37,9 @@ def intervening(model: Model, edits: Mapping[str, Edit], scope: Scope = Scope())
     """
     places_of(edits, model.n_layers)
     runner = Runner(model, scope)
-    hooks = [(_point(model, name), _editing(runner.aim, name, edit)) for name, edit in edits.items()]
+    hooks = [(name, _editing(runner.aim, name, edit)) for name, edit in edits.items()]
     bridge = model.bridge
+    _check_points(edits, model)
     with torch.inference_mode(), bridge.hooks(fwd_hooks=hooks), unheard_left_out(bridge), runner.narrowed():
         yield runner
 
@@ -70,12 +71,11 @@ def _place(name: str, n_layers: int) -> tuple[int, str]:
     return {"resid_pre": (layer, "resid"), "resid_post": (layer + 1, "resid")}.get(part, (layer, part))
 
 
-def _point(model: Model, name: str) -> str:
-    """TransformerLens's own name of the hook point: under an alias it calls a hook once for each name."""
-    point = model.bridge.hook_dict.get(name)
-    if point is None:
-        raise BadInput(f"{model.name} has no {name}; its blocks are built otherwise, try hook_resid_post")
-    return str(point.name)
+def _check_points(names: Iterable[str], model: Model) -> None:
+    """A name may stand for nothing in blocks that are built otherwise; a hook on it would never run."""
+    points = model.bridge.hook_dict
+    if missing := [name for name in names if name not in points]:
+        raise BadInput(f"{model.name} has no {missing[0]}, its blocks are built otherwise; try hook_resid_post")
 
 
 def _editing(aim: Aim, name: str, edit: Edit) -> Callable[..., Tensor | None]:

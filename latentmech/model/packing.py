@@ -51,11 +51,11 @@ def packed_logits(
     lengths = lengths_of(batch) if n_prompt is None else n_prompt
 
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
-        part, times = _rows(batch, rows), len(some)
+        part, times, n_blocks = _rows(batch, rows), len(some), _shareable_blocks(model, some)
         kept = keep if isinstance(keep, int) else keep[rows].repeat(times, 1)
         with (
             intervening(model, _side_by_side(some), scope) as runner,
-            _shared(runner, part, part.ids.shape[1], some),
+            _shared(runner, part, part.ids.shape[1], n_blocks, times),
         ):
             found = runner.logits(_repeated(part, times), kept, lengths[rows].repeat(times))
         return (found.unflatten(0, (times, -1)),)
@@ -76,9 +76,10 @@ def packed_generate(
 
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
         part, times = with_room(model, _rows(batch, rows), n_tokens), len(some)
-        cache = new_cache(model)
+        cache, n_blocks = new_cache(model), _shareable_blocks(model, some)
+        width = part.ids.shape[1] - n_tokens
         with intervening(model, _side_by_side(some), scope) as runner:
-            with _shared(runner, part, part.ids.shape[1] - n_tokens, some, new_cache(model)) as below:
+            with _shared(runner, part, width, n_blocks, times, new_cache(model)) as below:
                 runner.take(_repeated(part, times), lengths_of(batch)[rows].repeat(times))
                 first = runner.prefill(n_tokens, cache)
             cache.layers[: len(below)] = below
@@ -142,9 +143,9 @@ def _unchanged(resid: Tensor) -> Tensor:
 
 @contextmanager
 def _shared(
-    runner: Runner, batch: Batch, width: int, variants: Sequence[Variant], cache: "DynamicCache | None" = None
+    runner: Runner, batch: Batch, width: int, n_blocks: int, times: int, cache: "DynamicCache | None" = None
 ) -> Iterator[list[Any]]:
-    """While it is open, the blocks below every edit return what they return for `batch`, once for each variant.
+    """While it is open, the lowest `n_blocks` return what they return for `batch`, `times` over; they have run once.
 
     Args:
         width: how many columns of the batch to run.
@@ -153,13 +154,12 @@ def _shared(
     Yields:
         Keys and values of those blocks for all rows, one layer of a cache each.
     """
-    n_blocks = _blocks_below(runner.model, variants) if _can_share(runner.model) else 0
     if n_blocks == 0:
         yield []
         return
     runner.take(batch, lengths_of(batch))
     output = _run_below(runner, width, n_blocks, cache)
-    rows = torch.arange(len(batch.ids), device=batch.ids.device).repeat(len(variants))
+    rows = torch.arange(len(batch.ids), device=batch.ids.device).repeat(times)
     below: list[Any] = [] if cache is None else cache.layers[:n_blocks]
     for layer in below:
         layer.batch_select_indices(rows)
@@ -167,8 +167,10 @@ def _shared(
         yield below
 
 
-def _blocks_below(model: Model, variants: Sequence[Variant]) -> int:
-    """How many blocks, from the lowest, no variant edits anything in or before."""
+def _shareable_blocks(model: Model, variants: Sequence[Variant]) -> int:
+    """How many blocks, from the lowest, no variant edits anything in or before; none where blocks cannot be shared."""
+    if not _can_share(model):
+        return 0
     places = [place for variant in variants for place in places_of(variant, model.n_layers)]
     return min((below for below, _ in places), default=model.n_layers)
 
@@ -232,7 +234,7 @@ def _given(model: Model, n_blocks: int, output: Any, rows: Int[Tensor, " row"]) 
     layers = _layers(model)
     blocks = {str(i): layers[i] for i in range(n_blocks)}
     resid = (output if isinstance(output, Tensor) else output[0])[rows]
-    point: Any = model.bridge.blocks[n_blocks - 1].hook_out
+    point: Any = getattr(layers[n_blocks - 1], "hook_out", _unchanged)  # only a block that is heard has one
     try:
         layers._modules.update({name: _Passing(output, _unchanged) for name in blocks})
         layers._modules[str(n_blocks - 1)] = _Passing(output, lambda _: point(resid))

@@ -33,6 +33,8 @@ def write_run(
     _write_extras(folder, report)
     write_bytes(folder / "config.yaml", config_yaml.encode())
     write_bytes(folder / "report.html", html.encode())
+    for name, export in report.exports.items():
+        export(folder / name)
     save_json(folder / "run.json", plain(facts))
     return _written(folder, report)
 
@@ -69,5 +71,5 @@ def _written(folder: Path, report: Report) -> dict[str, Path]:
     names |= {"settings": "config.yaml", "provenance": "run.json"}
     names |= {"tables": "tables"} if report.tables else {}
     names |= {"figures": "figures"} if report.pictures else {}
-    names |= {Path(name).parts[0]: Path(name).parts[0] for name in report.artifacts}
+    names |= {Path(name).parts[0]: Path(name).parts[0] for name in (*report.artifacts, *report.exports)}
     return {name: folder / file for name, file in names.items()}

@@ -1,7 +1,8 @@
 """`Report`: everything a study has to say, before anyone decides where it goes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -58,6 +59,7 @@ class Report:
         curves: metrics against an axis, for trackers.
         notes: caveats and switched-off controls, one sentence each.
         artifacts: file name -> (tensors, card), saved as safetensors with a JSON card beside.
+        exports: name of a folder below the run's -> what fills it, given its path; for what is too large to hold.
         provenance: fingerprints of model and data, for `run.json`.
     """
 
@@ -70,6 +72,7 @@ class Report:
     curves: tuple[Curve, ...] = ()
     notes: tuple[str, ...] = ()
     artifacts: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
+    exports: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from latentmech.steering.interventions import (
 )
 from latentmech.steering.necessity import Necessity
 from latentmech.steering.refusals import RefusalRate, is_refusal
+from latentmech.steering.selection import CausalSelection
 from latentmech.steering.strength import Scale, calibrated
 from latentmech.steering.study import SteeringStudy
 from latentmech.steering.trials import Letters, Requests, Stems, Trials
@@ -22,6 +23,7 @@ __all__ = [
     "Ablation",
     "Addition",
     "AffineAblation",
+    "CausalSelection",
     "Clamp",
     "Composed",
     "Conditional",

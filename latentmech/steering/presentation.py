@@ -30,6 +30,8 @@ def present(study: "SteeringStudy", found: "Measured", model: Model) -> Report:
         _verdict_numbers(study, found.verdict, ledger)
         tables = {"necessity": _verdict_table(found.verdict), "removals": _removal_table(found.verdict), **tables}
         tables["answers"] = _answer_table(found.verdict)
+    if found.choice is not None:
+        tables["layers"] = _layer_table(found)
     tables |= {"completions": _completion_table(dose), "items": _item_table(dose)}
     return Report(
         title=f"{found.direction.name} steering in {model.name}",
@@ -40,6 +42,7 @@ def present(study: "SteeringStudy", found: "Measured", model: Model) -> Report:
         pictures=pictures,
         curves=tuple(_curves(dose)),
         notes=tuple(_notes(study, found, model)),
+        exports=found.exports,
         artifacts={f"directions/{found.direction.name}.safetensors": found.direction.packed()},
         provenance={
             "model": {"name": model.name, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision},
@@ -59,8 +62,8 @@ class _Doses:
         self.clusters = np.unique(groups, return_inverse=True)[1]
         self.effect = self.sweep.own.effect(self.clean)
         self.random = np.array([dose.effect(self.clean) for dose in self.sweep.random])
-        self.kl = self.sweep.drift.kl.mean(1).numpy()
-        self.loss = self.sweep.drift.log_loss.mean(1).numpy()
+        self.kl = self.sweep.drift.kl.double().mean(1).numpy()
+        self.loss = self.sweep.drift.log_loss.double().mean(1).numpy()
 
     def estimate(self, values: np.ndarray) -> Estimate:
         """Mean over prompts with an interval over their groups."""
@@ -116,7 +119,7 @@ def _numbers(dose: _Doses, ledger: Ledger) -> None:
         own = {"strength": strength}
         change = dose.sweep.own.score[i] - dose.clean
         ledger.add(f"steering/effect{_at(strength)}", dose.estimate(change), "effect", **own)
-        ledger.add(f"steering/kl{_at(strength)}", dose.estimate(dose.sweep.drift.kl[i].numpy()), "kl", **own)
+        ledger.add(f"steering/kl{_at(strength)}", dose.estimate(dose.sweep.drift.kl[i].double().numpy()), "kl", **own)
         factor = dose.sweep.neutral[i + 1] / dose.sweep.neutral[0]
         ledger.add(f"steering/neutral_perplexity{_at(strength)}", factor, "perplexity_factor", **own)
         ledger.add(f"steering/own_perplexity{_at(strength)}", float(np.exp(dose.loss[i])), "perplexity", **own)
@@ -171,6 +174,17 @@ def _strength_table(dose: _Doses) -> Table:
         f"{dose.study.kl_tokens} tokens of the untouched model's text; own ppl: perplexity of that text when steered."
     )
     return Table(title="Dose and response", frame=pd.DataFrame(rows), caption=caption)
+
+
+def _layer_table(found: "Measured") -> Table:
+    assert found.choice is not None
+    chosen = found.choice.layer
+    rows = [
+        {"layer": layer, "mark": "chosen" if layer == chosen else "", "least rise": step}
+        for layer, step in zip(found.choice.layers, found.choice.steps.tolist(), strict=True)
+    ]
+    caption = "Least rise of the effect from one strength to the next, in nats per unit of strength, on dev prompts."
+    return Table(title="Where to add it", frame=pd.DataFrame(rows), caption=caption)
 
 
 def _control_table(dose: _Doses) -> Table:
@@ -330,6 +344,11 @@ def _notes(study: "SteeringStudy", found: "Measured", model: Model) -> Sequence[
     if found.verdict is not None and found.verdict.ablated.clean.mean() < 0.5:
         rate = found.verdict.ablated.clean.mean()
         notes.append(f"{model.name} refuses {rate:.0%} of harmful requests when untouched: there is little to remove.")
+    if found.exports:
+        notes.append("In weights/ablated the direction is removed from every token: the plain ablation.")
+    if found.exports and "weights/added" not in found.exports:
+        wanted = "edit=addition, exactly one strength but 0, and a scope of all tokens"
+        notes.append(f"There is no weights/added: an addition in the weights needs {wanted}.")
     off = {
         "random directions": study.random == 0,
         "shuffled labels": not study.shuffled,

@@ -1,8 +1,9 @@
 """`SteeringStudy`: dose against effect against damage, beside what random vectors of the same size do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,20 +14,25 @@ from latentmech.direction import Direction, DirectionStudy, random_directions, s
 from latentmech.direction.sources import load_direction
 from latentmech.errors import BadInput
 from latentmech.model import Model, Scope
+from latentmech.model.fold import writers
 from latentmech.report import Report
 from latentmech.steering.damage import Clean, clean_runs, drift
+from latentmech.steering.generation import EVERYWHERE
+from latentmech.steering.layer import LayerChoice, choose_layer
 from latentmech.steering.necessity import Necessity, Verdict
 from latentmech.steering.presentation import present
 from latentmech.steering.strength import UNITS, Scale, calibrated
 from latentmech.steering.sweep import EDITS, Sweep, Sweeper, edit_of
 from latentmech.steering.trials import Trials
+from latentmech.steering.weights import exports
 
 
+@runtime_checkable
 class TrialSource(Protocol):
     """Gives prompts and the next tokens that count, from settings and the direction's data."""
 
-    def __call__(self, model: Model, contrast: Contrast | None) -> Trials:
-        """The trials for one model."""
+    def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
+        """The trials of one split for one model."""
         ...
 
 
@@ -37,10 +43,12 @@ class Measured:
     direction: Direction
     trials: Trials
     scale: Scale
-    strengths: Sequence[float]
+    strengths: Sequence[float | int]
     sweep: Sweep
     verdict: Verdict | None
+    choice: LayerChoice | None
     notes: tuple[str, ...]
+    exports: Mapping[str, Callable[[Path], object]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +59,7 @@ class SteeringStudy:
         direction: how the direction is found, if it is not loaded.
         file: a saved direction: a path, `wandb:...` or `hub:...`.
         allow_foreign: use a direction that was found in other weights; the report says so.
-        layer: block where it is added; by default where it was found.
+        layer: block where it is added: a number, `found` (where it was found) or `dev` (where it works best on dev).
         trials: the prompts, and the next tokens that count.
         strengths: how much is added; 0 is the untouched model.
         unit: of the strengths: `resid` (median residual norms), `raw` (the direction's own length), `std` or `kl` (nats).
@@ -64,7 +72,8 @@ class SteeringStudy:
         kl_tokens: tokens of the untouched model's text over which KL is taken.
         neutral_words: of the neutral text whose perplexity is taken.
         necessity: whether the behaviour needs the direction, and whether the direction suffices; None leaves it out.
-        export: `none`, or `weights`: the ablated model as an ordinary folder.
+        export: `none`, or `weights`: the ablated model as an ordinary folder, and the one with the addition if there is
+            exactly one strength but 0 and every token is edited.
         draws: bootstrap resamples of prompt groups.
         seed: of random directions and shuffles.
     """
@@ -72,9 +81,9 @@ class SteeringStudy:
     direction: DirectionStudy = field(default_factory=DirectionStudy)
     file: str | None = None
     allow_foreign: bool = False
-    layer: int | None = None
+    layer: int | str = "dev"
     trials: TrialSource | None = None
-    strengths: Sequence[float] = (-0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5)
+    strengths: Sequence[float | int] = (-0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5)
     unit: str = "resid"
     edit: str = "addition"
     scope: Scope = field(default_factory=Scope)
@@ -97,6 +106,8 @@ class SteeringStudy:
             raise BadInput("steering.trials is not set; choose steering=sentiment or another option, or give trials")
         if len(self.prompting) not in (0, 2):
             raise BadInput(f"steering.prompting has {len(self.prompting)} entries; expected one for and one against")
+        if isinstance(self.layer, str) and self.layer not in ("dev", "found"):
+            raise BadInput(f"steering.layer={self.layer} is unknown; expected a block number, dev or found")
         for name, choices in (("unit", UNITS), ("edit", EDITS), ("export", ("none", "weights"))):
             if (value := getattr(self, name)) not in choices:
                 raise BadInput(f"steering.{name}={value} is unknown; expected one of {', '.join(choices)}")
@@ -111,11 +122,16 @@ class SteeringStudy:
     def measure(self, model: Model, store: ActivationStore) -> Measured:
         """Everything that the report is made of."""
         assert self.trials is not None
+        if self.export == "weights":
+            writers(model)  # a model that cannot be written is refused now, and not when the work is done
         direction, contrast, notes = self._direction(model, store)
-        trials = self.trials(model, contrast)
+        trials = self.trials(model, contrast, "test")
+        found = direction
+        direction, choice = self._placed(model, direction, self.trials(model, contrast, "dev"))
         scale = Scale.of(direction)
         runs = clean_runs(model, trials.texts, self.kl_tokens)
         lengths = [self._length(model, direction, scale, runs, strength) for strength in self.strengths]
+        exported = self._exports(model, found, direction, lengths)
         random = random_directions(self.random, model.d_model, self.seed)
         shuffled = self._shuffled(model, store, direction, contrast)
         sweep = self._sweeper(model, direction)(
@@ -123,7 +139,7 @@ class SteeringStudy:
         )
         verdict = None
         if self.necessity is not None and contrast is not None:
-            verdict = self.necessity(model, direction, contrast, random)
+            verdict = self.necessity(model, found, contrast, random)
         return Measured(
             direction=direction,
             trials=trials,
@@ -131,7 +147,9 @@ class SteeringStudy:
             strengths=list(self.strengths),
             sweep=sweep,
             verdict=verdict,
+            choice=choice,
             notes=notes,
+            exports=exported,
         )
 
     def _direction(self, model: Model, store: ActivationStore) -> tuple[Direction, Contrast | None, tuple[str, ...]]:
@@ -143,10 +161,32 @@ class SteeringStudy:
         else:
             findings = replace(self.direction, compare=False, transfer=()).find(model, store)
             direction, contrast, notes = findings.direction, findings.contrast, findings.contrast.notes
-        if self.layer is None:
-            return direction, contrast, notes
-        hook_name = f"blocks.{self.layer}.hook_{direction.card.get('site', 'resid_post')}"
-        return direction.at(hook_name), contrast, notes
+        return direction, contrast, notes
+
+    def _placed(self, model: Model, direction: Direction, dev: Trials) -> tuple[Direction, LayerChoice | None]:
+        """The direction at the block where it is added."""
+        site = direction.card.get("site", "resid_post")
+        if self.layer == "found":
+            return direction, None
+        if self.layer != "dev":
+            return direction.at(f"blocks.{self.layer}.hook_{site}"), None
+        strengths = [s for s in self.strengths if s != 0] or [1.0]
+        unit = "resid" if self.unit == "kl" else self.unit
+
+        def length(here: Direction, strength: float | int) -> float:
+            return Scale.of(here).length(float(strength), unit)
+
+        choice = choose_layer(model, direction, dev, strengths, length, edit=self.edit, scope=self.scope)
+        return direction.at(f"blocks.{choice.layer}.hook_{site}"), choice
+
+    def _exports(
+        self, model: Model, found: Direction, placed: Direction, lengths: Sequence[float]
+    ) -> Mapping[str, Callable[[Path], object]]:
+        """What writes the edited models, where that is asked."""
+        if self.export == "none":
+            return {}
+        in_weights = self.edit == "addition" and self.scope == EVERYWHERE
+        return exports(model, found, placed, lengths if in_weights else ())
 
     def _sweeper(self, model: Model, direction: Direction) -> Sweeper:
         return Sweeper(
@@ -159,7 +199,7 @@ class SteeringStudy:
         )
 
     def _length(
-        self, model: Model, direction: Direction, scale: Scale, runs: Sequence[Clean], strength: float
+        self, model: Model, direction: Direction, scale: Scale, runs: Sequence[Clean], strength: float | int
     ) -> float:
         """A strength as a length along the unit vector; one in nats is searched for."""
         if self.unit != "kl":

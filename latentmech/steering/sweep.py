@@ -139,7 +139,7 @@ class Sweeper:
         def read(logits: Tensor, places: Sequence[int]) -> Tensor:
             return trials.at(places).log_odds(logits)
 
-        return next_logits(self.model, variants, texts, read, scope=self.scope, progress=progress).numpy()  # type: ignore[arg-type]
+        return next_logits(self.model, variants, texts, read, scope=self.scope, progress=progress).double().numpy()  # type: ignore[arg-type]
 
 
 def slopes(score: Float[np.ndarray, "strength prompt"], strengths: Sequence[float]) -> Float[np.ndarray, " prompt"]:

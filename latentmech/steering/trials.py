@@ -5,6 +5,7 @@ Every score here is a log-odds in nats: of one set of next tokens against anothe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -49,8 +50,15 @@ class Trials:
 
     def log_odds(self, logits: Float[Tensor, "prompt vocab"]) -> Float[Tensor, " prompt"]:
         """Log-odds of each prompt's next token, in nats."""
-        chances = logits.float().log_softmax(-1)
-        return torch.stack([_odds(*row) for row in zip(chances, self.towards, self.away, strict=True)])
+        return log_odds_of(logits, self.towards, self.away)
+
+
+def log_odds_of(
+    logits: Float[Tensor, "prompt vocab"], towards: Sequence[Ids], away: Sequence[Ids]
+) -> Float[Tensor, " prompt"]:
+    """Log-odds of each row's sets, in nats; an empty set against stands for all other tokens."""
+    chances = logits.float().log_softmax(-1)
+    return torch.stack([_odds(*row) for row in zip(chances, towards, away, strict=True)])
 
 
 def _odds(chances: Float[Tensor, " vocab"], towards: Ids, away: Ids) -> Float[Tensor, ""]:
@@ -65,24 +73,29 @@ class Stems:
     """Beginnings that the model continues, and words that it might continue with.
 
     Attributes:
-        prompts: the beginnings, neutral as to the behaviour.
+        prompts: the beginnings, neutral as to the behaviour; every third is for dev.
         towards: words for the behaviour; each counts as it begins a new word.
         away: words against it.
         chat_template: put the beginnings into the chat template.
         after: what the answer begins with, before the word that counts.
     """
 
-    prompts: Sequence[str]
-    towards: Sequence[str]
-    away: Sequence[str]
+    prompts: Sequence[Any]
+    towards: Sequence[Any]
+    away: Sequence[Any]
     chat_template: bool = False
     after: str = ""
 
-    def __call__(self, model: Model, contrast: Contrast | None) -> Trials:
-        """The trials for one model."""
+    def __post_init__(self) -> None:
+        for name in ("prompts", "towards", "away"):
+            _check_words(f"steering.trials.{name}", getattr(self, name))
+
+    def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
+        """The trials of one split for one model."""
         del contrast
-        answers = [self.after] * len(self.prompts) if self.after else None
-        texts = dialogues(model, self.prompts, answers, chat_template=self.chat_template)
+        prompts = [prompt for i, prompt in enumerate(self.prompts) if (i % 3 == 2) == (split == "dev")]
+        answers = [self.after] * len(prompts) if self.after else None
+        texts = dialogues(model, prompts, answers, chat_template=self.chat_template)
         sets = [first_tokens(model, words) for words in (self.towards, self.away)]
         common = set(sets[0]) & set(sets[1])
         towards, away = (tuple(i for i in ids if i not in common) for ids in sets)
@@ -90,25 +103,20 @@ class Stems:
             raise BadInput("every token that counts for the behaviour counts against it too; choose other words")
         seen = ", ".join(map(repr, map(model.tokenizer.decode, sorted(common))))
         notes = (f"Words that begin with the token {seen} count neither way: both sets have some.",) if common else ()
-        return _trials(texts, self.prompts, self.prompts, [towards] * len(texts), [away] * len(texts), notes)
+        return _trials(texts, prompts, prompts, [towards] * len(texts), [away] * len(texts), notes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Letters:
-    """Questions with lettered choices, from the direction's own data: which letter comes after an opening bracket.
+    """Questions with lettered choices, from the direction's own data: which letter comes after an opening bracket."""
 
-    Attributes:
-        split: which part of the data.
-    """
-
-    split: str = "test"
     chat_template: bool = True
 
-    def __call__(self, model: Model, contrast: Contrast | None) -> Trials:
-        """The trials for one model."""
+    def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
+        """The trials of one split for one model."""
         if contrast is None or not contrast.are_answers or not contrast.paired:
             raise BadInput("trials by letter need data with prompt, positive and negative; give direction.data.path=")
-        part = contrast.in_split(self.split)
+        part = contrast.in_split(split)
         prompts = part.positive.columns[PROMPT]
         texts = dialogues(model, prompts, ["("] * len(prompts), chat_template=self.chat_template)
         kinds = [[(_letter_token(model, text),) for text in one.texts] for one in (part.positive, part.negative)]
@@ -122,21 +130,24 @@ class Requests:
     Attributes:
         kind: `negative` for the texts that lack the property, `positive` for those that have it.
         phrases: how the behaviour begins; their first tokens count.
-        split: which part of the data.
         limit: so many prompts at most.
     """
 
-    phrases: Sequence[str]
+    phrases: Sequence[Any]
     kind: str = "negative"
-    split: str = "test"
     limit: int = 40
     chat_template: bool = True
 
-    def __call__(self, model: Model, contrast: Contrast | None) -> Trials:
-        """The trials for one model."""
+    def __post_init__(self) -> None:
+        _check_words("steering.trials.phrases", self.phrases)
+        if self.kind not in ("negative", "positive"):
+            raise BadInput(f"steering.trials.kind={self.kind} is unknown; expected negative or positive")
+
+    def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
+        """The trials of one split for one model."""
         if contrast is None:
             raise BadInput("these trials come from the direction's data, and a saved direction has none; set trials")
-        part = contrast.in_split(self.split)
+        part = contrast.in_split(split)
         examples = part.negative if self.kind == "negative" else part.positive
         examples = examples.select(range(min(self.limit, len(examples))))
         texts = dialogues(model, examples.texts, chat_template=self.chat_template)
@@ -178,6 +189,15 @@ def first_tokens(model: Model, words: Sequence[str], *, spaced: bool = True) -> 
     if not found:
         raise BadInput("no words were given to score the next token by; give some in trials.towards and trials.away")
     return tuple(found)
+
+
+def _check_words(name: str, words: Sequence[object]) -> None:
+    """YAML reads true and no as truth values unless they stand in quotes."""
+    for word in words:
+        if not isinstance(word, str) or not word.strip():
+            raise BadInput(f"{name} holds {word!r}; expected words: put quotes around it")
+    if not words:
+        raise BadInput(f"{name} is empty; expected some")
 
 
 def _letter_token(model: Model, answer: str) -> int:

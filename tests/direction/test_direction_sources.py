@@ -23,15 +23,16 @@ from latentmech.direction import Direction
 from latentmech.direction.sources import load_direction, push_to_hub
 from latentmech.errors import LatentmechError
 
-path, act, argument = sys.argv[1:]
-try:
-    if act == "push":
-        print(push_to_hub(Direction.load(path), argument))
-    else:
-        direction = load_direction(argument)
-        print(direction.hook_name, direction.vector.numpy().tobytes().hex())
-except LatentmechError as error:
-    print(type(error).__name__, error)
+def load(where):
+    direction = load_direction(where)
+    return f"{direction.hook_name} {direction.vector.numpy().tobytes().hex()}"
+
+path, act, *arguments = sys.argv[1:]
+for argument in arguments:
+    try:
+        print(load(argument) if act == "load" else push_to_hub(Direction.load(path), argument))
+    except LatentmechError as error:
+        print(type(error).__name__, error)
 """
 
 
@@ -53,12 +54,12 @@ def hub(request):
         hub.shutdown()
 
 
-def elsewhere(hub, saved, act, argument):
-    """In a process of its own: the hub's client reads where the hub is when it is imported."""
+def elsewhere(hub, saved, act, *arguments):
+    """What it says, a line each, in a process of its own: the client reads where the hub is when it is imported."""
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(saved.parent / "hf"), "HF_TOKEN": "hf_x"}
     environment |= {"HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    command = [sys.executable, "-c", ELSEWHERE, str(saved), act, argument]
-    return subprocess.run(command, capture_output=True, check=True, text=True, env=environment).stdout.strip()
+    command = [sys.executable, "-c", ELSEWHERE, str(saved), act, *arguments]
+    return subprocess.run(command, capture_output=True, check=True, text=True, env=environment).stdout.splitlines()
 
 
 def test_from_a_path(direction, saved, tmp_path):
@@ -75,54 +76,60 @@ def test_what_is_not_there_is_told_with_what_can_be_given(tmp_path):
 
 
 def test_there_and_back_over_the_hub(direction, saved, hub):
-    url = elsewhere(hub, saved, "push", "me/kindness")
-    assert url.startswith(hub.url) and url != hub.url
-    assert hub.created == [{"name": "kindness", "organization": "me", "type": "model", "private": True}] or (
-        hub.created[0]["private"] is True
-    )
+    (url,) = elsewhere(hub, saved, "push", "me/kindness")
+    assert url.startswith(f"{hub.url}/me/kindness")
+    assert hub.created[0]["name"] == "kindness" and "private" in (hub.created[0].get("visibility"), *hub.created[0])
     assert set(hub.files) == {"kindness.safetensors", "kindness.json", "README.md"}
     assert hub.files["kindness.safetensors"] == saved.read_bytes()
+    names = ("", f"@{hub.commit}", "/kindness.safetensors", f"@{hub.commit}/kindness.safetensors")
     expected = f"{direction.hook_name} {direction.vector.numpy().tobytes().hex()}"
-    for name in ("", f"@{hub.commit}", "/kindness.safetensors", f"@{hub.commit}/kindness.safetensors"):
-        assert elsewhere(hub, saved, "load", f"hub:me/kindness{name}") == expected
+    assert elsewhere(hub, saved, "load", *(f"hub:me/kindness{name}" for name in names)) == [expected] * 4
 
 
-def test_the_hub_names_what_is_missing_ambiguous_or_damaged(saved, hub):
-    hub.files = {
-        "a.safetensors": saved.read_bytes(),
-        "b.safetensors": saved.read_bytes(),
-        "run.py": b"raise SystemExit",
-    }
-    assert elsewhere(hub, saved, "load", "hub:me/kindness").startswith(
-        "BadInput direction hub:me/kindness holds 2 safetensors files (a.safetensors, b.safetensors)"
+def test_the_hub_names_what_is_missing_or_ambiguous(saved, hub):
+    hub.files = {"a.safetensors": saved.read_bytes(), "b.safetensors": saved.read_bytes(), "run.py": b"exit()"}
+    asked = ("hub:me/kindness", "hub:me/kindness/c.safetensors")
+    ambiguous, missing = elsewhere(hub, saved, "load", *asked)
+    assert ambiguous.startswith(
+        f"BadInput direction {asked[0]} holds 2 safetensors files (a.safetensors, b.safetensors)"
     )
-    said = elsewhere(hub, saved, "load", "hub:me/kindness/c.safetensors")
-    assert (
-        said
-        == "BadInput direction hub:me/kindness/c.safetensors: there is no c.safetensors; name a file of the repository"
-    )
+    assert missing == f"BadInput direction {asked[1]}: there is no c.safetensors; name a file of the repository"
     assert not list((saved.parent / "hf").rglob("run.py")), "nothing but safetensors and JSON is fetched"
+
+
+def test_a_file_that_was_damaged_on_the_way_is_refused(saved, hub):
     hub.files = {"k.safetensors": saved.read_bytes(), "k.json": json.dumps({"sha256": "0" * 64}).encode()}
-    assert elsewhere(hub, saved, "load", "hub:me/kindness/k.safetensors").startswith("IntegrityError")
+    (said,) = elsewhere(hub, saved, "load", "hub:me/kindness/k.safetensors")
+    assert said.startswith("IntegrityError")
 
 
 @pytest.mark.parametrize("hub", [{"private": False}], indirect=True)
 def test_a_public_repository_is_no_place_for_a_private_direction(saved, hub):
-    said = elsewhere(hub, saved, "push", "me/kindness")
+    (said,) = elsewhere(hub, saved, "push", "me/kindness")
     assert said.startswith("BadInput hub:me/kindness is there and public")
     assert not hub.files
 
 
 def test_an_unreachable_hub_costs_one_line(direction):
-    with pytest.raises(
-        ResourceError, match=r"hub:me/absent@v1 is neither cached nor reachable \(HF_HUB_OFFLINE is set\)"
-    ):
-        load_direction("hub:me/absent@v1")
+    with pytest.raises(ResourceError, match=r"hub:me/no@v1 is neither cached nor reachable \(HF_HUB_OFFLINE is set\)"):
+        load_direction("hub:me/no@v1")
     with pytest.raises(
         ResourceError, match=r"cannot push to hub:me/kindness \(\w+: .*\); run `hf auth login`"
     ) as error:
         push_to_hub(direction, "me/kindness")
     assert "\n" not in str(error.value)
+
+
+def test_whatever_the_network_throws_is_one_line(direction, monkeypatch):
+    class ConnectError(Exception):
+        """As in httpx: no OSError."""
+
+    def refuse(*args, **settings):
+        raise ConnectError("refused\nand more")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", refuse)
+    with pytest.raises(ResourceError, match=r"cannot push to hub:me/kindness \(ConnectError: refused\)"):
+        push_to_hub(direction, "me/kindness")
 
 
 @pytest.mark.parametrize("where", ["hub:kindness", "hub:me/kindness/model.pt", "hub:me/kind@a@b", "hub:"])

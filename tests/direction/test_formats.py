@@ -25,7 +25,6 @@ from latentmech.direction.formats import (
     steering_vectors,
 )
 from latentmech.errors import BadInput, IntegrityError
-from latentmech.model import intervening
 from latentmech.storage import file_sha256
 
 CHOSEN = "blocks.1.hook_resid_post"
@@ -75,8 +74,8 @@ def test_block_n_is_our_block_n(direction, tiny, tmp_path):
     (tensor,) = GGUFReader(tmp_path / "d.gguf").tensors
     added = torch.from_numpy(np.array(tensor.data))
     ids = torch.tensor([[5, 6, 7]])
-    with intervening(tiny, {CHOSEN: lambda resid: resid + added}):
-        ours = tiny.bridge(ids, prepend_bos=False)
+    with torch.inference_mode(), tiny.bridge.hooks(fwd_hooks=[(CHOSEN, lambda resid, hook: resid + added)]):
+        ours = tiny.bridge(ids)
     assert theirs(tiny, ids, {}).sub(ours).abs().max() > 1e-3, "it does something"
     block = int(tensor.name.removeprefix("direction."))
     torch.testing.assert_close(theirs(tiny, ids, {block: added}), ours, atol=1e-5, rtol=1e-5)

@@ -38,10 +38,15 @@ def edited_logits(model, ids, change, layer=1) -> torch.Tensor:
         handle.remove()
 
 
-def adding_inside(v, length, n_prompt, scope):
-    """Adds `v` to the tokens of a text that lie in the scope, which Python counts one by one."""
+def turned(resid) -> torch.Tensor:
+    """An edit that leaves nothing as it was: a model under it says other things at every step."""
+    return resid.roll(1, -1)
+
+
+def edited_inside(edit, length, n_prompt, scope):
+    """Edits the tokens of a text that lie in the scope, which Python counts one by one."""
     chosen = torch.tensor([inside(at, n_prompt, **scope) for at in range(length)])
-    return lambda out: out + v * chosen[:, None]
+    return lambda out: torch.where(chosen[:, None], edit(out), out)
 
 
 def inside(at, n_prompt, prompt=True, generated=True, first=0, last=None) -> bool:
@@ -49,10 +54,10 @@ def inside(at, n_prompt, prompt=True, generated=True, first=0, last=None) -> boo
     return wanted and first <= at and (last is None or at < last)
 
 
-def greedy(model, ids, n_tokens, v, scope) -> list[int]:
+def greedy(model, ids, n_tokens, edit, scope) -> list[int]:
     """New tokens of one prompt, the whole text run again for each."""
     text = list(ids)
     for _ in range(n_tokens):
-        change = adding_inside(v, len(text), len(ids), scope)
+        change = edited_inside(edit, len(text), len(ids), scope)
         text.append(int(edited_logits(model, text, change)[-1].argmax()))
     return text[len(ids) :]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from architectures import write_checkpoint
-from by_hand import TEXTS, batch_of, blocks, edited_logits, greedy, plain, vector
+from by_hand import TEXTS, batch_of, blocks, edited_logits, greedy, plain, turned
 
 from latentmech.errors import BadInput
 from latentmech.model import Local, Model, Scope, end_ids, intervening, tokenise
@@ -20,15 +20,15 @@ def model(request, tmp_path_factory) -> Model:
     return Model(name=request.param, source=Local(path=str(folder)))
 
 
-def generated(model, batch, v=None, n_tokens=N, scope=Scope(), **settings):  # noqa: B008
-    edits = {} if v is None else {POST: lambda resid: resid + v}
+def generated(model, batch, edit=None, n_tokens=N, scope=Scope(), **settings):  # noqa: B008
+    edits = {} if edit is None else {POST: edit}
     with intervening(model, edits, scope) as run:
         return run.generate(batch, n_tokens, **settings)
 
 
-def by_transformers(model, v=None, eos=None, n_tokens=N) -> torch.Tensor:
+def by_transformers(model, edit=None, eos=None, n_tokens=N) -> torch.Tensor:
     hf, batch = plain(model.checkpoint.folder), batch_of(model, side="left")
-    handle = blocks(hf)[1].register_forward_hook(lambda m, args, out: out if v is None else out + v)
+    handle = blocks(hf)[1].register_forward_hook(lambda m, args, out: out if edit is None else edit(out))
     with handle:
         ids = hf.generate(
             input_ids=batch.ids,
@@ -43,25 +43,24 @@ def by_transformers(model, v=None, eos=None, n_tokens=N) -> torch.Tensor:
 
 @pytest.mark.parametrize("edited", [False, True], ids=["clean", "edited"])
 def test_tokens_are_those_of_transformers_generate(model, edited):
-    v = vector(model) if edited else None
-    found = generated(model, batch_of(model), v, stop=())
-    assert found.ids.tolist() == by_transformers(model, v).tolist()
+    edit = turned if edited else None
+    found = generated(model, batch_of(model), edit, stop=())
+    assert found.ids.tolist() == by_transformers(model, edit).tolist()
     assert found.lengths.tolist() == [N] * len(TEXTS)
     assert len(found.ids.unique()) > 4, "a model that repeats itself would agree with anything"
 
 
 def test_an_edit_changes_what_is_generated(model):
     batch = batch_of(model)
-    assert not torch.equal(generated(model, batch).ids, generated(model, batch, vector(model)).ids)
+    assert not torch.equal(generated(model, batch).ids, generated(model, batch, turned).ids)
 
 
 @pytest.mark.parametrize("use_cache", [True, False], ids=["cache", "no cache"])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_cache_padding_and_company_make_no_difference(model, side, use_cache):
-    v = vector(model)
-    found = generated(model, batch_of(model, side=side), v, use_cache=use_cache, stop=())
+    found = generated(model, batch_of(model, side=side), turned, use_cache=use_cache, stop=())
     for text, ids, logits in zip(TEXTS, found.ids, found.first_logits, strict=True):
-        alone = generated(model, batch_of(model, [text]), v, stop=())
+        alone = generated(model, batch_of(model, [text]), turned, stop=())
         assert torch.equal(alone.ids[0], ids)
         torch.testing.assert_close(alone.first_logits[0], logits, rtol=1e-5, atol=1e-5)
 
@@ -72,16 +71,14 @@ SCOPES = [{}, {"generated": False}, {"prompt": False}, {"first": 1}, {"first": 3
 @pytest.mark.parametrize("use_cache", [True, False], ids=["cache", "no cache"])
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 def test_the_scope_is_what_it_says_while_tokens_are_generated(model, scope, use_cache):
-    v = vector(model)
-    found = generated(model, batch_of(model), v, 6, Scope(**scope), use_cache=use_cache, stop=())
+    found = generated(model, batch_of(model), turned, 6, Scope(**scope), use_cache=use_cache, stop=())
     rows = tokenise(model, TEXTS, TEXTS).ids
-    assert found.ids.tolist() == [greedy(model, row.tolist(), 6, v, scope) for row in rows]
+    assert found.ids.tolist() == [greedy(model, row.tolist(), 6, turned, scope) for row in rows]
 
 
 def test_the_scopes_are_told_apart(model):
     """What the comparison above rests on: each scope generates something of its own."""
-    v = vector(model)
-    rows = [str(generated(model, batch_of(model), v, 6, Scope(**s), stop=()).ids.tolist()) for s in SCOPES]
+    rows = [str(generated(model, batch_of(model), turned, 6, Scope(**s), stop=()).ids.tolist()) for s in SCOPES]
     assert len(set(rows)) == len(SCOPES)
 
 
@@ -113,6 +110,15 @@ def test_every_step_runs_one_column(tiny):
     assert steps == [(4, 22, tiny.d_model)] + [(4, 1, tiny.d_model)] * (N - 1)
 
 
+@pytest.mark.parametrize(("scope", "calls"), [({"generated": False}, 1), ({"prompt": False}, N - 1), ({"last": 3}, 2)])
+def test_no_edit_is_called_where_it_reaches_nothing(tiny, scope, calls):
+    """The shortest prompt has two tokens, so that one token after it is in a window of three."""
+    steps = []
+    with intervening(tiny, {POST: lambda resid: steps.append(1) or resid + 0}, Scope(**scope)) as run:
+        run.generate(batch_of(tiny), N, stop=())
+    assert len(steps) == calls
+
+
 def test_the_ends_are_those_the_model_names(model, monkeypatch):
     assert end_ids(model) == (1,)
     free = generated(model, batch_of(model), stop=()).ids
@@ -129,9 +135,8 @@ def test_the_default_model_ends_a_turn_and_a_text(real_model):
 
 @pytest.mark.real
 def test_the_default_model_generates_what_transformers_generates(real_model):
-    v = vector(real_model)
-    found = generated(real_model, batch_of(real_model), v, 8, stop=())
-    assert found.ids.tolist() == by_transformers(real_model, v, n_tokens=8).tolist()
+    found = generated(real_model, batch_of(real_model), turned, 8, stop=())
+    assert found.ids.tolist() == by_transformers(real_model, turned, n_tokens=8).tolist()
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -157,10 +162,10 @@ def test_logits_are_kept_at_positions_of_each_text(model, side):
 def test_the_head_runs_on_what_is_kept(tiny):
     seen = []
     head = tiny.bridge.original_model.get_output_embeddings()
-    with head.register_forward_hook(lambda m, args, out: seen.append(tuple(out.shape[:2]))):
-        with intervening(tiny, {}) as run:
-            run.logits(batch_of(tiny), 2)
-            run.generate(batch_of(tiny), 2, stop=())
+    handle = head.register_forward_hook(lambda m, args, out: seen.append(tuple(out.shape[:2])))
+    with handle, intervening(tiny, {}) as run:
+        run.logits(batch_of(tiny), 2)
+        run.generate(batch_of(tiny), 2, stop=())
     assert seen == [(4, 2), (4, 1), (4, 1)]
 
 
@@ -180,5 +185,5 @@ def test_more_than_the_context_holds_is_refused(tiny):
 
 def test_half_precision_stays_half(tiny):
     half = replace(tiny, dtype="bfloat16")
-    found = generated(half, batch_of(half), vector(half).bfloat16(), 3)
+    found = generated(half, batch_of(half), turned, 3)
     assert found.first_logits.dtype == torch.bfloat16

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from architectures import write_checkpoint
-from by_hand import TEXTS, adding_inside, batch_of, blocks, edited_logits, plain, vector
+from by_hand import TEXTS, batch_of, blocks, edited_inside, edited_logits, plain, vector
 
 from latentmech.errors import BadInput
 from latentmech.model import Local, Model, Scope, intervening, tokenise
@@ -35,6 +35,7 @@ def test_an_edit_is_a_hook_on_transformers_own_block(model):
     expected = torch.stack([edited_logits(model, row, edit)[-1] for row in ids])
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     assert (found - last_logits(model, {}, batch_of(model))).abs().max() > 0.1
+    assert found.is_inference()
 
 
 # Where transformers keeps what is written to the residual stream: (attention's part, the MLP's part)
@@ -95,12 +96,11 @@ SCOPES = [
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_the_scope_is_what_it_says(model, scope, side):
     """Against one text at a time, where Python counts the tokens."""
-    ids, v = tokenise(model, TEXTS, TEXTS).ids, vector(model)
-    n_prompt = torch.tensor([5, 1, 4, 3])
-    with intervening(model, {POST: lambda resid: resid + v}, Scope(**scope)) as run:
+    ids, n_prompt = tokenise(model, TEXTS, TEXTS).ids, torch.tensor([5, 1, 4, 3])
+    with intervening(model, {POST: adding(model)}, Scope(**scope)) as run:
         found = run.logits(batch_of(model, side=side), n_prompt=n_prompt)[:, 0]
     for row, length, logits in zip(ids, n_prompt.tolist(), found, strict=True):
-        change = adding_inside(v, len(row), length, scope)
+        change = edited_inside(adding(model), len(row), length, scope)
         torch.testing.assert_close(logits, edited_logits(model, row, change)[-1], rtol=1e-5, atol=1e-5)
 
 
@@ -138,10 +138,7 @@ def test_the_model_is_given_back(model, where):
     hf = model.bridge.original_model
     batch, before, clean = batch_of(model), dict(hf.named_modules()), last_logits(model, {}, batch_of(model))
     with pytest.raises(ZeroDivisionError), intervening(model, {POST: fails}) as run:
-        assert dict(hf.named_modules()) != before
-        if where == "inside the edit":
-            run.logits(batch)
-        raise ZeroDivisionError
+        (run.logits if where == "inside the edit" else fails)(batch)
     assert dict(hf.named_modules()) == before
     assert not any(point.has_hooks() for point in model.bridge.hook_dict.values())
     assert not any(module._forward_hooks for module in hf.modules() if type(module).__name__ != "HookPoint")
@@ -151,7 +148,6 @@ def test_the_model_is_given_back(model, where):
 
 @pytest.mark.parametrize("where", ["resid_post", "attn_out"])
 def test_folded_weights_are_edited_once(tmp_path, where):
-    """In compatibility mode TransformerLens calls a hook once for each name of its point."""
     folder = write_checkpoint(tmp_path, "gpt2")
     folded = Model(name="folded", source=Local(path=str(folder)), compatibility_mode=True)
     calls = []
@@ -186,6 +182,13 @@ def test_an_unknown_place_is_refused_before_weights_are_loaded(tiny, name):
     with pytest.raises(BadInput, match=rf"{name} cannot be edited; .* 0 to 2"), intervening(fresh, {name: fails}):
         pass
     assert "bridge" not in vars(fresh)
+
+
+def test_a_place_that_this_kind_of_block_lacks_is_refused(tiny, monkeypatch):
+    points = {name: point for name, point in tiny.bridge.hook_dict.items() if name != "blocks.1.hook_mlp_out"}
+    monkeypatch.setattr(type(tiny.bridge), "hook_dict", points)
+    with pytest.raises(BadInput, match=r"has no blocks.1.hook_mlp_out"):
+        last_logits(tiny, {"blocks.1.hook_mlp_out": fails}, batch_of(tiny))
 
 
 @pytest.mark.parametrize(

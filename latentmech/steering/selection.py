@@ -1,0 +1,139 @@
+"""Choosing a refusal direction by what it does to the model (Arditi et al. 2024, appendix C).
+
+For every candidate, on dev requests, with the refusal score (log-odds of how a refusal begins, in nats):
+
+    bypass  mean score of harmful requests with the direction removed everywhere: low is good
+    induce  mean score of harmless requests with the direction added at its own place: above `induce_above`
+    kl      divergence of harmless requests' next token when the direction is removed: below `kl_below`
+
+Of the candidates that pass, outside the last fifth of the blocks, the one with the lowest bypass score is taken. An
+addition leaves the blocks below it alone, so they run once for all of a layer's candidates; a removal touches every
+block, so nothing can be shared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+from tqdm import tqdm
+
+from latentmech.direction import Choice, Direction
+from latentmech.errors import BadInput
+from latentmech.model import Dialogue, Model, Scope
+from latentmech.report import Picture, Table, heat_map
+from latentmech.steering.ablations import ablation
+from latentmech.steering.damage import clean_runs, drift
+from latentmech.steering.generation import EVERYWHERE, Variant, next_logits
+from latentmech.steering.interventions import Addition
+from latentmech.steering.trials import Ids, first_tokens, log_odds_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class CausalSelection:
+    """The settings of the selection.
+
+    Attributes:
+        phrases: how the behaviour begins; their first tokens count.
+        induce_above: least score of harmless requests with the direction added.
+        kl_below: most divergence of harmless requests with the direction removed, in nats.
+        prune: share of the last blocks that is left out.
+        ablation: how the direction is removed: `plain`, `sink_aware` or `affine`.
+        limit: dev requests of either kind.
+    """
+
+    phrases: Sequence[str]
+    induce_above: float = 0.0
+    kl_below: float = 0.1
+    prune: float = 0.2
+    ablation: str = "sink_aware"
+    limit: int = 16
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.prune < 1:
+            raise BadInput(f"prune={self.prune}; expected a share from 0 to below 1")
+
+    def __call__(
+        self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]
+    ) -> Choice:
+        """Score every candidate, choose one, and show the whole grid."""
+        harmful, harmless = ([d.text for d in texts[: self.limit]] for texts in (positive, negative))
+        allowed = [i for i, c in enumerate(candidates) if c.layer is not None and c.layer < (1 - self.prune) * model.n_layers]
+        scores = np.full((3, len(candidates)), np.nan)
+        ask = _Asking(model, first_tokens(model, self.phrases, spaced=False))
+        with tqdm(total=len(allowed), unit="candidate", desc=f"{model.name}: causal selection", mininterval=1) as bar:
+            runs = clean_runs(model, harmless, 1)
+            for i in allowed:
+                plan = ablation(candidates[i], model.n_layers, self.ablation)
+                added = {candidates[i].hook_name: Addition(candidates[i].norm * candidates[i].vector)}
+                scores[0, i] = ask(plan.edits, harmful, plan.scope)
+                scores[1, i] = ask(added, harmless)
+                scores[2, i] = float(drift(model, [plan.edits], runs, scope=plan.scope).kl.mean())
+                bar.update()
+        return self._choice(candidates, scores, ask({}, harmful), ask({}, harmless))
+
+    def _choice(self, candidates: Sequence[Direction], scores: np.ndarray, harmful: float, harmless: float) -> Choice:
+        """The lowest bypass score among those that pass; among all, if none does."""
+        bypass, induce, kl = scores
+        passed = (induce > self.induce_above) & (kl < self.kl_below)
+        pool = np.flatnonzero(passed if passed.any() else np.isfinite(bypass))
+        best = int(pool[np.argmin(bypass[pool])])
+        notes = [f"Untouched, harmful requests score {harmful:+.2f} and harmless ones {harmless:+.2f} nats on dev."]
+        if not passed.any():
+            limits = f"induce > {self.induce_above:g}, KL < {self.kl_below:g}"
+            notes.append(f"No candidate passes the thresholds of the selection ({limits}); the best bypass was taken.")
+        return Choice(
+            candidate=best,
+            how="causal effect on dev",
+            tables=(_table(candidates, scores, passed, best),),
+            pictures=_pictures(candidates, scores, best),
+            notes=tuple(notes),
+        )
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Mean refusal score of requests under an edit."""
+
+    model: Model
+    towards: Ids
+
+    def __call__(self, edits: Variant, texts: Sequence[str], scope: Scope = EVERYWHERE) -> float:
+        def read(logits: Tensor, places: Sequence[int]) -> Tensor:
+            return log_odds_of(logits, [self.towards] * len(places), [()] * len(places))
+
+        return float(next_logits(self.model, [edits], texts, read, scope=scope).mean())
+
+
+def _table(candidates: Sequence[Direction], scores: np.ndarray, passed: np.ndarray, best: int) -> Table:
+    rows = [
+        {
+            "candidate": c.name,
+            "mark": "chosen" if i == best else "passes" if passed[i] else "",
+            "bypass": scores[0, i],
+            "induce": scores[1, i],
+            "KL": scores[2, i],
+        }
+        for i, c in enumerate(candidates)
+        if np.isfinite(scores[0, i])
+    ]
+    caption = "Refusal score in nats when removed (bypass) and when added (induce); KL in nats when removed."
+    return Table(title="Selection by effect, on dev", frame=pd.DataFrame(rows), caption=caption)
+
+
+def _pictures(candidates: Sequence[Direction], scores: np.ndarray, best: int) -> tuple[Picture, ...]:
+    levels = list(dict.fromkeys(c.level.tick for c in candidates))
+    positions = list(dict.fromkeys(str(c.card["position"]) for c in candidates))
+    place = {(str(c.card["position"]), c.level.tick): i for i, c in enumerate(candidates)}
+    names = {"bypass": "refusal score, removed", "induce": "refusal score, added", "KL": "KL, removed"}
+    row, column = positions.index(str(candidates[best].card["position"])), levels.index(candidates[best].level.tick)
+    found = []
+    for (name, meaning), values in zip(names.items(), scores, strict=True):
+        grid = np.array([[values[place[p, level]] for level in levels] for p in positions])
+        figure = heat_map(
+            grid, positions, levels, title=f"Selection: {name}", xlabel="level of the residual stream",
+            ylabel="position", bar=f"{meaning} (nats)", mark=(row, column),
+        )  # fmt: skip
+        found.append(Picture(title=f"Selection: {name}", figure=figure, caption=f"{meaning}, on dev; the choice is framed."))
+    return tuple(found)

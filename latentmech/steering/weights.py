@@ -1,0 +1,150 @@
+"""An edited model as an ordinary folder, measured against the same edit made by hooks.
+
+    ablation   the direction is gone from everything that the model writes: the plain ablation of `ablations.py`
+    addition   a multiple of the direction is added at every token: a bias of one block
+
+Neither knows a scope: weights treat every token alike, the first one and those of the prompt included. The difference
+in logits to the model with hooks stands in the folder's card, beside how much the edit itself changes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.data import Corpus
+from latentmech.direction import Direction
+from latentmech.errors import BadInput
+from latentmech.model import Local, Model, Scope, intervening, pad, tokenise
+from latentmech.model.fold import bias_place, fold_ablation, fold_addition, save_folded
+from latentmech.report.plain import plain
+from latentmech.steering.ablations import Plan, ablation
+from latentmech.steering.interventions import Addition
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+NOTHING = Plan({}, Scope())
+SENTENCES, LONGEST = 8, 160  # how many, and characters
+ALLOWED = 1e-3  # of the largest logit; in SmolLM2, along its first token's own direction, rounding gives 3e-5
+
+
+def exports(
+    model: Model, removed: Direction, added: Direction, lengths: Sequence[float]
+) -> dict[str, Callable[[Path], dict[str, Any]]]:
+    """Folders below a run's own, and what fills each: the ablated model, and the added one if one length is not 0.
+
+    Args:
+        removed: the direction where it was found, whose vector is removed everywhere.
+        added: the direction where it is added.
+        lengths: of what is added, along the unit vector.
+
+    Raises:
+        BadInput: the addition cannot be written so, which is said here and not when the work is done.
+    """
+    found = {"weights/ablated": partial(exported, removed, model, "ablation", None)}
+    if len(some := [length for length in lengths if length]) == 1:
+        bias_place(model, _layer(added))
+        found["weights/added"] = partial(exported, added, model, "addition", some[0])
+    return dict(found)
+
+
+def exported(direction: Direction, model: Model, kind: str, length: float | None, folder: Path) -> dict[str, Any]:
+    """Write the edited model to `folder`, and measure it.
+
+    Args:
+        kind: `ablation`, or `addition` of `length` times the unit vector at the direction's own hook point.
+
+    Returns:
+        The folder's card: what was folded and `measured`, the largest difference in logits to the model with hooks.
+
+    Raises:
+        BadInput: the model cannot be written so.
+    """
+    hf_model, plan = _folded(direction, model, kind, length)
+    card = {"folded": {"kind": kind, "length": length, "hook_name": direction.hook_name}, **_origin(direction, model)}
+    return save_folded(hf_model, model, folder, plain(card), partial(_compared, model, plan))
+
+
+def _folded(direction: Direction, model: Model, kind: str, length: float | None) -> tuple["PreTrainedModel", Plan]:
+    """The edit in the weights, and the same by hooks."""
+    if kind == "ablation":
+        return fold_ablation(model, direction.vector), ablation(direction, model.n_layers, "plain")
+    if kind != "addition" or length is None:
+        raise BadInput(f"kind={kind} with length={length}; expected ablation, or addition with a length")
+    vector = length * direction.vector
+    return fold_addition(model, vector, _layer(direction)), Plan({direction.hook_name: Addition(vector)}, Scope())
+
+
+def _layer(direction: Direction) -> int:
+    """The block behind which the direction is added."""
+    if direction.layer is None or direction.hook_name != f"blocks.{direction.layer}.hook_resid_post":
+        raise BadInput(
+            f"an addition at {direction.hook_name} cannot be written as weights; expected blocks.L.hook_resid_post: "
+            "set steering.layer, or steering.export=none"
+        )
+    return direction.layer
+
+
+def _origin(direction: Direction, model: Model) -> dict[str, Any]:
+    """Where the weights and the direction come from."""
+    known = ("data", "method", "model", "scores")
+    return {
+        "source": {
+            "name": model.name,
+            "revision": model.checkpoint.revision,
+            "note": model.checkpoint.note,
+            "fingerprint": model.fingerprint,
+            "identity": model.identity,
+        },
+        "direction": {"name": direction.name} | {key: direction.card[key] for key in known if key in direction.card},
+    }
+
+
+def _compared(model: Model, plan: Plan, folder: Path) -> Mapping[str, Any]:
+    """Largest differences in logits over all tokens of a few neutral sentences, in single precision, as is the folder.
+
+    Raises:
+        BadInput: they are larger than rounding makes them, so this is not the same model.
+    """
+    hooked = model if model.dtype == "float32" else replace(model, dtype="float32")
+    folded = replace(hooked, source=Local(path=str(folder)))
+    absolute = relative = change = 0.0
+    for ids in _sentences(model):
+        clean, wanted, seen = (
+            _logits(own, p, ids) for own, p in ((hooked, NOTHING), (hooked, plan), (folded, NOTHING))
+        )
+        apart = (seen - wanted).abs().amax(-1)
+        absolute, change = max(absolute, float(apart.max())), max(change, float((wanted - clean).abs().max()))
+        relative = max(relative, float((apart / wanted.abs().amax(-1)).max()))
+    if not relative <= ALLOWED:
+        raise BadInput(
+            f"{model.name} with the edit in its weights differs from itself with hooks by {relative:.1e} of the "
+            f"largest logit, where rounding gives less than {ALLOWED:g}: its blocks do more than is known here; "
+            "use the hooks, with steering.export=none"
+        )
+    return {
+        "largest_logit_difference": absolute,
+        "relative_to_largest_logit": relative,
+        "largest_logit_change_by_the_edit": change,
+        "sentences": SENTENCES,
+        "dtype": "float32",
+    }
+
+
+def _sentences(model: Model) -> Iterator[Any]:
+    """Token ids of a few sentences of the bundled treebank, none of them long."""
+    texts = [text for text in Corpus(limit=1000)().texts if 40 <= len(text) <= LONGEST][:SENTENCES]
+    yield from tokenise(model, texts, texts).ids
+
+
+def _logits(model: Model, plan: Plan, ids: Any) -> Float[Tensor, "pos vocab"]:
+    """At every token of one text."""
+    batch = pad([ids], 0, "right", model.torch_device)
+    with intervening(model, plan.edits, plan.scope) as run:
+        return run.logits(batch, len(ids))[0].to("cpu", torch.float32)

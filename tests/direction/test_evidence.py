@@ -1,0 +1,92 @@
+"""Surface features, nulls, stability and selection, on data whose truth is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from latentmech.direction import METHODS, unit
+from latentmech.direction.candidates import Parts, random_directions, standardised_distance
+from latentmech.direction.stability import stability
+from latentmech.direction.surface import FEATURES, bag_of_words, final_punctuation, length, matched
+from latentmech.statistics import auroc, aurocs, folded
+
+
+def test_many_aurocs_are_each_the_one():
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 5, (60, 7)).astype(float)
+    positive = rng.random(60) < 0.4
+    assert aurocs(scores, positive) == pytest.approx([auroc(column, positive) for column in scores.T])
+    assert folded(np.array([0.2, 0.7])) == pytest.approx([0.8, 0.7])
+
+
+def test_each_surface_feature_finds_its_own_difference():
+    train = [f"{'longer words here' if y else 'short'} {i}{'.' if y else '!'}" for i in range(20) for y in (1, 0)]
+    labels = np.array([bool(y) for _ in range(20) for y in (1, 0)])
+    for feature in (length, final_punctuation, bag_of_words):
+        assert auroc(feature(train, labels, train), labels) == 1
+    same = ["a b c."] * 40
+    for name, feature in FEATURES.items():
+        assert auroc(feature(same, labels, same), labels) == 0.5, name
+
+
+def test_matched_texts_agree_in_length_and_last_character():
+    texts = ["a b."] * 5 + ["a b c!"] * 4 + ["a b."] * 2 + ["a b c!"] * 9 + ["x?"] * 3
+    labels = np.array([True] * 9 + [False] * 14)
+    kept = matched(texts, labels, seed=0)
+    assert len(kept) == 2 * (2 + 4)
+    for text in set(texts):
+        of_kind = [labels[i] for i in kept if texts[i] == text]
+        assert sum(of_kind) * 2 == len(of_kind)
+
+
+def planted(n, size, strength, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    truth = unit(torch.randn(size, generator=generator))
+    positive = np.arange(2 * n) < n
+    rows = torch.randn(2 * n, size, generator=generator)
+    rows[positive] += strength * truth
+    parts = Parts(
+        positive=positive,
+        split=np.array((["train"] * (n - 20) + ["dev"] * 10 + ["test"] * 10) * 2),
+        group=np.tile(np.arange(n) // 2, 2),
+        partners=np.stack([np.arange(n), np.arange(n) + n], axis=1),
+    )
+    return rows, parts, truth
+
+
+def test_split_halves_agree_where_there_is_a_direction_and_not_where_there_is_none():
+    rows, parts, _ = planted(200, 24, 3.0)
+    strong = stability(METHODS["difference_of_means"], parts, rows, 20, 0)
+    rows, parts, _ = planted(200, 24, 0.0)
+    none = stability(METHODS["difference_of_means"], parts, rows, 20, 0)
+    assert strong.cosine > 0.9 and abs(none.cosine) < 0.2
+    assert strong.whole > strong.cosine
+
+
+def test_the_number_of_texts_for_a_cosine_is_right():
+    small = stability(METHODS["difference_of_means"], planted(120, 24, 1.0)[1], planted(120, 24, 1.0)[0], 40, 0)
+    wanted = round(small.texts_needed)
+    rows, parts, _ = planted(wanted + 20, 24, 1.0, seed=0)
+    large = stability(METHODS["difference_of_means"], parts, rows, 40, 0)
+    assert large.cosine == pytest.approx(0.9, abs=0.06)
+
+
+def test_pairs_are_kept_only_where_both_members_are_there():
+    rows, parts, _ = planted(40, 8, 1.0)
+    sample = parts.sample(rows, parts.within("train"))
+    assert len(sample.pairs) == 20 and bool(sample.positive[sample.pairs[:, 0]].all())
+    assert not bool(sample.positive[sample.pairs[:, 1]].any())
+    half = parts.sample(rows, parts.within("train")[:20])
+    assert len(half.pairs) == 0
+
+
+def test_random_directions_are_unit_vectors_and_repeatable():
+    drawn = random_directions(50, 16, 3)
+    assert torch.allclose(drawn.norm(dim=1), torch.ones(50), atol=1e-6)
+    assert torch.equal(drawn, random_directions(50, 16, 3)) and not torch.equal(drawn, random_directions(50, 16, 4))
+
+
+def test_the_standardised_distance():
+    scores = np.array([0.0, 2.0, 10.0, 12.0])
+    assert standardised_distance(scores, np.array([False, False, True, True])) == pytest.approx(10.0)
+    assert standardised_distance(np.ones(4), np.array([False, False, True, True])) == 0
