@@ -34,7 +34,7 @@ from latentmech.errors import BadInput, LatentmechError
 from latentmech.model import Model
 from latentmech.probe import ProbeStudy
 from latentmech.provenance import provenance, set_status
-from latentmech.report import ConsoleSink, WandbSink, print_report, write_run
+from latentmech.report import ConsoleSink, Report, WandbSink, joined, print_report, print_sweep, write_run
 from latentmech.settings import is_ours, published, schema, targets
 from latentmech.steering import (
     CausalSelection,
@@ -197,12 +197,24 @@ class SweepSummary(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Read every job's record; one that still says `running` was killed."""
         del kwargs
-        from latentmech.report import print_sweep
-
-        failed = print_sweep(Path(config.hydra.sweep.dir))
+        folder = Path(config.hydra.sweep.dir)
+        failed = print_sweep(folder)
+        if (report := joined(folder)) is not None:
+            _deliver_summary(report, config, folder)
         sys.stdout.flush()
         if failed:
             sys.exit(1)
+
+
+def _deliver_summary(report: Report, config: DictConfig, folder: Path) -> None:
+    """The jobs' strengths side by side: on the console, in the sweep's folder, and as one more run of the group."""
+    print_report(report, write_run(folder / "summary", report, " ".join(sys.argv), "", {"status": "done"}))
+    settings = OmegaConf.to_container(config.report, resolve=False)
+    assert isinstance(settings, dict)
+    own = {"group": folder.name, "name": "summary", "job_type": "summary"}
+    sink = instantiate({str(key): own.get(str(key), value) for key, value in settings.items()}, _convert_="all")
+    for line in sink(report, {}, folder / "summary"):
+        print(line)
 
 
 def sweep_arguments(arguments: list[str]) -> list[str]:

@@ -56,7 +56,12 @@ def test_every_direction_runs(option, tmp_path):
     code, _, err = invoke(f"direction={option}", *quick("direction"), *own)
     assert code == 0, err
     metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
-    wanted = {"direction/layer", "direction/test/auroc", "direction/null/random_p95", "direction/bag_of_words/test/auroc"}
+    wanted = {
+        "direction/layer",
+        "direction/test/auroc",
+        "direction/null/random_p95",
+        "direction/bag_of_words/test/auroc",
+    }
     assert wanted <= set(metrics)
     assert list((only_run(tmp_path) / "directions").glob("*.safetensors"))
 
@@ -87,7 +92,9 @@ def test_directions_are_compared_and_read_other_data(tmp_path):
     code, _, err = invoke("direction=sentiment", *quick("direction"), *extra)
     assert code == 0, err
     metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
-    assert {"direction/cosine/truth", "direction/transfer/mine/auroc", "direction/transfer/formality/auroc"} <= set(metrics)
+    assert {"direction/cosine/truth", "direction/transfer/mine/auroc", "direction/transfer/formality/auroc"} <= set(
+        metrics
+    )
 
 
 @pytest.mark.parametrize("option", options("experiment"))
@@ -199,7 +206,7 @@ BAD = {
     "direction=sentiment direction.positions=[middle]": "middle is unknown; expected some of last",
     "direction=sentiment direction.positions=last": "expected a list",
     "direction=sentiment direction.data.name=sentimnt": "no bundled contrast 'sentimnt'; did you mean 'sentiment'",
-    "direction=sentiment direction.positions=[letter]": "is no answer; direction.positions=letter needs a column prompt",
+    "direction=sentiment direction.positions=[letter]": "direction.positions=letter needs a column prompt",
     "direction=sentiment direction.transfer=[nowhere]": "nowhere is no file and no bundled set",
     "direction=contrast direction.data.path=one_class.csv": "expected one called positive, true, yes or 1",
     "direction=sentiment direction.system=hello": "used without a chat template",
@@ -332,6 +339,9 @@ def test_one_run_for_each_strength(tmp_path):
         "steering/effect@+0.00",
         "steering/effect@+1.00",
     }
+    (summary,) = tmp_path.glob("sweeps/*/summary/metrics.json")
+    assert {"sweep/effect@-1.00", "sweep/effect@+0.00", "sweep/effect@+1.00"} <= set(json.loads(summary.read_text()))
+    assert "3 runs together" in out
 
 
 def test_help_names_the_questions():

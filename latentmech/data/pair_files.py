@@ -96,7 +96,9 @@ def _from_pairs(path: Path, rows: Sequence[Row]) -> Contrast:
 def _member(path: Path, ordinal: int, row: Row, kind: str) -> Row:
     name = label(row.values.get("id"), row.where) or f"{path.stem}-{ordinal}"
     if not isinstance(row.values.get(kind), str) or not str(row.values[kind]).strip():
-        raise BadInput(f"{row.where}: {kind} is {row.values.get(kind)!r}; expected some words: fill in or delete the row")
+        raise BadInput(
+            f"{row.where}: {kind} is {row.values.get(kind)!r}; expected some words: fill in or delete the row"
+        )
     rest = {k: v for k, v in row.values.items() if k not in ("positive", "negative")}
     group = label(row.values.get("group"), row.where) or name
     return Row(row.where, rest | {"id": f"{name}/{kind}", "text": row.values[kind], "group": group})
@@ -112,6 +114,8 @@ def _from_labels(examples: Examples, positive: str | None) -> Contrast:
     if len(seen) < 2:
         raise BadInput(f"every text of {examples.source} is labelled {seen[0]}; expected another kind beside it")
     known = examples.where(lambda i: labels[i] is not None)
-    notes = () if len(seen) == 2 else (f"positive is {wanted}; negative are {', '.join(v for v in seen if v != wanted)}",)
+    notes = (
+        () if len(seen) == 2 else (f"positive is {wanted}; negative are {', '.join(v for v in seen if v != wanted)}",)
+    )
     marked = np.array([value == wanted for value in known.columns["label"]], dtype=bool)
     return replace(contrast_of(known, marked, paired=False), notes=notes)

@@ -32,7 +32,7 @@ def logistic(sample: Sample) -> Float[Tensor, " d_model"]:
         def loss() -> Tensor:
             optimiser.zero_grad()
             value = softplus(-signs * (rows @ weight + bias)).mean() + STRENGTH / 2 * weight.square().sum()
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             return value
 
         optimiser.step(loss)

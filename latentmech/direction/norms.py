@@ -10,6 +10,6 @@ NEUTRAL_WORDS = 1500  # of the bundled treebank
 
 
 def median_norms(model: Model, store: ActivationStore, levels: Sequence[Level]) -> dict[str, float]:
-    """Median norm over the words of a neutral text at each level; a median, because first tokens are 100 times larger."""
+    """Median norm over the words of a neutral text at each level; first tokens, 100 times larger, would rule a mean."""
     activations = store.get(model, Corpus(limit=NEUTRAL_WORDS)(), levels, "word_last")
     return {level.hook_name: float(activations.level(level.hook_name).norm(dim=1).median()) for level in levels}

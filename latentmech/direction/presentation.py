@@ -30,7 +30,11 @@ def present(study: "DirectionStudy", findings: Findings, model: Model) -> Report
     ledger = Ledger({"study": "direction", "task": study.called, "site": study.site, "method": study.method})
     _numbers(findings, ledger)
     own = findings.direction
-    tables = {"test": table_on_test(findings), "layers": _layer_table(findings), "stability": _stability_table(findings)}
+    tables = {
+        "test": table_on_test(findings),
+        "layers": _layer_table(findings),
+        "stability": _stability_table(findings),
+    }
     tables |= {f"selection_{i}": table for i, table in enumerate(findings.choice.tables)}
     tables |= _relative_tables(findings)
     pictures = {"layer_curve": _layer_picture(study, findings, model), "grid": _grid_picture(study, findings, model)}
@@ -129,11 +133,11 @@ def _other_numbers(findings: Findings, ledger: Ledger) -> None:
         ledger.add("direction/texts_for_cosine_0.9", stable.texts_needed, "texts", split="train", layer=layer)
     for other in findings.relatives:
         ledger.add(f"direction/cosine/{other.name}", other.cosine, "cosine", control=other.name, layer=layer)
-    for other in findings.transfers:
-        columns = {"control": other.name, "split": "transfer", "layer": layer}
-        ledger.add(f"direction/transfer/{other.name}/auroc", other.auroc, "auroc", **columns)
-        ledger.add(f"direction/transfer/{other.name}/exact_duplicates", other.exact, "texts", **columns)
-        ledger.add(f"direction/transfer/{other.name}/near_duplicates", other.near, "texts", **columns)
+    for data in findings.transfers:
+        columns = {"control": data.name, "split": "transfer", "layer": layer}
+        ledger.add(f"direction/transfer/{data.name}/auroc", data.auroc, "auroc", **columns)
+        ledger.add(f"direction/transfer/{data.name}/exact_duplicates", data.exact, "texts", **columns)
+        ledger.add(f"direction/transfer/{data.name}/near_duplicates", data.near, "texts", **columns)
     if findings.shown is not None:
         name = findings.shown.name.replace(" ", "_")
         ledger.add(f"direction/{name}/positive", findings.shown.positive, name, split="test", n=findings.shown.n)
@@ -181,8 +185,8 @@ def _layer_table(findings: Findings) -> Table:
             row["random p95"] = float(np.percentile(c.random_dev, 95))
         rows.append(row)
     caption = (
-        f"At {findings.best.position}. The place was chosen by {findings.choice.how}; test at the other levels is there "
-        "to be looked at and decided nothing."
+        f"At {findings.best.position}. The place was chosen by {findings.choice.how}; test at the other levels is "
+        "there to be looked at and decided nothing."
     )
     return Table(title="Layer by layer", frame=pd.DataFrame(rows), caption=caption)
 

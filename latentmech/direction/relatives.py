@@ -1,6 +1,5 @@
 """The direction beside others: cosines to those of the bundled sets, and what it reads in other data."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -12,8 +11,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import ActivationStore
-from latentmech.data import Contrast, Examples, Pairs, bundled_pairs, cross_split_duplicates, has_both_kinds
-from latentmech.data import read_texts, said
+from latentmech.data import (
+    Contrast,
+    Examples,
+    Pairs,
+    bundled_pairs,
+    cross_split_duplicates,
+    has_both_kinds,
+    read_texts,
+    said,
+)
 from latentmech.data.merge import merge
 from latentmech.direction.candidates import Candidate, Parts
 from latentmech.direction.direction import Direction, unit
@@ -54,7 +61,9 @@ class Transfer:
     n: int
 
 
-def cosines(study: "DirectionStudy", own: Direction, whole: float, model: Model, store: ActivationStore) -> list[Relative]:
+def cosines(
+    study: "DirectionStudy", own: Direction, whole: float, model: Model, store: ActivationStore
+) -> list[Relative]:
     """Every other bundled set, read at the same layer by the same method and rule.
 
     Args:

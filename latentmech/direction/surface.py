@@ -37,8 +37,10 @@ def first_word(train: Texts, labels: Labels, test: Texts) -> Scores:
 
 def bag_of_words(train: Texts, labels: Labels, test: Texts) -> Scores:
     """Log-odds of a naive Bayes classifier on which words occur (Manning et al. 2008, chapter 13), add-one smoothed."""
-    counts = {kind: Counter(w for t, y in zip(train, labels, strict=True) if y == kind for w in set(words(t)))
-              for kind in (True, False)}
+    counts = {
+        kind: Counter(w for t, y in zip(train, labels, strict=True) if y == kind for w in set(words(t)))
+        for kind in (True, False)
+    }
     sizes = {True: labels.sum() + 2, False: (~labels).sum() + 2}
 
     def weight(word: str) -> float:
@@ -62,7 +64,9 @@ def matched(texts: Texts, labels: Labels, seed: int) -> Int[np.ndarray, " kept"]
     strata: dict[tuple[int, str], dict[bool, list[int]]] = defaultdict(lambda: {True: [], False: []})
     for i in np.random.default_rng(seed).permutation(len(texts)).tolist():
         strata[len(texts[i].split()), ending(texts[i])][bool(labels[i])].append(i)
-    kept = [i for kinds in strata.values() for places in kinds.values() for i in places[: min(map(len, kinds.values()))]]
+    kept = [
+        i for kinds in strata.values() for places in kinds.values() for i in places[: min(map(len, kinds.values()))]
+    ]
     return np.array(sorted(kept), dtype=np.int64)
 
 

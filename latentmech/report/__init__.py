@@ -7,7 +7,7 @@ from latentmech.report.html import render_html
 from latentmech.report.ledger import Ledger
 from latentmech.report.report import ROW_COLUMNS, Curve, Picture, Report, Table
 from latentmech.report.sinks import ConsoleSink
-from latentmech.report.sweep import print_sweep
+from latentmech.report.sweep import joined, print_sweep
 from latentmech.report.wandb_sink import WandbSink
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "WandbSink",
     "confusion",
     "heat_map",
+    "joined",
     "layer_curve",
     "print_report",
     "print_sweep",

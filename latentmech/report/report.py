@@ -61,6 +61,7 @@ class Report:
         artifacts: file name -> (tensors, card), saved as safetensors with a JSON card beside.
         exports: name of a folder below the run's -> what fills it, given its path; for what is too large to hold.
         provenance: fingerprints of model and data, for `run.json`.
+        labels: what a tracker compares runs by, such as the strength of a run with only one.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Report:
     artifacts: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
     exports: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
         """Tidy rows as a frame with exactly the columns `ROW_COLUMNS`."""

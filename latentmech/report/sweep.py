@@ -1,4 +1,4 @@
-"""The end of a sweep: how its jobs went."""
+"""The end of a sweep: how its jobs went, and what they found together."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,11 @@ import pandas as pd
 from rich.console import Console
 
 from latentmech.report.console import print_table
-from latentmech.report.report import Table
+from latentmech.report.figures import layer_curve
+from latentmech.report.report import Curve, Picture, Report, Table
+
+AXIS = "sweep/strength"
+COMPARED = ("effect", "kl", "perplexity_factor", "repetition")  # what is drawn against strength
 
 
 def print_sweep(folder: Path, console: Console | None = None) -> int:
@@ -24,3 +28,27 @@ def print_sweep(folder: Path, console: Console | None = None) -> int:
     else:
         console.print(f"{len(jobs)} jobs done, none failed: {folder}", soft_wrap=True)
     return len(failed)
+
+
+def joined(folder: Path) -> Report | None:
+    """The jobs of a sweep over strengths as one report; None where the jobs have no strengths to be compared by."""
+    frames = [pd.read_parquet(path) for path in sorted(folder.glob("*/results.parquet"))]
+    rows = pd.concat(frames) if frames else pd.DataFrame({"strength": [], "control": [], "metric": []})
+    rows = rows[rows["strength"].notna() & rows["control"].isna() & rows["metric"].isin(COMPARED)]
+    if rows["strength"].nunique() < 2:
+        return None
+    table = rows.pivot_table(index="strength", columns="metric", values="value").reset_index()
+    steps = tuple(table["strength"].tolist())
+    curves = [Curve(name=f"sweep/{m}", axis=AXIS, steps=steps, values=tuple(table[m])) for m in table.columns[1:]]
+    ticks, task = [f"{step:+g}" for step in steps], str(rows["task"].iloc[0])
+    series = {"effect": table["effect"].tolist()}
+    figure = layer_curve(ticks, series, ylabel="change of log-odds (nats)", title=task, xlabel="strength", best="")
+    return Report(
+        title=f"{task}: {len(frames)} runs together",
+        headline=f"{len(steps)} strengths of {task} from {len(frames)} runs.",
+        metrics={f"sweep/{m}@{s:+.2f}": v for m in table.columns[1:] for s, v in zip(steps, table[m], strict=True)},
+        rows=tuple({str(k): v for k, v in row.items()} for row in rows.to_dict("records")),
+        tables={"strengths": Table(title="All strengths", frame=table)},
+        pictures={"dose_response": Picture(title="Dose and response", figure=figure, caption="One run a strength.")},
+        curves=tuple(curves),
+    )

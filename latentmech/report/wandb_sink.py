@@ -69,7 +69,7 @@ class WandbSink:
         # wandb takes a second to import, so only a run that uses it pays
         from latentmech.report import wandb_run
 
-        run = wandb_run.start(self, plain(config), folder, mode)
+        run = wandb_run.start(self, plain({**config, **report.labels}), folder, mode)
         failures = [*_failure(partial(wandb_run.log, run, report)), *_failure(run.finish)]
         if mode == "disabled":
             return failures

@@ -1,4 +1,4 @@
-"""What steering costs: how far the model's own text and a neutral text become unlikely, and how much it repeats itself."""
+"""What steering costs: how unlikely its own text and a neutral text become, and how much the model repeats itself."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -98,7 +98,10 @@ def neutral_perplexity(
         seed: which documents.
     """
     batch = _neutral(model, words, seed)
-    parts = [Batch(batch.ids[at : at + 4], batch.mask[at : at + 4], batch.shift[at : at + 4]) for at in range(0, len(batch.ids), 4)]
+    parts = [
+        Batch(batch.ids[at : at + 4], batch.mask[at : at + 4], batch.shift[at : at + 4])
+        for at in range(0, len(batch.ids), 4)
+    ]
     return [float(np.exp(np.mean([_log_loss(model, v, part, scope) for part in parts]))) for v in variants]
 
 

@@ -1,7 +1,7 @@
 """What can be done to a residual stream along a direction. Each is a value; called, it returns a new tensor.
 
-They are installed by `latentmech.model.intervening`, which knows the tokens; an intervention sees `[batch, pos, d_model]`
-and treats every token alike.
+They are installed by `latentmech.model.intervening`, which knows the tokens; an intervention sees
+`[batch, pos, d_model]` and treats every token alike.
 """
 
 from collections.abc import Sequence

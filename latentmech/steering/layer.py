@@ -54,7 +54,11 @@ def choose_layer(
     Args:
         length: how far a strength goes along the unit vector at the direction's hook point.
     """
-    blocks = [name for name in direction.vectors if (own := direction.at(name).layer) is not None and own < 0.8 * model.n_layers]
+    blocks = [
+        name
+        for name in direction.vectors
+        if (own := direction.at(name).layer) is not None and own < 0.8 * model.n_layers
+    ]
     steps = []
     for name in tqdm(blocks, unit="block", desc=f"{model.name}: where to steer", mininterval=1):
         here = direction.at(name)

@@ -22,6 +22,7 @@ from latentmech.steering.generation import completions
 from latentmech.steering.interventions import Addition
 from latentmech.steering.refusals import is_refusal, requests
 
+
 @dataclass(frozen=True, kw_only=True)
 class Removal:
     """One way to remove the direction: the behaviour's rate on dev, and what it costs.
@@ -170,9 +171,7 @@ class _Asker:
 
     def answers(self, plan: Plan, texts: Sequence[str]) -> list[str]:
         given = [d.text for d in dialogues(self.model, texts, **self.rendering)]  # type: ignore[arg-type]
-        return completions(
-            self.model, [plan.edits], given, self.n_tokens, scope=plan.scope, progress=self.progress
-        )[0]
+        return completions(self.model, [plan.edits], given, self.n_tokens, scope=plan.scope, progress=self.progress)[0]
 
     def rate(self, plans: Sequence[Plan], texts: Sequence[str]) -> list[float]:
         return [float(np.mean([is_refusal(a) for a in self.answers(plan, texts)])) for plan in plans]

@@ -44,6 +44,7 @@ def present(study: "SteeringStudy", found: "Measured", model: Model) -> Report:
         notes=tuple(_notes(study, found, model)),
         exports=found.exports,
         artifacts={f"directions/{found.direction.name}.safetensors": found.direction.packed()},
+        labels={"strength": dose.strengths[0]} if len(dose.strengths) == 1 else {},
         provenance={
             "model": {"name": model.name, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision},
             "direction": {"name": found.direction.name, "hook_name": found.direction.hook_name},
@@ -195,7 +196,9 @@ def _control_table(dose: _Doses) -> Table:
     if others:
         rows.append({"what": "random directions, steepest slope", "value": float(np.abs(others).max())})
     if dose.sweep.shuffled is not None:
-        rows.append(_control("shuffled labels, slope", dose.estimate(slopes(dose.sweep.shuffled.score, dose.strengths))))
+        rows.append(
+            _control("shuffled labels, slope", dose.estimate(slopes(dose.sweep.shuffled.score, dose.strengths)))
+        )
     for kind, told in dose.sweep.prompting.items():
         rows.append(_control(f"instruction {kind} it, change in nats", dose.estimate(told - dose.clean)))
     caption = "Slopes are fitted per prompt. The instructions are what a user would try first."
@@ -208,9 +211,13 @@ def _control(what: str, estimate: Estimate) -> dict[str, object]:
 
 def _completion_table(dose: _Doses) -> Table:
     shown = range(min(8, len(dose.found.trials)))
-    rows = [{"prompt": dose.found.trials.shown[i], "strength": "clean", "text": dose.sweep.clean_answers[i]} for i in shown]
+    rows = [
+        {"prompt": dose.found.trials.shown[i], "strength": "clean", "text": dose.sweep.clean_answers[i]} for i in shown
+    ]
     for strength, answers in zip(dose.strengths, dose.sweep.answers, strict=True):
-        rows += [{"prompt": dose.found.trials.shown[i], "strength": f"{strength:+g}", "text": answers[i]} for i in shown]
+        rows += [
+            {"prompt": dose.found.trials.shown[i], "strength": f"{strength:+g}", "text": answers[i]} for i in shown
+        ]
     frame = pd.DataFrame(rows).sort_values("prompt", kind="stable", ignore_index=True)
     return Table(title="What it says", frame=frame, caption=f"Greedy, {dose.study.n_tokens} tokens, first prompts.")
 
@@ -253,7 +260,9 @@ def _trade_picture(dose: _Doses, model: Model) -> Picture:
         xlabel="KL to the untouched model (nats per token)",
         ylabel="change of log-odds (nats)",
     )
-    return Picture(title="Effect against damage", figure=figure, caption="One point a strength; better is far from zero, and left.")
+    return Picture(
+        title="Effect against damage", figure=figure, caption="One point a strength; better is far from zero, and left."
+    )
 
 
 def _curves(dose: _Doses) -> Iterator[Curve]:
@@ -301,8 +310,8 @@ def _verdict_table(verdict: Verdict) -> Table:
          "edited": i.edited.mean(), "random, most effective": max(i.random, default=np.nan)},
     ]  # fmt: skip
     caption = (
-        f"Share of test requests refused, by the beginning of the answer. {len(a.random)} random directions were removed "
-        "and added likewise. How to remove and how much to add was chosen on dev."
+        f"Share of test requests refused, by the beginning of the answer. {len(a.random)} random directions were "
+        "removed and added likewise. How to remove and how much to add was chosen on dev."
     )
     return Table(title="Is it needed, does it suffice?", frame=pd.DataFrame(rows), caption=caption)
 

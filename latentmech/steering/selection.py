@@ -59,7 +59,9 @@ class CausalSelection:
     ) -> Choice:
         """Score every candidate, choose one, and show the whole grid."""
         harmful, harmless = ([d.text for d in texts[: self.limit]] for texts in (positive, negative))
-        allowed = [i for i, c in enumerate(candidates) if c.layer is not None and c.layer < (1 - self.prune) * model.n_layers]
+        allowed = [
+            i for i, c in enumerate(candidates) if c.layer is not None and c.layer < (1 - self.prune) * model.n_layers
+        ]
         scores = np.full((3, len(candidates)), np.nan)
         ask = _Asking(model, first_tokens(model, self.phrases, spaced=False))
         with tqdm(total=len(allowed), unit="candidate", desc=f"{model.name}: causal selection", mininterval=1) as bar:
@@ -135,5 +137,7 @@ def _pictures(candidates: Sequence[Direction], scores: np.ndarray, best: int) ->
             grid, positions, levels, title=f"Selection: {name}", xlabel="level of the residual stream",
             ylabel="position", bar=f"{meaning} (nats)", mark=(row, column),
         )  # fmt: skip
-        found.append(Picture(title=f"Selection: {name}", figure=figure, caption=f"{meaning}, on dev; the choice is framed."))
+        found.append(
+            Picture(title=f"Selection: {name}", figure=figure, caption=f"{meaning}, on dev; the choice is framed.")
+        )
     return tuple(found)

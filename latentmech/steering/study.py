@@ -62,12 +62,13 @@ class SteeringStudy:
         layer: block where it is added: a number, `found` (where it was found) or `dev` (where it works best on dev).
         trials: the prompts, and the next tokens that count.
         strengths: how much is added; 0 is the untouched model.
-        unit: of the strengths: `resid` (median residual norms), `raw` (the direction's own length), `std` or `kl` (nats).
+        unit: of the strengths: `resid` (median residual norms), `raw` (the direction's own length), `std` (spreads of a
+            class's projection) or `kl` (nats).
         edit: `addition`, `rotation` (at unchanged norm) or `clamp` (the projection itself).
         scope: which tokens are edited.
         random: random directions of the same length beside it.
         shuffled: the direction of shuffled labels beside it.
-        prompting: instructions for and against, put in front of the prompts of the untouched model; empty leaves it out.
+        prompting: instructions for and against, put before the prompts of the untouched model; empty leaves it out.
         n_tokens: length of the completions.
         kl_tokens: tokens of the untouched model's text over which KL is taken.
         neutral_words: of the neutral text whose perplexity is taken.
@@ -224,8 +225,8 @@ class SteeringStudy:
         kinds = zip(("for", "against"), self.prompting, strict=False)
         return {
             kind: [
-                text.replace(shown, f"{told} {shown}", 1) for text, shown in zip(trials.texts, trials.shown, strict=True)
+                text.replace(shown, f"{told} {shown}", 1)
+                for text, shown in zip(trials.texts, trials.shown, strict=True)
             ]
             for kind, told in kinds
         }
-

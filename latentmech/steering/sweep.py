@@ -147,4 +147,3 @@ def slopes(score: Float[np.ndarray, "strength prompt"], strengths: Sequence[floa
     centred = np.asarray(strengths) - np.mean(strengths)
     spread = (centred**2).sum()
     return (centred @ (score - score.mean(0))) / spread if spread > 0 else np.zeros(score.shape[1])
-

@@ -119,8 +119,10 @@ class Letters:
         part = contrast.in_split(split)
         prompts = part.positive.columns[PROMPT]
         texts = dialogues(model, prompts, ["("] * len(prompts), chat_template=self.chat_template)
-        kinds = [[(_letter_token(model, text),) for text in one.texts] for one in (part.positive, part.negative)]
-        return _trials(texts, prompts, part.positive.groups, *kinds)
+        towards, away = (
+            [(_letter_token(model, text),) for text in one.texts] for one in (part.positive, part.negative)
+        )
+        return _trials(texts, prompts, part.positive.groups, towards, away)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +186,7 @@ def first_tokens(model: Model, words: Sequence[str], *, spaced: bool = True) -> 
     found: Mapping[int, None] = {}
     for word in words:
         ids = model.tokenizer(f" {word}" if spaced else word, add_special_tokens=False)["input_ids"]
-        ids = [i for i in ids if model.tokenizer.decode([i]).strip()] or ids
+        ids = [i for i in ids if str(model.tokenizer.decode([i])).strip()] or ids
         found = {**found, ids[0]: None}
     if not found:
         raise BadInput("no words were given to score the next token by; give some in trials.towards and trials.away")

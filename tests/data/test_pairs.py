@@ -51,7 +51,7 @@ def test_a_folder_of_files_named_after_label_and_split(tmp_path):
     assert set(contrast.positive.splits) == {"train", "dev", "test"}
     assert all(text.startswith("harmful") for text in contrast.positive.texts)
     assert "benchmark.json" in contrast.notes[0]
-    with pytest.raises(BadInput, match="labels of .* are harmful, harmless; expected one called positive"):
+    with pytest.raises(BadInput, match=r"labels of .* are harmful, harmless; expected one called positive"):
         Pairs(path=tmp_path)()
 
 

@@ -55,8 +55,12 @@ def test_a_marked_word(tiny, tmp_path):
 
 @pytest.mark.parametrize(
     ("rule", "chat", "message"),
-    [("post_instruction", False, "needs a chat template"), ("response_mean", True, "is no answer"), ("marked", True, "is not in the text")],
-)  # fmt: skip
+    [
+        ("post_instruction", False, "needs a chat template"),
+        ("response_mean", True, "is no answer"),
+        ("marked", True, "is not in the text"),
+    ],
+)
 def test_a_rule_that_does_not_apply_says_so(tiny, rule, chat, message):
     with pytest.raises(BadInput, match=message):
         found(tiny, Pairs(name="sentiment")(), [rule], chat)

@@ -8,7 +8,9 @@ from latentmech.model import dialogues, tokenise
 
 def test_the_users_words_and_the_answer_are_where_it_says(tiny):
     for answers in (None, ["fine", "no"]):
-        for given, dialogue, i in zip(["hello  ", "user: hello"], dialogues(tiny, ["hello  ", "user: hello"], answers), (0, 1), strict=True):
+        for given, dialogue, i in zip(
+            ["hello  ", "user: hello"], dialogues(tiny, ["hello  ", "user: hello"], answers), (0, 1), strict=True
+        ):
             start, end = dialogue.user
             assert dialogue.text[start:end] == given.strip()
             assert dialogue.text.startswith("<|bos|>user: ")
