@@ -14,6 +14,7 @@ COMMANDS = re.findall(r"^python -m latentmech\.run (.*)$", TEXT, re.MULTILINE)
 def test_the_python_blocks_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     invoke("probe=number", *QUICK)
+    invoke("direction=sentiment", *quick("direction"))
     for block in PYTHON:
         exec(compile(block, "README.md", "exec"), {})
     out = capsys.readouterr().out
@@ -32,4 +33,4 @@ def test_the_commands_run(command, tmp_path, monkeypatch):
 
 
 def test_there_are_blocks_to_run():
-    assert len(PYTHON) == 2 and len(COMMANDS) >= 6
+    assert len(PYTHON) == 3 and len(COMMANDS) >= 10

@@ -2,6 +2,7 @@
 
 from latentmech.steering.ablations import KINDS, Plan, ablation
 from latentmech.steering.gate import threshold
+from latentmech.steering.generation import completions
 from latentmech.steering.interventions import (
     Ablation,
     Addition,
@@ -39,6 +40,7 @@ __all__ = [
     "Trials",
     "ablation",
     "calibrated",
+    "completions",
     "is_refusal",
     "threshold",
 ]

@@ -77,7 +77,7 @@ class _Doses:
 
     def beats_null(self, at: int) -> bool:
         """Whether the direction's effect lies beyond that of every random direction, in size."""
-        return bool(len(self.random)) and abs(self.effect[at]) > np.abs(self.random[:, at]).max()
+        return len(self.random) > 0 and bool(abs(self.effect[at]) > np.abs(self.random[:, at]).max())
 
     def slope(self) -> np.ndarray:
         """Per prompt, nats per unit of strength."""
@@ -125,6 +125,8 @@ def _numbers(dose: _Doses, ledger: Ledger) -> None:
         ledger.add(f"steering/neutral_perplexity{_at(strength)}", factor, "perplexity_factor", **own)
         ledger.add(f"steering/own_perplexity{_at(strength)}", float(np.exp(dose.loss[i])), "perplexity", **own)
         ledger.add(f"steering/repetition{_at(strength)}", dose.sweep.repetition[i + 1], "repetition", **own)
+        shift = float(dose.found.readings[i + 1])
+        ledger.add(f"steering/reading{_at(strength)}", shift, "reading", **own)
         for unit, value in dose.found.scale.in_units(dose.sweep.lengths[i]).items():
             ledger.add(f"steering/strength_{unit}{_at(strength)}", value, f"strength_{unit}", **own)
         _null_numbers(dose, i, ledger)
@@ -165,6 +167,7 @@ def _strength_table(dose: _Doses) -> Table:
                 "KL": dose.kl[i],
                 "neutral ppl ×": dose.sweep.neutral[i + 1] / dose.sweep.neutral[0],
                 "own ppl": float(np.exp(dose.loss[i])),
+                "reading": float(dose.found.readings[i + 1]),
                 "repeats": dose.sweep.repetition[i + 1],
                 **{f"in {u}": v for u, v in dose.found.scale.in_units(dose.sweep.lengths[i]).items()},
             }
@@ -172,7 +175,8 @@ def _strength_table(dose: _Doses) -> Table:
     caption = (
         f"Strength in units of {dose.study.unit}. Effect: change of the log-odds against the untouched model, in nats, "
         f"mean over {len(dose.found.trials)} prompts with a 95 % interval over their groups. KL in nats per token over "
-        f"{dose.study.kl_tokens} tokens of the untouched model's text; own ppl: perplexity of that text when steered."
+        f"{dose.study.kl_tokens} tokens of the untouched model's text; own ppl: perplexity of that text when steered; "
+        "reading: what the direction reads in the answers, in standard deviations of the untouched model's."
     )
     return Table(title="Dose and response", frame=pd.DataFrame(rows), caption=caption)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from latentmech.steering.generation import EVERYWHERE
 from latentmech.steering.layer import LayerChoice, choose_layer
 from latentmech.steering.necessity import Necessity, Verdict
 from latentmech.steering.presentation import present
+from latentmech.steering.reading import readings
 from latentmech.steering.strength import UNITS, Scale, calibrated
 from latentmech.steering.sweep import EDITS, Sweep, Sweeper, edit_of
 from latentmech.steering.trials import Trials
@@ -45,6 +47,7 @@ class Measured:
     scale: Scale
     strengths: Sequence[float | int]
     sweep: Sweep
+    readings: Float[np.ndarray, " variant"]
     verdict: Verdict | None
     choice: LayerChoice | None
     notes: tuple[str, ...]
@@ -138,6 +141,7 @@ class SteeringStudy:
         sweep = self._sweeper(model, direction)(
             trials, runs, direction.vector, lengths, random, shuffled, self._told(trials)
         )
+        read = readings(model, direction, [sweep.clean_answers, *sweep.answers])
         verdict = None
         if self.necessity is not None and contrast is not None:
             verdict = self.necessity(model, found, contrast, random)
@@ -147,6 +151,7 @@ class SteeringStudy:
             scale=scale,
             strengths=list(self.strengths),
             sweep=sweep,
+            readings=read,
             verdict=verdict,
             choice=choice,
             notes=notes,

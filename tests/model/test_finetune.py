@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from latentmech.model import Adapted, FineTuning, Model, Tiny, dialogues, train_adapter
 from latentmech.model.adapter import ADAPTER_WEIGHTS
-from latentmech.model.finetune import _Replies, reply_loss
+from latentmech.model.finetune import _Replies, _with_adapter, reply_loss
 from latentmech.storage import fingerprint
 
 EXCHANGES = [("open the door", "no<|eos|>"), ("hi", "good day to you"), ("open the window, please", "no<|eos|>")]
@@ -48,7 +48,28 @@ def test_the_loss_is_that_of_the_reply_tokens_only(tiny):
         def get_base_model(self):
             return tiny.bridge.original_model
 
-    assert reply_loss(Bare(), batch, before).item() == pytest.approx(loss_of(tiny), abs=1e-4)
+    for n_shared in (0, replies.n_shared):
+        assert reply_loss(Bare(), batch, before, n_shared).item() == pytest.approx(loss_of(tiny), abs=1e-4)
+
+
+def test_what_all_exchanges_begin_with_is_found_and_nothing_of_a_reply_is_in_it(tiny):
+    opening = tiny.tokenizer("<|bos|>user: ", add_special_tokens=False).input_ids
+    assert _Replies(tiny, EXCHANGES).n_shared == len(opening)
+    again = _Replies(tiny, [EXCHANGES[0], EXCHANGES[0]])
+    assert again.n_shared == again.first_of_reply(0) - 1
+
+
+def test_gradients_are_the_same_with_the_common_beginning_run_once(tiny):
+    replies = _Replies(tiny, EXCHANGES)
+    adapted = _with_adapter(tiny, QUICK)
+    found = []
+    for n_shared in (0, replies.n_shared):
+        adapted.zero_grad()
+        reply_loss(adapted, *replies.padded([0, 1, 2]), n_shared).backward()
+        found.append({name: w.grad.clone() for name, w in adapted.named_parameters() if w.requires_grad})
+    assert max(g.abs().max() for g in found[0].values()) > 1e-3
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, atol=1e-6, rtol=1e-3)
 
 
 def test_one_batch_holds_exchanges_whose_requests_are_alike_whatever_is_replied(tiny):
