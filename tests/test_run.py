@@ -86,6 +86,16 @@ def test_every_direction_method_runs(method):
     assert invoke("direction=sentiment", f"direction.method={method}", *quick("direction"))[0] == 0
 
 
+def test_a_gate_edits_fewer_tokens(tmp_path):
+    effects = []
+    for gate in ("null", "cosine"):
+        run = ["steering=sentiment", *quick("steering"), "steering.strengths=[5]", "steering.layer=1"]
+        code, _, err = invoke(*run, f"steering.gate={gate}", f"hydra.run.dir={gate}")
+        assert code == 0, err
+        effects.append(json.loads((tmp_path / gate / "metrics.json").read_text())["steering/kl@+5.00"])
+    assert effects[1] < effects[0]
+
+
 def test_directions_are_compared_and_read_other_data(tmp_path):
     write_pairs()
     extra = ["direction.transfer=[mine.csv,formality]", "direction.compare=true"]
@@ -213,6 +223,9 @@ BAD = {
     "steering=sentiment steering.strengths=[]": "expected numbers, such as strengths=",
     "steering=sentiment steering.unit=volts": "steering.unit=volts is unknown; expected one of resid, raw, std, kl",
     "steering=sentiment steering.edit=push": "steering.edit=push is unknown",
+    "steering=sentiment steering.gate=angle": "steering.gate=angle is unknown; expected one of null",
+    "steering=sentiment steering.layer=best": "expected a block number, dev or found",
+    "direction=sentiment direction.push=here": "direction.push=here is no hub repository; expected owner/name",
     "steering=sentiment steering.scope.first=-1": "first=-1 is before the text",
     "steering=file": "steering.file is not set",
     "steering=file steering.file=nowhere.safetensors": "nowhere.safetensors",

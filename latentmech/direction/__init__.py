@@ -5,7 +5,7 @@ from latentmech.direction.direction import Direction, layer_of, unit
 from latentmech.direction.findings import Findings
 from latentmech.direction.leace import Eraser
 from latentmech.direction.methods import METHODS, Method
-from latentmech.direction.relatives import shuffled_direction
+from latentmech.direction.relatives import rows_at, shuffled_direction
 from latentmech.direction.sample import Sample
 from latentmech.direction.selection import Choice, Observer, Selection, Shown
 from latentmech.direction.study import DirectionStudy
@@ -24,6 +24,7 @@ __all__ = [
     "Shown",
     "layer_of",
     "random_directions",
+    "rows_at",
     "shuffled_direction",
     "unit",
 ]

@@ -1,16 +1,21 @@
 """From findings to a `Report`: the answer in words, the tables, the pictures, the direction as a file."""
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from latentmech.direction.audit import Audit
+from latentmech.direction.direction import Direction
 from latentmech.direction.findings import Findings
+from latentmech.direction.sources import push_to_hub
 from latentmech.model import Model
 from latentmech.report import Curve, Ledger, Picture, Report, Table, heat_map, layer_curve
 from latentmech.statistics import Estimate
+from latentmech.storage import save_json
 
 if TYPE_CHECKING:
     from latentmech.direction.study import DirectionStudy
@@ -49,11 +54,17 @@ def present(study: "DirectionStudy", findings: Findings, model: Model) -> Report
         curves=tuple(_curves(findings)),
         notes=tuple(_notes(study, findings, model)),
         artifacts={f"directions/{study.called}.safetensors": own.packed()},
+        exports={} if study.push is None else {"hub": partial(_pushed, own, study.push)},
         provenance={
             "model": {"name": model.name, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision},
             "data": own.card["data"],
         },
     )
+
+
+def _pushed(direction: Direction, repo: str, folder: Path) -> None:
+    """Upload the direction, and note where it went."""
+    save_json(folder / "pushed.json", {"repository": repo, "commit": push_to_hub(direction, repo)})
 
 
 def _headline(study: "DirectionStudy", findings: Findings, model: Model) -> str:

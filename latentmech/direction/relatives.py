@@ -74,7 +74,7 @@ def cosines(
         if study.data.path is None and name == study.data.name:
             continue
         contrast = Pairs(name=name)()
-        rows, parts = _rows(study, contrast.joint, own, model, store), Parts.of(contrast)
+        rows, parts = rows_at(study, contrast.joint, own, model, store), Parts.of(contrast)
         method = method_of(study.method)
         vector = unit(method(parts.sample(rows, parts.within("train"))))
         stable = stability(method, parts, rows, study.halvings, study.seed)
@@ -107,7 +107,7 @@ def _transfer(
 ) -> Transfer:
     path = Path(where).expanduser()
     examples, positive = _foreign(study, where)
-    scores = own.project(_rows(study, examples, own, model, store)).double().numpy()
+    scores = own.project(rows_at(study, examples, own, model, store)).double().numpy()
     seen = contrast.joint.where(lambda i: contrast.joint.splits[i] != "test")
     texts = merge([_bare(seen, "train", "own"), _bare(examples, "test", "foreign")])
     copies = cross_split_duplicates(texts)
@@ -125,9 +125,12 @@ def _transfer(
 
 
 def _foreign(study: "DirectionStudy", where: str) -> tuple[Examples, np.ndarray]:
-    """Texts of other data and which of them are positive; texts of one kind are all taken as positive."""
+    """Texts of other data and which of them are positive; texts of one kind are all taken as positive.
+
+    Of a bundled set only test: bundled sets may share texts, and are split alike.
+    """
     if where in bundled_pairs():
-        contrast = Pairs(name=where)()
+        contrast = Pairs(name=where)().in_split("test")  # it may share groups with the study's own train
     elif has_both_kinds(path := Path(where).expanduser()):
         contrast = Pairs(path=path, positive=None if not path.is_dir() else study.data.positive)()
     else:
@@ -143,7 +146,7 @@ def _bare(examples: Examples, split: str, prefix: str) -> Examples:
     return replace(plain, columns={}, groups=ids)
 
 
-def _rows(
+def rows_at(
     study: "DirectionStudy", examples: Examples, own: Direction, model: Model, store: ActivationStore
 ) -> Float[Tensor, "row d_model"]:
     """Activations at the direction's own layer, at its position or, where a text has no such place, at the last."""
@@ -163,7 +166,7 @@ def shuffled_direction(
     study: "DirectionStudy", contrast: Contrast, own: Direction, model: Model, store: ActivationStore
 ) -> Float[Tensor, " d_model"]:
     """The unit vector that the study's method finds at the direction's place when training labels are shuffled."""
-    rows, parts = _rows(study, contrast.joint, own, model, store), Parts.of(contrast)
+    rows, parts = rows_at(study, contrast.joint, own, model, store), Parts.of(contrast)
     train = parts.within("train")
     positive = parts.positive.copy()
     positive[train] = np.random.default_rng(study.seed).permutation(positive[train])

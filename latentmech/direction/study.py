@@ -1,5 +1,6 @@
 """`DirectionStudy`: which direction tells two sets of texts apart, and what of that chance and surface explain."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,6 +44,7 @@ class DirectionStudy:
         halvings: random halves of the training groups.
         compare: cosines to the directions of the other bundled sets.
         transfer: other data to read with it: bundled names or paths.
+        push: a hub repository, `owner/name`, that the direction is uploaded to when the run has its results.
         draws: bootstrap resamples of groups.
         seed: of random directions, shuffles, halves and the matched sample.
     """
@@ -62,6 +64,7 @@ class DirectionStudy:
     halvings: int = 20
     compare: bool = True
     transfer: Sequence[str] = ()
+    push: str | None = None
     draws: int = 1000
     seed: int = 0
 
@@ -71,6 +74,8 @@ class DirectionStudy:
         if isinstance(self.positions, str) or not self.positions:
             raise BadInput(f"direction.positions={self.positions}; expected a list with some of {', '.join(RULES)}")
         check_rules(self.positions)
+        if self.push is not None and not re.fullmatch(r"[^/]+/[^/]+", self.push):
+            raise BadInput(f"direction.push={self.push} is no hub repository; expected owner/name")
         for where in self.transfer:
             check_transfer(where)
         for name, least in (("random_draws", 0), ("shuffles", 0), ("halvings", 0), ("draws", 100)):

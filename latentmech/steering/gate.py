@@ -1,7 +1,46 @@
-"""The threshold of a conditional edit, learned on dev."""
+"""The condition of a conditional edit, and its threshold, learned on dev."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+from torch import Tensor
+
+from latentmech.model import Edit
+from latentmech.steering.interventions import Conditional
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Makes edits that reach only tokens beyond a threshold along a unit vector.
+
+    Attributes:
+        by: `cosine` or `projection`.
+    """
+
+    vector: Float[Tensor, " d_model"]
+    threshold: float
+    by: str
+
+    def __call__(self, edit: Edit) -> Conditional:
+        """The edit behind the gate."""
+        return Conditional(edit, self.vector, self.threshold, self.by)
+
+
+def learned(
+    rows: Float[Tensor, "text d_model"],
+    positive: Bool[np.ndarray, " text"],
+    vector: Float[Tensor, " d_model"],
+    by: str,
+) -> Gate:
+    """The gate that opens for most positive and fewest negative texts.
+
+    Args:
+        rows: activations of dev texts where the edit is made.
+    """
+    along = rows.double() @ vector.double()
+    values = along / rows.double().norm(dim=1).clamp(min=1e-30) if by == "cosine" else along
+    return Gate(vector, threshold(values.numpy(), positive), by)
 
 
 def threshold(values: Float[np.ndarray, " text"], positive: Bool[np.ndarray, " text"]) -> float:

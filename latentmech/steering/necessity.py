@@ -97,7 +97,7 @@ class Necessity:
     n_random: int = 20
     dev_limit: int = 40
     test_limit: int | None = None
-    n_tokens: int = 16
+    n_tokens: int = 12
     neutral_words: int = 1500
 
     def __call__(

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Contrast
-from latentmech.direction import Direction, DirectionStudy, random_directions, shuffled_direction
+from latentmech.direction import Direction, DirectionStudy, random_directions, rows_at, shuffled_direction
 from latentmech.direction.sources import load_direction
 from latentmech.errors import BadInput
 from latentmech.model import Model, Scope
 from latentmech.model.fold import writers
 from latentmech.report import Report
 from latentmech.steering.damage import Clean, clean_runs, drift
+from latentmech.steering.gate import Gate, learned
 from latentmech.steering.generation import EVERYWHERE
 from latentmech.steering.layer import LayerChoice, choose_layer
 from latentmech.steering.necessity import Necessity, Verdict
@@ -27,6 +28,8 @@ from latentmech.steering.strength import UNITS, Scale, calibrated
 from latentmech.steering.sweep import EDITS, Sweep, Sweeper, edit_of
 from latentmech.steering.trials import Trials
 from latentmech.steering.weights import exports
+
+GATES = (None, "cosine", "projection")
 
 
 @runtime_checkable
@@ -69,6 +72,7 @@ class SteeringStudy:
             class's projection) or `kl` (nats).
         edit: `addition`, `rotation` (at unchanged norm) or `clamp` (the projection itself).
         scope: which tokens are edited.
+        gate: edit only tokens whose `cosine` or `projection` along the direction exceeds what separates the dev texts.
         random: random directions of the same length beside it.
         shuffled: the direction of shuffled labels beside it.
         prompting: instructions for and against, put before the prompts of the untouched model; empty leaves it out.
@@ -91,6 +95,7 @@ class SteeringStudy:
     unit: str = "resid"
     edit: str = "addition"
     scope: Scope = field(default_factory=Scope)
+    gate: str | None = None
     random: int = 20
     shuffled: bool = True
     prompting: Sequence[str] = ()
@@ -112,9 +117,10 @@ class SteeringStudy:
             raise BadInput(f"steering.prompting has {len(self.prompting)} entries; expected one for and one against")
         if isinstance(self.layer, str) and self.layer not in ("dev", "found"):
             raise BadInput(f"steering.layer={self.layer} is unknown; expected a block number, dev or found")
-        for name, choices in (("unit", UNITS), ("edit", EDITS), ("export", ("none", "weights"))):
+        for name, choices in (("unit", UNITS), ("edit", EDITS), ("export", ("none", "weights")), ("gate", GATES)):
             if (value := getattr(self, name)) not in choices:
-                raise BadInput(f"steering.{name}={value} is unknown; expected one of {', '.join(choices)}")
+                known = ", ".join("null" if choice is None else choice for choice in choices)
+                raise BadInput(f"steering.{name}={value} is unknown; expected one of {known}")
         for name, least in (("random", 0), ("n_tokens", 1), ("kl_tokens", 1), ("neutral_words", 100), ("draws", 100)):
             if getattr(self, name) < least:
                 raise BadInput(f"steering.{name}={getattr(self, name)} is too small; expected at least {least}")
@@ -138,7 +144,8 @@ class SteeringStudy:
         exported = self._exports(model, found, direction, lengths)
         random = random_directions(self.random, model.d_model, self.seed)
         shuffled = self._shuffled(model, store, direction, contrast)
-        sweep = self._sweeper(model, direction)(
+        gate = self._gate(model, store, direction, contrast)
+        sweep = self._sweeper(model, direction, gate)(
             trials, runs, direction.vector, lengths, random, shuffled, self._told(trials)
         )
         read = readings(model, direction, [sweep.clean_answers, *sweep.answers])
@@ -165,7 +172,8 @@ class SteeringStudy:
             notes = direction.check(model, allow_foreign=self.allow_foreign)
             contrast = None
         else:
-            findings = replace(self.direction, compare=False, transfer=()).find(model, store)
+            only = replace(self.direction, compare=False, transfer=(), observer=None)
+            findings = only.find(model, store)
             direction, contrast, notes = findings.direction, findings.contrast, findings.contrast.notes
         return direction, contrast, notes
 
@@ -194,7 +202,18 @@ class SteeringStudy:
         in_weights = self.edit == "addition" and self.scope == EVERYWHERE
         return exports(model, found, placed, lengths if in_weights else ())
 
-    def _sweeper(self, model: Model, direction: Direction) -> Sweeper:
+    def _gate(
+        self, model: Model, store: ActivationStore, direction: Direction, contrast: Contrast | None
+    ) -> Gate | None:
+        if self.gate is None:
+            return None
+        if contrast is None:
+            raise BadInput("steering.gate needs the direction's texts to learn its threshold, and a saved one has none")
+        dev = contrast.in_split("dev")
+        rows = rows_at(self.direction, dev.joint, direction, model, store)
+        return learned(rows, dev.labels, direction.vector, self.gate)
+
+    def _sweeper(self, model: Model, direction: Direction, gate: Gate | None) -> Sweeper:
         return Sweeper(
             model=model,
             hook_name=direction.hook_name,
@@ -202,6 +221,7 @@ class SteeringStudy:
             scope=self.scope,
             n_tokens=self.n_tokens,
             neutral_words=self.neutral_words,
+            gate=gate,
         )
 
     def _length(

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from latentmech.errors import BadInput
 from latentmech.model import Edit, Model, Scope
 from latentmech.steering.damage import Clean, Drift, drift, neutral_perplexity, repetition
+from latentmech.steering.gate import Gate
 from latentmech.steering.generation import Variant, completions, next_logits
 from latentmech.steering.interventions import Addition, Clamp, Rotation
 from latentmech.steering.trials import Trials
@@ -85,6 +86,7 @@ class Sweeper:
     scope: Scope
     n_tokens: int
     neutral_words: int
+    gate: Gate | None = None
 
     def __call__(
         self,
@@ -131,7 +133,8 @@ class Sweeper:
 
     def variants(self, vector: Float[Tensor, " d_model"], lengths: Sequence[float]) -> list[Variant]:
         """One variant per length."""
-        return [{self.hook_name: edit_of(self.edit, vector, length)} for length in lengths]
+        edits = [edit_of(self.edit, vector, length) for length in lengths]
+        return [{self.hook_name: edit if self.gate is None else self.gate(edit)} for edit in edits]
 
     def _scores(
         self, variants: Sequence[Variant], trials: Trials, texts: Sequence[str], progress: object

@@ -137,7 +137,7 @@ class Requests:
 
     phrases: Sequence[Any]
     kind: str = "negative"
-    limit: int = 40
+    limit: int = 16
     chat_template: bool = True
 
     def __post_init__(self) -> None:

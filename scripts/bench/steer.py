@@ -94,7 +94,8 @@ class Work:
     @cached_property
     def vector(self) -> Tensor:
         """In a random direction, as long as the stream at the block is by the median over tokens but the first."""
-        batch, seen = self.batch(8), []
+        batch = self.batch(8)
+        seen: list[Tensor] = []
         with hooked(self.hf, seen.append), torch.inference_mode():
             self.hf.base_model(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False)
         later = torch.arange(batch.ids.shape[1]) > batch.shift[:, None]
@@ -191,7 +192,8 @@ class Measured:
 def main() -> None:
     """Measure, print, write."""
     asked = arguments()
-    work, facts = Work(replace(default_model(), device="cpu")), {}
+    work = Work(replace(default_model(), device="cpu"))
+    facts: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_root()) as scratch:
         measured = {f"one strength, {asked.prompts} prompts": steered(work, asked, Path(scratch), facts)}
     if asked.only != "peers":

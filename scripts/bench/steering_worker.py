@@ -37,7 +37,7 @@ def main(tool, folder, work, out, block, n_tokens, threads):
 def loaded(folder):
     """The model in float32, never ending a text by itself."""
     config = AutoConfig.from_pretrained(folder)
-    if version("transformers") < "5":  # the folder was written by a later one: this one knows the base by another name
+    if int(version("transformers").split(".")[0]) < 5:  # the folder is of a later one, which has another name for this
         config.rope_theta = config.rope_parameters["rope_theta"]
     model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32).eval()
     model.generation_config.eos_token_id = None

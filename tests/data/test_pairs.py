@@ -81,8 +81,16 @@ def test_bad_rows_are_named(row, tmp_path):
         Pairs(path=tmp_path / "p.jsonl")()
 
 
-def test_there_are_six_bundled_contrasts():
-    assert bundled_pairs() == ["formality", "language", "refusal", "sentiment", "sycophancy", "truth"]
+def test_the_bundled_contrasts_are_there():
+    wanted = ["formality", "language", "refusal", "refusal_subtle", "sentiment", "sycophancy", "truth"]
+    assert bundled_pairs() == wanted
+
+
+def test_the_subtle_requests_are_split_as_the_blatant_ones_and_share_their_harmless_half():
+    blatant, subtle = (Pairs(name=name)() for name in ("refusal", "refusal_subtle"))
+    assert blatant.negative.texts == subtle.negative.texts
+    assert blatant.joint.splits == subtle.joint.splits
+    assert not set(blatant.positive.texts) & set(subtle.positive.texts)
 
 
 @pytest.mark.parametrize("name", bundled_pairs())

@@ -47,15 +47,21 @@ def test_everything_is_saved(direction, tmp_path):
     assert (loaded.name, loaded.layer, loaded.level.label) == ("kindness", 1, "layer_01")
 
 
-@pytest.mark.parametrize("name", ["d.safetensors", "d.json"])
-def test_a_damaged_file_is_refused(direction, tmp_path, name):
+@pytest.mark.parametrize("place", [20, -5], ids=["head", "numbers"])
+def test_a_flipped_bit_is_noticed(direction, tmp_path, place):
     direction.save(tmp_path / "d.safetensors")
-    data = bytearray((tmp_path / name).read_bytes())
-    data[len(data) // 2] ^= 1 << 6
-    (tmp_path / name).write_bytes(bytes(data))
-    if name == "d.json":
-        (tmp_path / name).write_bytes(data[:20])
+    data = bytearray((tmp_path / "d.safetensors").read_bytes())
+    data[place] ^= 1
+    (tmp_path / "d.safetensors").write_bytes(bytes(data))
     with pytest.raises(IntegrityError):
+        Direction.load(tmp_path / "d.safetensors")
+
+
+def test_a_torn_card_is_noticed(direction, tmp_path):
+    direction.save(tmp_path / "d.safetensors")
+    card = tmp_path / "d.json"
+    card.write_bytes(card.read_bytes()[:20])
+    with pytest.raises(IntegrityError, match=r"d.json is damaged"):
         Direction.load(tmp_path / "d.safetensors")
 
 

@@ -67,7 +67,7 @@ def from_blocks(
     chosen = next(iter(kept)) if chosen is None and len(kept) == 1 else chosen
     if chosen not in kept:
         blocks = ", ".join(str(layer_of(name)) for name in kept)
-        raise BadInput(f"{path} holds vectors for blocks {blocks or '(none)'}; name one of them, layer={layer} is not")
+        raise BadInput(f"{path} has vectors for blocks {blocks or '(none)'}; layer={layer} is none of them, choose one")
     return Direction(
         hook_name=chosen,
         vectors={name: unit(vector) for name, vector in kept.items()},
