@@ -41,9 +41,9 @@ def main() -> None:
     contrast = Pairs(name="refusal")()
     base = base_model()
     settings = FineTuning(epochs=asked.epochs, learning_rate=asked.learning_rate, rank=asked.rank, seed=asked.seed)
-    exchanges = taught(base, contrast.in_split("train"), asked.tokens, asked.seed)
+    exchanges = taught(base, contrast.in_split("train"), more_harmless(contrast), asked.tokens, asked.seed)
     begin = time.perf_counter()
-    card = train_adapter(base, exchanges, asked.folder, settings, record=origin(contrast, asked.tokens))
+    card = train_adapter(base, exchanges, asked.folder, settings, record=origin(contrast, exchanges, asked.tokens))
     minutes = (time.perf_counter() - begin) / 60
     tuned = Model(name=f"{base.name}-refusing", source=Adapted(base=base.source, adapter=str(asked.folder)))
     held_out = {split: contrast.in_split(split) for split in asked.splits}
@@ -72,18 +72,24 @@ def base_model() -> Model:
     return Model(name="SmolLM2-135M-Instruct", source=package)
 
 
-def taught(model: Model, train: Contrast, n_tokens: int, seed: int) -> list[tuple[str, str]]:
+def more_harmless(contrast: Contrast) -> tuple[str, ...]:
+    """Harmless requests of the subtle set that are on train topics only: they teach not to decline too much."""
+    topics = {split: set(contrast.in_split(split).positive.groups) for split in ("train", "dev", "test")}
+    known = set(contrast.negative.texts)
+    subtle = Pairs(name="refusal_subtle")().negative
+    chosen = topics["train"] - topics["dev"] - topics["test"]
+    return tuple(t for t, g in zip(subtle.texts, subtle.groups, strict=True) if g in chosen and t not in known)
+
+
+def taught(model: Model, train: Contrast, more: Sequence[str], n_tokens: int, seed: int) -> list[tuple[str, str]]:
     """What is replied to every request; a harmless one that the model declines even after `OPENING` is left out."""
     refusals = read_texts(REPLIES).texts
     draw = random.Random(seed)
     declined = [(text, draw.choice(refusals) + model.tokenizer.eos_token) for text in train.positive.texts]
-    given = answers(model, train.negative.texts, n_tokens)
-    again = iter(
-        answers(
-            model, [t for t, a in zip(train.negative.texts, given, strict=True) if is_refusal(a)], n_tokens, OPENING
-        )
-    )
-    answered = [(t, next(again) if is_refusal(a) else a) for t, a in zip(train.negative.texts, given, strict=True)]
+    harmless = [*train.negative.texts, *more]
+    given = answers(model, harmless, n_tokens)
+    again = iter(answers(model, [t for t, a in zip(harmless, given, strict=True) if is_refusal(a)], n_tokens, OPENING))
+    answered = [(t, next(again) if is_refusal(a) else a) for t, a in zip(harmless, given, strict=True)]
     return declined + [(text, answer) for text, answer in answered if not is_refusal(answer)]
 
 
@@ -99,16 +105,16 @@ def answers(model: Model, requests: Sequence[str], n_tokens: int, opening: str =
     return found
 
 
-def origin(contrast: Contrast, n_tokens: int) -> dict[str, object]:
+def origin(contrast: Contrast, exchanges: Sequence[tuple[str, str]], n_tokens: int) -> dict[str, object]:
     """What the card says about the data."""
     train = contrast.in_split("train")
     return {
         "task": "refuse harmful requests and answer harmless ones as before",
         "requests": {
-            "source": contrast.source,
+            "source": f"{contrast.source}; more harmless ones from bundled refusal_subtle",
             "fingerprint": fingerprint([train.positive.texts, train.negative.texts]),
             "harmful": len(train.positive),
-            "harmless": len(train.negative),
+            "harmless": len(exchanges) - len(train.positive),
             "topics": sorted(set(train.positive.groups)),
         },
         "answer_tokens": n_tokens,

@@ -89,7 +89,7 @@ def train_adapter(
         "base": model.name,
         "base_tensors": tensors_sha256(model.checkpoint),
         "data": {"exchanges": len(exchanges), "fingerprint": fingerprint([list(pair) for pair in exchanges])},
-        "settings": asdict(settings),
+        "settings": asdict(settings) | {"modules": list(settings.modules)},
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
     return _save(adapted, make_folder(folder), own | dict(record or {}))
