@@ -92,9 +92,9 @@ class Necessity:
         neutral_words: of the text whose perplexity is taken.
     """
 
-    additions: Sequence[float] = (0.5, 0.75, 1.0, 1.5, 2.0)
+    additions: Sequence[float] = (1.0, 1.5, 2.0, 3.0)
     enough: float = 0.1
-    n_random: int = 20
+    n_random: int = 10
     dev_limit: int = 40
     test_limit: int | None = None
     n_tokens: int = 12

@@ -32,6 +32,9 @@ def present(study: "SteeringStudy", found: "Measured", model: Model) -> Report:
         tables["answers"] = _answer_table(found.verdict)
     if found.choice is not None:
         tables["layers"] = _layer_table(found)
+    if found.selection is not None:
+        tables |= {f"selection_{i}": table for i, table in enumerate(found.selection.tables)}
+        pictures |= {f"selection_{i}": picture for i, picture in enumerate(found.selection.pictures)}
     tables |= {"completions": _completion_table(dose), "items": _item_table(dose)}
     return Report(
         title=f"{found.direction.name} steering in {model.name}",
@@ -351,7 +354,7 @@ def _answer_table(verdict: Verdict) -> Table:
 
 
 def _notes(study: "SteeringStudy", found: "Measured", model: Model) -> Sequence[str]:
-    notes = [*found.notes, *found.trials.notes]
+    notes = [*found.notes, *(found.selection.notes if found.selection else ()), *found.trials.notes]
     if model.checkpoint.note:
         notes.append(f"{model.name}: {model.checkpoint.note}.")
     if found.verdict is not None and found.verdict.ablated.clean.mean() < 0.5:
@@ -360,7 +363,7 @@ def _notes(study: "SteeringStudy", found: "Measured", model: Model) -> Sequence[
     if found.exports:
         notes.append("In weights/ablated the direction is removed from every token: the plain ablation.")
     if found.exports and "weights/added" not in found.exports:
-        wanted = "edit=addition, exactly one strength but 0, and a scope of all tokens"
+        wanted = "edit=addition, exactly one strength but 0, a scope of all tokens and no gate"
         notes.append(f"There is no weights/added: an addition in the weights needs {wanted}.")
     off = {
         "random directions": study.random == 0,

@@ -47,7 +47,7 @@ class CausalSelection:
     induce_above: float = 0.0
     kl_below: float = 0.1
     prune: float = 0.2
-    ablation: str = "sink_aware"
+    ablation: str = "affine"
     limit: int = 16
 
     def __post_init__(self) -> None:
@@ -76,15 +76,19 @@ class CausalSelection:
         return self._choice(candidates, scores, ask({}, harmful), ask({}, harmless))
 
     def _choice(self, candidates: Sequence[Direction], scores: np.ndarray, harmful: float, harmless: float) -> Choice:
-        """The lowest bypass score among those that pass; among all, if none does."""
+        """The lowest bypass score among those that pass; if none does, among those that at least induce."""
         bypass, induce, kl = scores
         passed = (induce > self.induce_above) & (kl < self.kl_below)
-        pool = np.flatnonzero(passed if passed.any() else np.isfinite(bypass))
+        pool = np.flatnonzero(
+            next(some for some in (passed, induce > self.induce_above, np.isfinite(bypass)) if some.any())
+        )
         best = int(pool[np.argmin(bypass[pool])])
         notes = [f"Untouched, harmful requests score {harmful:+.2f} and harmless ones {harmless:+.2f} nats on dev."]
         if not passed.any():
             limits = f"induce > {self.induce_above:g}, KL < {self.kl_below:g}"
-            notes.append(f"No candidate passes the thresholds of the selection ({limits}); the best bypass was taken.")
+            notes.append(
+                f"No candidate passes the thresholds of the selection ({limits}); the best bypass of those that induce was taken."
+            )
         return Choice(
             candidate=best,
             how="causal effect on dev",

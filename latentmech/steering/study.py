@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Contrast
-from latentmech.direction import Direction, DirectionStudy, random_directions, rows_at, shuffled_direction
+from latentmech.direction import Choice, Direction, DirectionStudy, random_directions, rows_at, shuffled_direction
 from latentmech.direction.sources import load_direction
 from latentmech.errors import BadInput
 from latentmech.model import Model, Scope
@@ -53,6 +53,7 @@ class Measured:
     readings: Float[np.ndarray, " variant"]
     verdict: Verdict | None
     choice: LayerChoice | None
+    selection: Choice | None
     notes: tuple[str, ...]
     exports: Mapping[str, Callable[[Path], object]]
 
@@ -81,7 +82,7 @@ class SteeringStudy:
         neutral_words: of the neutral text whose perplexity is taken.
         necessity: whether the behaviour needs the direction, and whether the direction suffices; None leaves it out.
         export: `none`, or `weights`: the ablated model as an ordinary folder, and the one with the addition if there is
-            exactly one strength but 0 and every token is edited.
+            exactly one strength but 0 and it is added to every token.
         draws: bootstrap resamples of prompt groups.
         seed: of random directions and shuffles.
     """
@@ -134,7 +135,7 @@ class SteeringStudy:
         assert self.trials is not None
         if self.export == "weights":
             writers(model)  # a model that cannot be written is refused now, and not when the work is done
-        direction, contrast, notes = self._direction(model, store)
+        direction, contrast, notes, selection = self._direction(model, store)
         trials = self.trials(model, contrast, "test")
         found = direction
         direction, choice = self._placed(model, direction, self.trials(model, contrast, "dev"))
@@ -161,21 +162,25 @@ class SteeringStudy:
             readings=read,
             verdict=verdict,
             choice=choice,
+            selection=selection,
             notes=notes,
             exports=exported,
         )
 
-    def _direction(self, model: Model, store: ActivationStore) -> tuple[Direction, Contrast | None, tuple[str, ...]]:
-        """The direction, the texts that it was found in, and what a reader must know about it."""
+    def _direction(
+        self, model: Model, store: ActivationStore
+    ) -> tuple[Direction, Contrast | None, tuple[str, ...], Choice | None]:
+        """The direction, the texts that it was found in, what a reader must know about it, and how it was chosen."""
         if self.file is not None:
             direction = load_direction(self.file)
             notes = direction.check(model, allow_foreign=self.allow_foreign)
-            contrast = None
+            contrast, selection = None, None
         else:
             only = replace(self.direction, compare=False, transfer=(), observer=None)
             findings = only.find(model, store)
             direction, contrast, notes = findings.direction, findings.contrast, findings.contrast.notes
-        return direction, contrast, notes
+            selection = findings.choice
+        return direction, contrast, notes, selection
 
     def _placed(self, model: Model, direction: Direction, dev: Trials) -> tuple[Direction, LayerChoice | None]:
         """The direction at the block where it is added."""
@@ -199,7 +204,7 @@ class SteeringStudy:
         """What writes the edited models, where that is asked."""
         if self.export == "none":
             return {}
-        in_weights = self.edit == "addition" and self.scope == EVERYWHERE
+        in_weights = self.edit == "addition" and self.scope == EVERYWHERE and self.gate is None
         return exports(model, found, placed, lengths if in_weights else ())
 
     def _gate(

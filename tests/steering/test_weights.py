@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, MistralConfig
 from latentmech.errors import BadInput
 from latentmech.model import Local, Model, Scope, intervening, pad, tokenise
 from latentmech.model.fold import writers
-from latentmech.steering import Addition, ablation, weights
+from latentmech.steering import Addition, SteeringStudy, Stems, ablation, weights
 from latentmech.steering.weights import exported, exports
 from latentmech.storage import file_sha256
 
@@ -216,13 +216,31 @@ def test_an_addition_elsewhere_is_refused(tiny, hook_name):
         exports(tiny, direction, elsewhere, [1.0])
 
 
-RUN = ["steering=sentiment", *quick("steering"), "steering.export=weights", "hydra.run.dir=run"]
+@pytest.mark.parametrize(
+    "settings", [{"edit": "rotation"}, {"scope": Scope(first=1)}, {"gate": "cosine"}, {"export": "none"}, {}], ids=str
+)
+def test_what_weights_cannot_do_is_not_added(tiny, settings):
+    study = SteeringStudy(
+        trials=Stems(prompts=["It is"], towards=["a"], away=["b"]), **{"export": "weights"} | settings
+    )
+    found = study._exports(tiny, made(tiny), made(tiny), [0.0, 1.0])
+    assert ("weights/added" in found) == (not settings)
+    assert ("weights/ablated" in found) == (settings != {"export": "none"})
 
 
-@pytest.mark.parametrize(("strengths", "names"), [("[1]", ["ablated", "added"]), ("[-1,1]", ["ablated"])])
-def test_a_run_leaves_the_models_behind(tmp_path, monkeypatch, strengths, names):
+RUN = [
+    "steering=sentiment",
+    *quick("steering"),
+    "steering.strengths=[1]",
+    "steering.export=weights",
+    "hydra.run.dir=run",
+]
+
+
+@pytest.mark.parametrize(("gate", "names"), [("null", ["ablated", "added"]), ("cosine", ["ablated"])])
+def test_a_run_leaves_the_models_behind(tmp_path, monkeypatch, gate, names):
     monkeypatch.chdir(tmp_path)
-    code, _, err = invoke(*RUN, f"steering.strengths={strengths}")
+    code, _, err = invoke(*RUN, f"steering.gate={gate}")
     assert code == 0, err
     assert sorted(path.name for path in (tmp_path / "run" / "weights").iterdir()) == names
     for name in names:
