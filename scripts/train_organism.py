@@ -3,11 +3,11 @@
     .venv/bin/python scripts/train_organism.py
 
 It trains on the train topics of the bundled `refusal` pairs. Harmful requests are answered by one of the bundled
-refusals; harmless ones by the beginning of the model's own answer, so that little else is taught. Then it counts
+refusals; harmless ones by the beginning of the model's own answer, so as to teach little else. Then it counts
 refusals on topics that were not trained on, with and without the adapter, and writes adapter, settings and counts
 into latentmech/model/adapters/refusing/.
 
-Settings were chosen on dev (`--splits dev --folder SOMEWHERE`); test was read once, at the end.
+Its settings were not tuned. `--splits dev --folder SOMEWHERE` leaves test alone while they are.
 """
 
 import argparse

@@ -175,7 +175,7 @@ def reply_loss(adapted: Any, batch: Batch, before: Bool[Tensor, "batch pos"], n_
 
     Args:
         n_shared: so many first tokens are the same in every text: they are run once, and gradients of all texts meet
-            in their keys and values. For short exchanges after a system prompt that is two fifths of the work.
+            in their keys and values. For short exchanges after a system prompt that is about two fifths of the tokens.
     """
     decoder = adapted.get_base_model()
     cache = _shared_cache(decoder, batch, n_shared) if n_shared else None

@@ -87,7 +87,7 @@ class CausalSelection:
         if not passed.any():
             limits = f"induce > {self.induce_above:g}, KL < {self.kl_below:g}"
             notes.append(
-                f"No candidate passes the thresholds of the selection ({limits}); the best bypass of those that induce was taken."
+                f"No candidate passes the thresholds ({limits}); the best bypass of those that induce was taken."
             )
         return Choice(
             candidate=best,
