@@ -90,9 +90,9 @@ def test_a_gate_edits_fewer_tokens(tmp_path):
     effects = []
     for gate in ("null", "cosine"):
         run = ["steering=sentiment", *quick("steering"), "steering.strengths=[5]", "steering.layer=1"]
-        code, _, err = invoke(*run, f"steering.gate={gate}", f"hydra.run.dir={gate}")
+        code, _, err = invoke(*run, f"steering.gate={gate}", f"hydra.run.dir=gate-{gate}")
         assert code == 0, err
-        effects.append(json.loads((tmp_path / gate / "metrics.json").read_text())["steering/kl@+5.00"])
+        effects.append(json.loads((tmp_path / f"gate-{gate}" / "metrics.json").read_text())["steering/kl@+5.00"])
     assert effects[1] < effects[0]
 
 
@@ -211,7 +211,7 @@ def test_a_second_run_loads_no_weights(monkeypatch):
 
 
 BAD = {
-    "direction=contrast": "direction.data.path is not set",
+    "direction=contrast": "no bundled contrast 'contrast'; .*or set `path` to your own data",
     "direction=sentiment direction.method=dom": "direction.method=dom is unknown",
     "direction=sentiment direction.positions=[middle]": "middle is unknown; expected some of last",
     "direction=sentiment direction.positions=last": "expected a list",

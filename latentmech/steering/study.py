@@ -112,6 +112,8 @@ class SteeringStudy:
         strengths = [self.strengths] if isinstance(self.strengths, str) else list(self.strengths)
         if not strengths or not all(isinstance(s, int | float) for s in strengths):
             raise BadInput(f"steering.strengths={self.strengths}; expected numbers, such as strengths=[-0.5,0,0.5]")
+        if self.file == "":
+            raise BadInput("steering.file is not set; name a saved direction: steering.file=PATH, wandb:... or hub:...")
         if self.trials is None:
             raise BadInput("steering.trials is not set; choose steering=sentiment or another option, or give trials")
         if len(self.prompting) not in (0, 2):

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from latentmech.data import Corpus
 from latentmech.direction import Direction
@@ -25,9 +25,6 @@ from latentmech.model.fold import bias_place, fold_ablation, fold_addition, save
 from latentmech.report.plain import plain
 from latentmech.steering.ablations import Plan, ablation
 from latentmech.steering.interventions import Addition
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 NOTHING = Plan({}, Scope())
 SENTENCES, LONGEST = 8, 160  # how many, and characters
@@ -71,7 +68,7 @@ def exported(direction: Direction, model: Model, kind: str, length: float | None
     return save_folded(hf_model, model, folder, plain(card), partial(_compared, model, plan))
 
 
-def _folded(direction: Direction, model: Model, kind: str, length: float | None) -> tuple["PreTrainedModel", Plan]:
+def _folded(direction: Direction, model: Model, kind: str, length: float | None) -> tuple[nn.Module, Plan]:
     """The edit in the weights, and the same by hooks."""
     if kind == "ablation":
         return fold_ablation(model, direction.vector), ablation(direction, model.n_layers, "plain")
