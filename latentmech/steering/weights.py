@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from latentmech.data import Corpus
 from latentmech.direction import Direction
@@ -68,7 +68,7 @@ def exported(direction: Direction, model: Model, kind: str, length: float | None
     return save_folded(hf_model, model, folder, plain(card), partial(_compared, model, plan))
 
 
-def _folded(direction: Direction, model: Model, kind: str, length: float | None) -> tuple[nn.Module, Plan]:
+def _folded(direction: Direction, model: Model, kind: str, length: float | None) -> tuple[Any, Plan]:
     """The edit in the weights, and the same by hooks."""
     if kind == "ablation":
         return fold_ablation(model, direction.vector), ablation(direction, model.n_layers, "plain")
