@@ -11,8 +11,12 @@ FEWER = {  # fewer random directions and test requests than the published run ha
     "refusal_is_one_direction": [
         "steering.random=1",
         "steering.trials.limit=4",
+        "steering.direction.selection.limit=8",
+        "steering.neutral_words=300",
+        "steering.necessity.neutral_words=500",
         "steering.necessity.n_random=0",
-        "steering.necessity.test_limit=40",
+        "steering.necessity.dev_limit=24",
+        "steering.necessity.test_limit=24",
     ],
 }
 

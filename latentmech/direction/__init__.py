@@ -8,6 +8,7 @@ from latentmech.direction.methods import METHODS, Method
 from latentmech.direction.relatives import rows_at, shuffled_direction
 from latentmech.direction.sample import Sample
 from latentmech.direction.selection import Choice, Observer, Selection, Shown
+from latentmech.direction.sources import load_direction, push_to_hub
 from latentmech.direction.study import DirectionStudy
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Selection",
     "Shown",
     "layer_of",
+    "load_direction",
+    "push_to_hub",
     "random_directions",
     "rows_at",
     "shuffled_direction",

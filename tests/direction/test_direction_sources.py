@@ -176,7 +176,7 @@ def test_the_lines_in_the_model_card_load_it(direction, saved, monkeypatch):
     monkeypatch.setattr(sources, "_snapshot", lambda repo, revision, wanted: Path(saved).parent)
     code = model_card(direction, "me/kindness").split("```python\n")[1].split("```")[0]
     names = {}
-    exec(code.replace("latentmech.direction import", "latentmech.direction.sources import"), names)
+    exec(code, names)
     assert isinstance(names["direction"], Direction)
     assert len(code.strip().splitlines()) == 3
 
