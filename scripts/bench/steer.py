@@ -196,9 +196,10 @@ def main() -> None:
     facts: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_root()) as scratch:
         measured = {f"one strength, {asked.prompts} prompts": steered(work, asked, Path(scratch), facts)}
-    if asked.only != "peers":
-        for n_prompts in (asked.prompts, 4 * asked.prompts):
-            measured[f"{len(STRENGTHS)} strengths, {n_prompts} prompts"] = swept(work, asked, n_prompts)
+    show_latest(measured)
+    for n_prompts in () if asked.only == "peers" else (asked.prompts, 4 * asked.prompts):
+        measured[f"{len(STRENGTHS)} strengths, {n_prompts} prompts"] = swept(work, asked, n_prompts)
+        show_latest(measured)
     show(measured, described(work, asked) | facts, asked.json)
 
 
@@ -346,13 +347,16 @@ def described(work: Work, asked: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def show_latest(measured: Mapping[str, Measured]) -> None:
+    """Print a table as soon as it is there: a later comparison may be interrupted."""
+    title, one = list(measured.items())[-1]
+    print(f"{title}\n{one.table.to_string(index=False, formatters=formatters())}\n", flush=True)
+
+
 def show(measured: Mapping[str, Measured], facts: dict[str, object], path: Path | None) -> None:
-    """Print the tables and the bars, and write both with the raw seconds."""
+    """Print what it was taken on and the bars, and write all with the raw seconds."""
     bars = judged(list(measured.values()))
     print("\n".join(f"{key}: {value}" for key, value in facts.items()))
-    for title, one in measured.items():
-        print(f"\n{title}\n{one.table.to_string(index=False, formatters=formatters())}")
-    print()
     for bar, met in bars.items():
         print(f"{'met   ' if met else 'MISSED'}  {bar}")
     if path:
