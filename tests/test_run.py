@@ -224,6 +224,8 @@ BAD = {
     "steering=sentiment steering.unit=volts": "steering.unit=volts is unknown; expected one of resid, raw, std, kl",
     "steering=sentiment steering.edit=push": "steering.edit=push is unknown",
     "steering=sentiment steering.gate=angle": "steering.gate=angle is unknown; expected one of null",
+    "steering=sentiment steering.layer=99": "steering.layer=99 is out of range; tiny has blocks 0 to 2",
+    "steering=refusal steering.trials.limit=0": "steering.trials.limit=0 is too small; expected at least 1",
     "steering=sentiment steering.layer=best": "expected a block number, dev or found",
     "direction=sentiment direction.push=here": "direction.push=here is no hub repository; expected owner/name",
     "steering=sentiment steering.scope.first=-1": "first=-1 is before the text",
@@ -278,7 +280,8 @@ def write_bad_files():
 
 
 @pytest.mark.parametrize("command", BAD, ids=lambda c: c or "nothing")
-def test_bad_input_gets_one_line_before_weights_are_loaded(command, monkeypatch):
+def test_bad_input_gets_one_line_before_weights_are_loaded(command, monkeypatch, tiny):
+    assert tiny.checkpoint.folder.is_dir()  # made now, or the first of these tests sees its progress bar
     write_bad_files()
     monkeypatch.setattr(Model, "bridge", property(lambda self: pytest.fail("weights were loaded")))
     own = [] if "model=" in command else ["model=tiny"]

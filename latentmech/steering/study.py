@@ -135,6 +135,9 @@ class SteeringStudy:
     def measure(self, model: Model, store: ActivationStore) -> Measured:
         """Everything that the report is made of."""
         assert self.trials is not None
+        if isinstance(self.layer, int) and not 0 <= self.layer < model.n_layers:
+            seen = f"steering.layer={self.layer} is out of range"
+            raise BadInput(f"{seen}; {model.name} has blocks 0 to {model.n_layers - 1}")
         if self.export == "weights":
             writers(model)  # a model that cannot be written is refused now, and not when the work is done
         direction, contrast, notes, selection = self._direction(model, store)

@@ -144,6 +144,8 @@ class Requests:
         _check_words("steering.trials.phrases", self.phrases)
         if self.kind not in ("negative", "positive"):
             raise BadInput(f"steering.trials.kind={self.kind} is unknown; expected negative or positive")
+        if self.limit < 1:
+            raise BadInput(f"steering.trials.limit={self.limit} is too small; expected at least 1")
 
     def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
         """The trials of one split for one model."""

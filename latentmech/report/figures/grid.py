@@ -31,7 +31,7 @@ def heat_map(
         bar: what the colours mean.
         mark: row and column of a cell to frame.
     """
-    figure, axes = canvas(min(4 + 0.24 * len(columns), 13), 2.2 + 0.34 * len(rows))
+    figure, axes = canvas(min(4 + 0.24 * len(columns), 13), 3.0 + 0.34 * len(rows))
     axes.set_facecolor("#E6E6E6")
     image = axes.imshow(grid, cmap="cividis", aspect="auto")
     figure.colorbar(image, shrink=0.9, aspect=12).set_label(bar, fontsize=10.5, color=INK)
