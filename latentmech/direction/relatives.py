@@ -28,7 +28,7 @@ from latentmech.direction.methods import method_of
 from latentmech.direction.positions import placed, rendered
 from latentmech.direction.stability import stability
 from latentmech.errors import BadInput
-from latentmech.model import Model
+from latentmech.model import Model, levels_of
 from latentmech.statistics import Estimate, auroc, bootstrap
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ def rows_at(
         at, names = placed(model, examples, texts, rules)
     except BadInput:
         at, names = placed(model, examples, texts, ("last",))
-    activations = store.get(model, at, [own.level], "word_mean")
+    levels = levels_of(model.n_layers, study.site, study.layers)  # all: the study may have collected them already
+    activations = store.get(model, at, levels, "word_mean")
     rows = activations.level(own.hook_name).view(len(examples), len(names), -1)
     return rows[:, names.index(rule) if rule in names else -1].to(torch.float32)
 

@@ -19,6 +19,8 @@ from latentmech.steering.generation import next_logits
 from latentmech.steering.sweep import edit_of
 from latentmech.steering.trials import Trials
 
+PROMPTS = 12  # of dev: every block is swept over them
+
 
 @dataclass(frozen=True)
 class LayerChoice:
@@ -59,7 +61,7 @@ def choose_layer(
         for name in direction.vectors
         if (own := direction.at(name).layer) is not None and own < 0.8 * model.n_layers
     ]
-    steps = []
+    trials, steps = trials.at(range(min(PROMPTS, len(trials)))), []
     for name in tqdm(blocks, unit="block", desc=f"{model.name}: where to steer", mininterval=1):
         here = direction.at(name)
         variants = [{name: edit_of(edit, here.vector, length(here, s))} for s in strengths]

@@ -108,21 +108,30 @@ class Stems:
 
 @dataclass(frozen=True, kw_only=True)
 class Letters:
-    """Questions with lettered choices, from the direction's own data: which letter comes after an opening bracket."""
+    """Questions with lettered choices, from the direction's own data: which letter comes after an opening bracket.
 
+    Attributes:
+        limit: so many questions at most; a sweep asks each of them some 150 times.
+    """
+
+    limit: int = 40
     chat_template: bool = True
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise BadInput(f"steering.trials.limit={self.limit} is too small; expected at least 1")
 
     def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
         """The trials of one split for one model."""
         if contrast is None or not contrast.are_answers or not contrast.paired:
             raise BadInput("trials by letter need data with prompt, positive and negative; give direction.data.path=")
         part = contrast.in_split(split)
-        prompts = part.positive.columns[PROMPT]
+        asked = range(min(self.limit, len(part.positive)))
+        positive, negative = (kind.select(asked) for kind in (part.positive, part.negative))
+        prompts = positive.columns[PROMPT]
         texts = dialogues(model, prompts, ["("] * len(prompts), chat_template=self.chat_template)
-        towards, away = (
-            [(_letter_token(model, text),) for text in one.texts] for one in (part.positive, part.negative)
-        )
-        return _trials(texts, prompts, part.positive.groups, towards, away)
+        towards, away = ([(_letter_token(model, text),) for text in kind.texts] for kind in (positive, negative))
+        return _trials(texts, prompts, positive.groups, towards, away)
 
 
 @dataclass(frozen=True, kw_only=True)
