@@ -76,9 +76,11 @@ class Runner:
         Raises:
             BadInput: a prompt with its new tokens is longer than the model's context.
         """
+        from latentmech.model.kv_cache import new_cache
+
         room = with_room(self.model, batch, n_tokens)
         self.take(room, lengths_of(batch))
-        cache = new_cache(self.model) if use_cache else None
+        cache = new_cache(self.model, n_tokens) if use_cache else None
         return self.decode(self.prefill(n_tokens, cache), n_tokens, cache, stop)
 
     def take(self, batch: Batch, n_prompt: Int[Tensor, " batch"]) -> None:
@@ -146,7 +148,8 @@ class Runner:
         """While it is open, the backbone hands the chosen tokens to the head, which stays the model's own."""
         handle = self._hf.base_model.register_forward_hook(self._narrow)
         try:
-            yield
+            with _plain_head(self.model):
+                yield
         finally:
             handle.remove()
 
@@ -154,8 +157,27 @@ class Runner:
         del backbone, args
         hidden, kept = output.last_hidden_state, self._kept
         rows = torch.arange(len(hidden), device=hidden.device)[:, None]
-        output.last_hidden_state = hidden[:, -1:] if kept is None else hidden[rows, kept]
+        output.last_hidden_state = hidden[:, -1:].contiguous() if kept is None else hidden[rows, kept]
         return output
+
+
+@contextmanager
+def _plain_head(model: Model) -> Iterator[None]:
+    """While it is open, a head that the checkpoint has no bias for adds none; TransformerLens gives it one of zeros.
+
+    Adding it takes as long as writing the logits twice.
+    """
+    head: Any = model.bridge.original_model.get_output_embeddings()
+    inside = getattr(head, "original_component", head)
+    bias = inside._buffers.get("bias")  # a bias of the checkpoint's own is a parameter
+    if bias is None or bool(bias.any()):
+        yield
+        return
+    inside._buffers["bias"] = None
+    try:
+        yield
+    finally:
+        inside._buffers["bias"] = bias
 
 
 def lengths_of(batch: Batch) -> Int[Tensor, " batch"]:
@@ -199,13 +221,6 @@ def with_room(model: Model, batch: Batch, n_tokens: int) -> Batch:
         mask=torch.cat([mask, torch.ones_like(new)], 1),
         shift=width - lengths,
     )
-
-
-def new_cache(model: Model) -> "DynamicCache":
-    """An empty KV cache, with sliding windows where the model has them."""
-    from transformers import DynamicCache
-
-    return DynamicCache(config=model.config)
 
 
 def pad_id(model: Model) -> int:

@@ -11,7 +11,7 @@ from latentmech.errors import BadInput
 from latentmech.model.generation import Runner
 from latentmech.model.handle import Model
 from latentmech.model.scope import Aim, Edit, Scope
-from latentmech.model.unheard import unheard_left_out
+from latentmech.model.unheard import fused_attention, unheard_left_out
 
 PLACE = re.compile(r"blocks\.(\d+)\.hook_(resid_pre|resid_post|attn_out|mlp_out|in|out)")
 ALIASES = {"in": "resid_pre", "out": "resid_post"}
@@ -40,7 +40,13 @@ def intervening(model: Model, edits: Mapping[str, Edit], scope: Scope = Scope())
     hooks = [(name, _editing(runner.aim, name, edit)) for name, edit in edits.items()]
     bridge = model.bridge
     _check_points(edits, model)
-    with torch.inference_mode(), bridge.hooks(fwd_hooks=hooks), unheard_left_out(bridge), runner.narrowed():
+    with (
+        torch.inference_mode(),
+        bridge.hooks(fwd_hooks=hooks),
+        unheard_left_out(bridge),
+        fused_attention(bridge),
+        runner.narrowed(),
+    ):
         yield runner
 
 

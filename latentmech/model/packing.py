@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from latentmech.errors import BadInput, ResourceError
 from latentmech.model.batching import Batch
-from latentmech.model.generation import Generated, Runner, lengths_of, new_cache, with_room
+from latentmech.model.generation import Generated, Runner, lengths_of, with_room
 from latentmech.model.handle import Model
 from latentmech.model.intervening import intervening, places_of
 from latentmech.model.memory import out_of_memory
@@ -73,13 +73,14 @@ def packed_generate(
     scope: Scope = Scope(),  # noqa: B008
 ) -> tuple[Generated, ...]:
     """`Runner.generate` of the same prompts under every variant, in one batch; see `packed_logits`."""
+    from latentmech.model.kv_cache import new_cache
 
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
         part, times = with_room(model, _rows(batch, rows), n_tokens), len(some)
-        cache, n_blocks = new_cache(model), _shareable_blocks(model, some)
+        cache, n_blocks = new_cache(model, n_tokens), _shareable_blocks(model, some)
         width = part.ids.shape[1] - n_tokens
         with intervening(model, _side_by_side(some), scope) as runner:
-            with _shared(runner, part, width, n_blocks, times, new_cache(model)) as below:
+            with _shared(runner, part, width, n_blocks, times, new_cache(model, n_tokens)) as below:
                 runner.take(_repeated(part, times), lengths_of(batch)[rows].repeat(times))
                 first = runner.prefill(n_tokens, cache)
             cache.layers[: len(below)] = below
@@ -177,9 +178,11 @@ def _shareable_blocks(model: Model, variants: Sequence[Variant]) -> int:
 
 def _can_share(model: Model) -> bool:
     """Blocks must hand on one residual stream, and keep keys and values of their own, in a form that is known here."""
-    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+    from transformers.cache_utils import DynamicSlidingWindowLayer
 
-    known = all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in new_cache(model).layers)
+    from latentmech.model.kv_cache import RoomyLayer, new_cache
+
+    known = all(type(layer) in (RoomyLayer, DynamicSlidingWindowLayer) for layer in new_cache(model).layers)
     single = all(getattr(block, "hook_out_is_single_residual_stream", False) for block in model.bridge.blocks)
     return known and single and not getattr(model.config, "num_kv_shared_layers", 0)
 

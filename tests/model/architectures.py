@@ -3,7 +3,15 @@
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3TextConfig, GPT2Config, LlamaConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GPT2Config,
+    GraniteConfig,
+    LlamaConfig,
+)
 
 from latentmech.model import Tiny
 
@@ -14,6 +22,8 @@ CONFIGS = {
     "gpt2": lambda: GPT2Config(n_layer=3, n_embd=32, n_head=4, n_positions=256, vocab_size=259, **SPECIAL),
     "llama": lambda: LlamaConfig(**SHARED, **SPECIAL),
     "gemma3": lambda: Gemma3TextConfig(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
+    "gemma2": lambda: Gemma2Config(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
+    "granite": lambda: GraniteConfig(**SHARED, **SPECIAL, residual_multiplier=0.5),
 }
 
 

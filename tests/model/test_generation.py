@@ -169,6 +169,16 @@ def test_the_head_runs_on_what_is_kept(tiny):
     assert seen == [(4, 2), (4, 1), (4, 1)]
 
 
+def test_a_bias_of_zeros_is_not_added(tiny):
+    head = tiny.bridge.original_model.get_output_embeddings().original_component
+    given, before = [], head.bias
+    handle = head.register_forward_pre_hook(lambda module, args: given.append(module.bias))
+    assert before is not None and not before.any()
+    with handle, intervening(tiny, {}) as run:
+        run.logits(batch_of(tiny))
+    assert given == [None] and head.bias is before
+
+
 @pytest.mark.parametrize("keep", [3, torch.tensor([[0], [2], [0], [0]]), torch.tensor([[-1], [0], [0], [0]])], ids=str)
 def test_a_token_outside_a_text_is_refused(tiny, keep):
     with pytest.raises(BadInput, match="outside a text; the shortest has 2"), intervening(tiny, {}) as run:
