@@ -6,6 +6,7 @@ from latentmech.data.corpus import Corpus
 from latentmech.data.duplicates import Duplicates, cross_split_duplicates
 from latentmech.data.examples import Examples, Span
 from latentmech.data.labels import TASKS, Task, task
+from latentmech.data.letters import alternating, letters_of
 from latentmech.data.limit import limited
 from latentmech.data.pair_files import has_both_kinds, read_texts
 from latentmech.data.pairs import Pairs, bundled_pairs
@@ -25,11 +26,13 @@ __all__ = [
     "Span",
     "Task",
     "UnitTable",
+    "alternating",
     "bundled_pairs",
     "contrast_of",
     "cross_split_duplicates",
     "flat",
     "has_both_kinds",
+    "letters_of",
     "limited",
     "read_conllu",
     "read_csv",

@@ -11,6 +11,7 @@ from latentmech.data.contrast import Contrast, contrast_of, said
 from latentmech.data.corpus import grouped
 from latentmech.data.examples import Examples
 from latentmech.data.files import missing
+from latentmech.data.letters import letters_balanced
 from latentmech.data.limit import limited
 from latentmech.data.pair_files import read_pair_file, read_pair_folder
 from latentmech.data.splits import check_shares, seeded_order, split_by_group
@@ -28,7 +29,8 @@ class Pairs:
         name: which bundled set that is.
         positive: the label of the positive texts, for data with labels; by default what is called positive, true,
             yes or 1.
-        balance: where one kind has more texts than the other in a split, keep a seeded sample of as many.
+        balance: where one kind has more texts than the other in a split, keep a seeded sample of as many; and of
+            lettered answers, as many pairs with each letter.
         limit: keep about so many texts, in whole groups.
         limit_seed: which ones.
         split: shares of train, dev and test, for data that comes without splits of its own.
@@ -60,7 +62,10 @@ class Pairs:
         joint, positive = contrast.joint, contrast.labels
         joint = self._split(joint if self.group is None else grouped(joint, self.group))
         notes = list(contrast.notes)
-        if self.balance and not contrast.paired:
+        if self.balance and contrast.paired:
+            even = letters_balanced(replace(contrast_of(joint, positive, paired=True), notes=()), self.limit_seed)
+            joint, positive, notes = even.joint, even.labels, [*notes, *even.notes]
+        elif self.balance:
             joint, positive, note = _balanced(joint, positive, self.limit_seed)
             notes += [note] if note else []
         if self.limit is not None:

@@ -167,8 +167,9 @@ def _plain_head(model: Model) -> Iterator[None]:
 
     Adding it takes as long as writing the logits twice.
     """
-    head: Any = model.bridge.original_model.get_output_embeddings()
-    inside = getattr(head, "original_component", head)
+    hf: Any = model.bridge.original_model
+    head: Any = hf.get_output_embeddings()
+    inside: Any = getattr(head, "original_component", head)
     bias = inside._buffers.get("bias")  # a bias of the checkpoint's own is a parameter
     if bias is None or bool(bias.any()):
         yield

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.data import PROMPT, Contrast
+from latentmech.data import PROMPT, Contrast, alternating, letters_of
 from latentmech.errors import BadInput
 from latentmech.model import Dialogue, Model, dialogues
 
@@ -111,7 +111,7 @@ class Letters:
     """Questions with lettered choices, from the direction's own data: which letter comes after an opening bracket.
 
     Attributes:
-        limit: so many questions at most; a sweep asks each of them some 150 times.
+        limit: so many questions at most, each letter in turn; a sweep asks each of them some 150 times.
     """
 
     limit: int = 40
@@ -126,7 +126,7 @@ class Letters:
         if contrast is None or not contrast.are_answers or not contrast.paired:
             raise BadInput("trials by letter need data with prompt, positive and negative; give direction.data.path=")
         part = contrast.in_split(split)
-        asked = range(min(self.limit, len(part.positive)))
+        asked = alternating(letters_of(part.positive.texts) or part.positive.texts)[: self.limit]
         positive, negative = (kind.select(asked) for kind in (part.positive, part.negative))
         prompts = positive.columns[PROMPT]
         texts = dialogues(model, prompts, ["("] * len(prompts), chat_template=self.chat_template)

@@ -108,4 +108,4 @@ def test_bundled_contrasts_match_in_length_and_punctuation(name):
 
 
 def test_the_sycophantic_letter_is_as_often_the_one_as_the_other():
-    assert Counter(Pairs(name="sycophancy")().positive.texts) == {"(A": 90, "(B": 90}
+    assert Counter(Pairs(name="sycophancy", balance=False)().positive.texts) == {"(A": 90, "(B": 90}
