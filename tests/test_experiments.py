@@ -18,6 +18,14 @@ FEWER = {  # fewer random directions and test requests than the published run ha
         "steering.necessity.dev_limit=24",
         "steering.necessity.test_limit=24",
     ],
+    "sycophancy_dose_response": [
+        "steering.layer=23",
+        "steering.random=1",
+        "steering.shuffled=false",
+        "steering.trials.limit=12",
+        "steering.strengths=[-0.5,0,0.25,0.5]",
+        "steering.neutral_words=300",
+    ],
 }
 
 
