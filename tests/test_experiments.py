@@ -11,7 +11,6 @@ FEWER = {  # fewer random directions and test requests than the published run ha
     "refusal_is_one_direction": [
         "steering.random=1",
         "steering.trials.limit=4",
-        "steering.direction.layers=[20,21,22]",
         "steering.direction.selection.limit=8",
         "steering.neutral_words=300",
         "steering.necessity.neutral_words=500",
