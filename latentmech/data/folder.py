@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from latentmech.data.conllu import read_conllu
+from latentmech.data.coreference import coreference_reader
 from latentmech.data.examples import Examples
 from latentmech.data.merge import merge
 from latentmech.data.rows import read_csv, read_jsonl
@@ -16,8 +17,8 @@ READERS = {".conllu": read_conllu, ".jsonl": read_jsonl, ".csv": read_csv, ".tsv
 
 
 def read_file(path: Path) -> Examples:
-    """Read one file in the format that its suffix names."""
-    reader = READERS.get(path.suffix.lower())
+    """Read one file in the format that its suffix names, or as one of the sets that come in a form of their own."""
+    reader = coreference_reader(path) or READERS.get(path.suffix.lower())
     if reader is None:
         seen = f"{path}: the suffix {path.suffix!r}"
         raise BadInput(f"{seen}; expected one of {', '.join(READERS)}: convert the file or rename it")

@@ -64,8 +64,12 @@ def has_both_kinds(path: Path) -> bool:
     """Whether a file or folder is a contrast by itself, and not texts of one kind."""
     if path.is_dir():
         return True
-    names = set(_rows(path)[0].values)
-    return {"positive", "negative"} <= names or {"text", "label"} <= names
+    return holds_pairs(path) or {"text", "label"} <= set(_rows(path)[0].values)
+
+
+def holds_pairs(path: Path) -> bool:
+    """Whether a file has `positive` and `negative` in a row."""
+    return path.suffix.lower() in READERS and {"positive", "negative"} <= set(_rows(path)[0].values)
 
 
 def _rows(path: Path) -> list[Row]:

@@ -1,6 +1,7 @@
 """JSONL and CSV: one text per row, any other column a label. What both formats share is in `table.py`.
 
 A row has `text`, or in JSONL `words`: a list of strings, beside which a label column may be a list as long.
+Instead of `text` a row may have `marked`, a text with two mentions in brackets: `[Anna] said that [she] was late.`
 `id`, `group` (or `document`) and `split` say what they say in `Examples`.
 """
 

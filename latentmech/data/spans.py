@@ -4,10 +4,13 @@ A probe reads a word's vector at the sub-word tokens that cover its span, so a s
 silently labels the wrong vector. Hence words are located strictly: only white space may stand between them.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate
 
 from latentmech.data.examples import Span
+
+MENTION = r"\[([^\[\]]+)\]"  # how a text marks a mention: [Anna] said that [she] was late.
 
 
 def locate(forms: Sequence[str], text: str) -> list[Span] | None:
@@ -39,3 +42,17 @@ def divide(span: Span, surface: str, forms: Sequence[str]) -> list[Span]:
         return [span] * len(forms)
     ends = [span[0] + end for end in accumulate(map(len, forms))]
     return list(zip([span[0], *ends[:-1]], ends, strict=True))
+
+
+def marked(text: str, spans: Sequence[Span]) -> str:
+    """The text with brackets around the spans, which are in order and do not overlap."""
+    for start, end in reversed(spans):
+        text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
+    return text
+
+
+def unmarked(text: str) -> tuple[str, tuple[Span, ...]]:
+    """The text without the brackets around its mentions, and where in it those are."""
+    found = enumerate(re.finditer(MENTION, text))
+    spans = tuple((match.start() - 2 * i, match.end() - 2 * i - 2) for i, match in found)
+    return re.sub(MENTION, r"\1", text), spans

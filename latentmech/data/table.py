@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentmech.data.examples import Examples, Span, distinct
-from latentmech.data.spans import join, locate
+from latentmech.data.spans import join, locate, unmarked
 from latentmech.data.suggest import shown, suggest
 from latentmech.errors import BadInput
 
-NO_LABELS = ("text", "words", "id", "split")
+NO_LABELS = ("text", "words", "marked", "id", "split")
 GROUPS = ("group", "document")
 SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
 
@@ -23,9 +23,9 @@ class Row:
 
 
 def tabulated(path: Path, rows: Sequence[Row]) -> Examples:
-    """The rows as `Examples`: with words if the rows have `words`, as plain texts otherwise."""
-    by_words = any("words" in row.values for row in rows)
-    placed = [_words(row) if by_words else (_text(row), ()) for row in rows]
+    """The rows as `Examples`: with words if the rows have `words`, with two mentions if `marked`, else plain texts."""
+    place = next((read for name, read in PLACES.items() if any(name in row.values for row in rows)), _plain)
+    placed = [place(row) for row in rows]
     names = distinct(name for row in rows for name in row.values if name not in NO_LABELS)
     per_word = frozenset(n for n in names if any(isinstance(row.values.get(n), list) for row in rows))
     ids = _ids(path, rows)
@@ -35,7 +35,7 @@ def tabulated(path: Path, rows: Sequence[Row]) -> Examples:
         texts=tuple(text for text, _ in placed),
         groups=tuple(_group(row) or own for row, own in zip(rows, ids, strict=True)),
         splits=splits,
-        spans=tuple(spans for _, spans in placed) if by_words else None,
+        spans=None if place is _plain else tuple(spans for _, spans in placed),
         columns={name: _column(name, rows, name in per_word) for name in names},
         word_columns=per_word,
         own_splits=any(splits),
@@ -77,6 +77,23 @@ def _words(row: Row) -> tuple[str, tuple[Span, ...]]:
         seen = f"the text {shown(row.values['text'])} does not spell the words {shown(words)}"
         raise BadInput(f"{row.where}: {seen}; expected the words in order: delete 'text' or repair it")
     return _text(row), tuple(located)
+
+
+def _mentions(row: Row) -> tuple[str, tuple[Span, ...]]:
+    """The text of a row like `[Anna] said that [she] was late.`, and its two mentions as the words of it."""
+    given = row.values.get("marked")
+    text, spans = unmarked(given) if isinstance(given, str) else ("", ())
+    if len(spans) != 2:
+        seen = f"{len(spans)} mentions in brackets in {shown(given)}"
+        raise BadInput(f"{row.where}: {seen}; expected two, as in [Anna] said that [she] was late: repair the row")
+    return text, spans
+
+
+def _plain(row: Row) -> tuple[str, tuple[Span, ...]]:
+    return _text(row), ()
+
+
+PLACES = {"words": _words, "marked": _mentions}
 
 
 def _column(name: str, rows: Sequence[Row], per_word: bool) -> tuple:

@@ -260,7 +260,7 @@ def _grid_picture(study: "DirectionStudy", findings: Findings, model: Model) -> 
         xlabel="level of the residual stream",
         ylabel="position",
         bar="AUROC",
-        mark=(findings.positions.index(findings.best.position), levels.index(findings.best.level.tick)),
+        marks=[(findings.positions.index(findings.best.position), levels.index(findings.best.level.tick))],
     )
     return Picture(title="Every layer and position", figure=figure, caption="Dev AUROC; the chosen place is framed.")
 

@@ -1,5 +1,6 @@
 """Linear probes: what can be read off a layer, and how much of it the controls explain."""
 
+from latentmech.probe.atlas import AtlasStudy
 from latentmech.probe.lda import lda
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.logistic import logistic
@@ -12,6 +13,7 @@ from latentmech.probe.study import ProbeStudy
 
 __all__ = [
     "METHODS",
+    "AtlasStudy",
     "LinearProbe",
     "ProbeStudy",
     "Sample",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
+from torch import Tensor
 
 from latentmech.activations import Activations
 from latentmech.probe.fitting import LevelFit
@@ -84,7 +85,7 @@ def answers_on_test(
     Args:
         labels: of every unit; default the task's own, else those of a control labelling.
     """
-    logits = logits_on_test(problem, activations, probe)
+    logits = logits_on_test(problem, activations.level(probe.hook_name), probe)
     truth = problem.of("test", problem.labels if labels is None else labels)
     margin = logits[:, -1] - logits[:, 0]
     predicted = logits.argmax(1)
@@ -92,7 +93,9 @@ def answers_on_test(
     return Answers(predicted=predicted, scores=scores)
 
 
-def logits_on_test(problem: Problem, activations: Activations, probe: LinearProbe) -> Float[np.ndarray, "row class"]:
-    """Logits of the test rows, in double precision: some dimensions are thousands of times larger than others."""
-    rows = activations.level(probe.hook_name)[problem.activation_rows("test")].double()
+def logits_on_test(
+    problem: Problem, level: Float[Tensor, "row d_model"], probe: LinearProbe
+) -> Float[np.ndarray, "part class"]:
+    """Logits of a level's test rows, in double precision: some dimensions are thousands of times larger than others."""
+    rows = level[problem.activation_rows("test")].double()
     return (rows @ probe.weight.double().T + probe.bias.double()).numpy()

@@ -17,7 +17,7 @@ from latentmech.probe.online_code import online_code
 from latentmech.probe.path import Chosen, choose_strength
 from latentmech.probe.problem import Problem
 from latentmech.probe.sample import Sample, sample_of
-from latentmech.probe.scores import score_logits
+from latentmech.probe.scores import metric_of, score_logits
 from latentmech.probe.solution import Solution
 
 
@@ -53,6 +53,7 @@ class Fitting:
         controls: labels of every unit for each control labelling, in place of the task's own.
         with_code: compute the online code length (logistic regression only).
         memory_gib: levels are solved together as long as their rows stay below this.
+        metric: the score by which strengths are chosen; default F1 for two classes and accuracy for more.
     """
 
     method: Method
@@ -61,6 +62,7 @@ class Fitting:
     class_weight: str | None = None
     with_code: bool = False
     memory_gib: float = 1.0
+    metric: str | None = None
 
     def __call__(self, activations: Activations, levels: Sequence[Level], title: str) -> list[LevelFit]:
         """Fit every level, in order of depth."""
@@ -78,11 +80,14 @@ class Fitting:
             yield levels[begin : begin + size]
 
     def _block(self, activations: Activations, levels: Sequence[Level]) -> list[LevelFit]:
+        train, dev = self.problem.activation_rows("train"), self.problem.activation_rows("dev")
+        return self.on(sample_of(activations, [level.hook_name for level in levels], train, dev), levels)
+
+    def on(self, sample: Sample, levels: Sequence[Level]) -> list[LevelFit]:
+        """Fit the levels of a sample that is made of the problem's train and dev rows."""
         problem = self.problem
-        train, dev = problem.activation_rows("train"), problem.activation_rows("dev")
-        sample = sample_of(activations, [level.hook_name for level in levels], train, dev)
         targets = torch.from_numpy(problem.of("train", problem.labels))[None]
-        score = score_logits(problem.of("dev", problem.labels), problem.n_classes)
+        score = score_logits(problem.of("dev", problem.labels), self.metric or metric_of(problem.n_classes))
         weights = class_weights(targets, problem.n_classes) if self.class_weight == "balanced" else None
         path, truth = self.method.path, torch.from_numpy(problem.of("dev", problem.labels))
         chosen = choose_strength(self.method.fit, sample, targets, problem.n_classes, path, score, truth, weights)

@@ -65,8 +65,18 @@ def sample_of(activations: Activations, hook_names: Sequence[str], train: Tensor
         train: row numbers of the training part.
         dev: row numbers of the development part.
     """
-    parts = side_by_side(lambda name: _one_level(activations.level(name), train, dev), hook_names)
-    fit, held, *rest = zip(*parts, strict=True)
+    return _stacked(side_by_side(lambda name: _one_level(activations.level(name), train, dev), hook_names))
+
+
+def sample_of_level(
+    rows: Float[Tensor, "row d_model"], train: Int[Tensor, " train"], dev: Int[Tensor, " dev"]
+) -> Sample:
+    """The sample of one level whose rows are in memory."""
+    return _stacked([_one_level(rows, train, dev)])
+
+
+def _stacked(levels: Sequence[tuple[Tensor, ...]]) -> Sample:
+    fit, held, *rest = zip(*levels, strict=True)
     return Sample(fit, held, *(torch.stack(column) for column in rest))
 
 

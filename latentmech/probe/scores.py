@@ -16,7 +16,7 @@ def metric_of(n_classes: int) -> str:
     return "f1" if n_classes == 2 else "accuracy"
 
 
-def score_logits(labels: Labels, n_classes: int) -> Score:
+def score_logits(labels: Labels, metric: str) -> Score:
     """The choosing score as a function of logits."""
     truth = torch.from_numpy(labels)
 
@@ -26,7 +26,7 @@ def score_logits(labels: Labels, n_classes: int) -> Score:
     def f1_of_last(logits: Float[Tensor, "row class"]) -> float:
         return f1(logits.argmax(1).numpy() == 1, labels == 1)
 
-    return f1_of_last if n_classes == 2 else accuracy
+    return f1_of_last if metric == "f1" else accuracy
 
 
 def evaluate(

@@ -10,7 +10,6 @@ from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Duplicates, Examples, Task, cross_split_duplicates, flat, task
 from latentmech.errors import BadInput
 from latentmech.model import POSITIONS, Level, Model, levels_of
-from latentmech.probe import baselines
 from latentmech.probe.findings import (
     Answers,
     Findings,
@@ -25,6 +24,7 @@ from latentmech.probe.methods import Method, method_of
 from latentmech.probe.presentation import present
 from latentmech.probe.problem import Problem, problem_of
 from latentmech.probe.scores import evaluate, metric_of
+from latentmech.probe.surface import surface_answers
 from latentmech.report import Report
 from latentmech.statistics import Estimate, bootstrap_mean
 
@@ -195,17 +195,7 @@ class ProbeStudy:
 
     def _baselines(self, problem: Problem, split: str) -> dict[str, Answers]:
         """Answers without the model, on one split."""
-        train, labels = problem.of("train", problem.units.form).tolist(), problem.of("train", problem.labels)
-        forms, n = problem.of(split, problem.units.form).tolist(), problem.n_classes
-        answers = {"majority": np.full(len(forms), baselines.majority(labels, n))}
-        if problem.units.word[0] < 0:
-            answers["bag_of_words"] = baselines.bag_of_words(train, labels, forms, n)
-        else:
-            answers["lookup"] = baselines.lookup(train, labels, forms, n)
-            answers["lookup_folded"] = baselines.lookup_folded(train, labels, forms, n)
-        if self.task == "proper_noun":
-            initial = (problem.of(split, problem.units.word) == 0).tolist()
-            answers["lookup_capitalised"] = baselines.lookup_capitalised(train, labels, forms, initial, 1)
+        answers = surface_answers(problem, split, proper_noun=self.task == "proper_noun")
         return {name: self._scored(problem, split, predicted) for name, predicted in answers.items()}
 
     def _scored(self, problem: Problem, split: str, predicted: np.ndarray) -> Answers:

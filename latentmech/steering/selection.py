@@ -139,7 +139,7 @@ def _pictures(candidates: Sequence[Direction], scores: np.ndarray, best: int) ->
         grid = np.array([[values[place[p, level]] for level in levels] for p in positions])
         figure = heat_map(
             grid, positions, levels, title=f"Selection: {name}", xlabel="level of the residual stream",
-            ylabel="position", bar=f"{meaning} (nats)", mark=(row, column),
+            ylabel="position", bar=f"{meaning} (nats)", marks=[(row, column)],
         )  # fmt: skip
         found.append(
             Picture(title=f"Selection: {name}", figure=figure, caption=f"{meaning}, on dev; the choice is framed.")

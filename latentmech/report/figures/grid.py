@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from latentmech.report.figures.style import INK, canvas, dress
-
-NUMBERED = 120  # cells beyond which numbers no longer fit
 
 
 def heat_map(
@@ -21,7 +20,8 @@ def heat_map(
     xlabel: str,
     ylabel: str,
     bar: str,
-    mark: tuple[int, int] | None = None,
+    marks: Sequence[tuple[int, int]] = (),
+    around_zero: bool = False,
 ) -> Figure:
     """Draw a grid of numbers; NaN stays grey.
 
@@ -29,11 +29,14 @@ def heat_map(
         rows: their names, top to bottom.
         columns: their names, left to right; every second or third is written where they are many.
         bar: what the colours mean.
-        mark: row and column of a cell to frame.
+        marks: row and column of each cell to frame.
+        around_zero: two hues, for what lies below and above zero.
     """
-    figure, axes = canvas(min(4 + 0.24 * len(columns), 13), 3.0 + 0.34 * len(rows))
+    width = min(4 + 0.24 * len(columns), 13.0) + 0.06 * max(map(len, rows))
+    figure, axes = canvas(width, 3.0 + 0.34 * len(rows))
     axes.set_facecolor("#E6E6E6")
-    image = axes.imshow(grid, cmap="cividis", aspect="auto")
+    colours = {"cmap": "PuOr_r", "norm": CenteredNorm()} if around_zero else {"cmap": "cividis"}
+    image = axes.imshow(grid, aspect="auto", **colours)
     figure.colorbar(image, shrink=0.9, aspect=12).set_label(bar, fontsize=10.5, color=INK)
     dress(axes, title, xlabel, ylabel)
     step = 1 + len(columns) // 20
@@ -41,7 +44,8 @@ def heat_map(
     axes.set_yticks(range(len(rows)), rows, fontsize=9)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    if mark is not None:
-        frame = Rectangle((mark[1] - 0.5, mark[0] - 0.5), 1, 1, fill=False, edgecolor="#D55E00", linewidth=2.5)
+    for row, column in marks:
+        frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK if around_zero else "#D55E00")
+        frame.set_linewidth(2.5)
         axes.add_patch(frame)
     return figure

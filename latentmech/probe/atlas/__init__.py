@@ -1,0 +1,5 @@
+"""The layer atlas: many tasks at every level of a model, over what the words alone give away."""
+
+from latentmech.probe.atlas.study import AtlasStudy
+
+__all__ = ["AtlasStudy"]

@@ -1,0 +1,90 @@
+"""Every task of one collection at every level: a level is read once, and tasks on the same rows share its spectrum."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from latentmech.activations import Activations
+from latentmech.model import Level
+from latentmech.probe.atlas.subject import Subject
+from latentmech.probe.findings import logits_on_test
+from latentmech.probe.fitting import Fitting, LevelFit
+from latentmech.probe.linear_probe import LinearProbe
+from latentmech.probe.methods import Method
+from latentmech.probe.sample import sample_of_level
+from latentmech.probe.side_by_side import side_by_side
+
+Labellings = Sequence[tuple[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One subject's probes.
+
+    Attributes:
+        levels: what was learned at each level.
+        labellings: name and labels of the controls that were fitted beside it.
+    """
+
+    subject: Subject
+    levels: Sequence[LevelFit]
+    labellings: Labellings = ()
+
+
+def fit_all(
+    activations: Activations,
+    subjects: Sequence[Subject],
+    levels: Sequence[Level],
+    method: Method,
+    labellings: Sequence[Labellings],
+) -> list[Fitted]:
+    """Fit all subjects, which read the same activations.
+
+    Args:
+        labellings: for each subject, the controls to fit beside it.
+    """
+    fittings = [
+        Fitting(method=method, problem=s.problem, controls=[labels for _, labels in controls], metric=s.metric)
+        for s, controls in zip(subjects, labellings, strict=True)
+    ]
+    shelves = _alike(subjects)
+
+    def one_level(level: Level) -> dict[int, LevelFit]:
+        rows = activations.level(level.hook_name)
+        found: dict[int, LevelFit] = {}
+        for shelf in shelves:
+            first = subjects[shelf[0]]
+            train, dev = first.problem.activation_rows("train"), first.problem.activation_rows("dev")
+            sample = sample_of_level(first.features(rows), train, dev)
+            found |= {i: fittings[i].on(sample, [level])[0] for i in shelf}
+        return found
+
+    by_level = side_by_side(one_level, levels)
+    return [Fitted(s, [fits[i] for fits in by_level], labellings[i]) for i, s in enumerate(subjects)]
+
+
+def _alike(subjects: Sequence[Subject]) -> list[list[int]]:
+    """Subjects with the same features of the same train and dev rows, together."""
+    shelves: dict[tuple, list[int]] = {}
+    for i, subject in enumerate(subjects):
+        parts = [subject.problem.rows[subject.problem.index[split]].tobytes() for split in ("train", "dev")]
+        shelves.setdefault((subject.pairing, *parts), []).append(i)
+    return list(shelves.values())
+
+
+def predicted_on_test(
+    subject: Subject, activations: Activations, probes: Sequence[LinearProbe]
+) -> list[Int[np.ndarray, " part"]]:
+    """Answers on test of probes that read the same level."""
+    features = subject.features(activations.level(probes[0].hook_name))
+    return [logits_on_test(subject.problem, features, probe).argmax(1) for probe in probes]
+
+
+def controls_of(subject: Subject, n_tasks: int, n_shuffles: int, seed: int) -> Labellings:
+    """Control tasks (Hewitt & Liang 2019), which need words that recur, and shuffled labels."""
+    problem = subject.problem
+    n_tasks = n_tasks if subject.unit == "word" else 0
+    tasks = [("control_task", problem.control_labels(seed + i)) for i in range(n_tasks)]
+    return tasks + [("shuffled", problem.shuffled_labels(seed + i)) for i in range(n_shuffles)]
