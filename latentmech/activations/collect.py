@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.activations.pooling import POOLINGS
+from latentmech.activations.pooling import POOLINGS, poolings_of
 from latentmech.errors import ResourceError
 from latentmech.model import Batch, Model, Tokens, batches_under, out_of_memory, pad, reading
 
@@ -24,7 +24,8 @@ class Request:
         tokens: the tokenised texts.
         rows: (text, first token, last token) of each row, in any order.
         hook_names: TransformerLens hook points, in order of depth.
-        pooling: `last`, `first` or `mean` of a row's tokens.
+        pooling: `last`, `first`, `mean` or `weighted_mean` of a row's tokens; with `last+mean` rows of the same tokens
+            follow each other, pooled in turn.
         padding_side: `right` or `left`.
     """
 
@@ -122,7 +123,10 @@ class _Aim:
 
     def keep(self, level: int, activation: Tensor) -> None:
         """Pool the rows of one hook point into their place."""
-        POOLINGS[self.request.pooling](activation, self.place, self.first, self.last, self.target[level])
+        names = poolings_of(self.request.pooling)
+        for i, name in enumerate(names):
+            own = slice(i, None, len(names))
+            POOLINGS[name](activation, self.place[own], self.first[own], self.last[own], self.target[level][own])
 
 
 def _fill(run: Callable[[Batch], None], aim: _Aim, batch: list[int], target: Sequence[Tensor]) -> None:

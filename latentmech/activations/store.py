@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from latentmech.activations.activations import ROW, Activations
 from latentmech.activations.collect import Progress, Request, collect_into
 from latentmech.activations.manifest import Manifest, Shard, damaged
-from latentmech.activations.pooling import POOLINGS
+from latentmech.activations.pooling import POOLINGS, poolings_of
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model import PADDING_SIDES, Level, Model, length_sorted, text_rows, tokenise, word_rows
@@ -60,7 +61,8 @@ class ActivationStore:
         """Activations of every word (or text) of `examples` at every level.
 
         Args:
-            position: `word_last`, `word_first`, `word_mean` (of a word's sub-words), or the same with `text_`.
+            position: `word_last`, `word_first`, `word_mean`, `word_weighted_mean` (of a word's sub-words), or the same
+                with `text_`. Several from one forward: `text_last+mean` gives each text two rows, in that order.
 
         Raises:
             BadInput: a text is empty or longer than the context; an unknown position.
@@ -86,8 +88,8 @@ class ActivationStore:
         self, model: Model, examples: Examples, hook_names: Sequence[str], position: str
     ) -> dict[str, Any]:
         unit, _, pooling = position.partition("_")
-        if unit not in ("word", "text") or pooling not in POOLINGS:
-            raise BadInput(f"position={position} is unknown; expected word_ or text_ with last, first or mean")
+        if unit not in ("word", "text") or set(poolings_of(pooling)) - set(POOLINGS):
+            raise BadInput(f"position={position} is unknown; expected word_ or text_ with {', '.join(POOLINGS)}")
         spans = examples.spans if unit == "word" else None
         return {
             "format": FORMAT,
@@ -140,6 +142,7 @@ class _Plan:
         if unit == "word" and spans is None:
             raise BadInput(f"{self.examples.source} has no words; use a position that starts with text_")
         rows = word_rows(tokens, spans, self.examples.ids) if unit == "word" and spans else text_rows(tokens)
+        rows = np.repeat(rows, len(poolings_of(pooling)), axis=0)
         return Request(
             model=self.model,
             tokens=tokens,
@@ -151,9 +154,10 @@ class _Plan:
 
 
 def _n_rows(examples: Examples, position: str) -> int:
-    if position.startswith("word") and examples.spans is not None:
-        return sum(len(words) for words in examples.spans)
-    return len(examples)
+    unit, _, pooling = position.partition("_")
+    words = unit == "word" and examples.spans is not None
+    units = sum(len(words) for words in examples.spans or ()) if words else len(examples)
+    return units * len(poolings_of(pooling))
 
 
 def _complete(folder: Path, key: dict[str, Any]) -> list[Shard] | None:

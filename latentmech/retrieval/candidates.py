@@ -1,0 +1,85 @@
+"""Every level, pooling and space of a model as a searcher, and how well each does on the dev queries."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.activations import Activations, ActivationStore
+from latentmech.data import Collection
+from latentmech.model import Level, Model
+from latentmech.retrieval.measures import MAIN, per_query
+from latentmech.retrieval.ranking import Ranking, by_cosine
+from latentmech.retrieval.spaces import fit
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to turn texts into vectors, and its nDCG@10 on each dev query."""
+
+    level: Level
+    pooling: str
+    space: str
+    dev: Float[np.ndarray, " query"]
+
+    @property
+    def score(self) -> float:
+        """Mean over the dev queries."""
+        return float(self.dev.mean())
+
+    @property
+    def name(self) -> str:
+        """Such as `block 7, mean, whitened`."""
+        where = "embedding" if self.level.layer is None else f"block {self.level.layer}"
+        return f"{where}, {self.pooling.replace('_', ' ')}, {self.space}"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Documents and queries of a collection at every level, under every pooling, from one forward each."""
+
+    documents: Activations
+    queries: Activations
+    poolings: Sequence[str]
+
+    def at(self, level: Level, pooling: str) -> tuple[Float[Tensor, "document d"], Float[Tensor, "query d"]]:
+        """Documents and queries as they come out of one level."""
+        step, first = len(self.poolings), list(self.poolings).index(pooling)
+        documents, queries = (part.level(level.hook_name)[first::step] for part in (self.documents, self.queries))
+        return documents, queries
+
+
+def encoded(
+    model: Model, store: ActivationStore, collection: Collection, levels: Sequence[Level], poolings: Sequence[str]
+) -> Encoded:
+    """Ask the store for both sides."""
+    position = f"text_{'+'.join(poolings)}"
+    documents = store.get(model, collection.documents, levels, position)
+    return Encoded(documents, store.get(model, collection.queries, levels, position), poolings)
+
+
+def candidates(
+    both: Encoded, collection: Collection, levels: Sequence[Level], spaces: Sequence[str]
+) -> Iterator[Candidate]:
+    """All of them, from the embedding up."""
+    dev = collection.only("dev")
+    for level, pooling, space in product(levels, both.poolings, spaces):
+        candidate = Candidate(level, pooling, space, np.empty(0))
+        ranking = exactly(both, candidate, collection, "dev", depth=10)
+        yield replace(candidate, dev=per_query(ranking, dev, (MAIN,))[MAIN])
+
+
+def exactly(both: Encoded, candidate: Candidate, collection: Collection, split: str, depth: int) -> Ranking:
+    """The queries of a split, searched in memory."""
+    documents, queries = both.at(candidate.level, candidate.pooling)
+    asked = [i for i, own in enumerate(collection.queries.splits) if own == split]
+    space = fit(candidate.space, documents)
+    return by_cosine(space(queries[asked]), space(documents), depth)
+
+
+def best_of(found: Sequence[Candidate]) -> int:
+    """The place of the best; of equals the first, which lies lowest."""
+    return int(np.argmax([candidate.score for candidate in found]))

@@ -1,0 +1,49 @@
+"""How good a ranking is, query by query, by ir-measures (MacAvaney et al. 2022), which asks trec_eval.
+
+    nDCG@k   = DCG@k / (DCG@k of the best order),  DCG@k = sum_i grade_i / log2(i + 1)
+    recall@k = relevant documents among the first k / all relevant documents
+    MRR      = 1 / rank of the first relevant document
+    MAP      = mean over relevant documents of the precision at their ranks
+
+What is not judged counts as not relevant, so on data whose judgements were pooled from lexical searchers a good
+document that they did not find counts against whoever finds it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from latentmech.data import Collection
+from latentmech.retrieval.ranking import Ranking
+from latentmech.statistics import Estimate, bootstrap_mean
+
+MAIN = "ndcg@10"
+DEPTH = 100  # documents found per query; beyond it nothing counts
+Scores = Mapping[str, Float[np.ndarray, " query"]]
+
+
+def per_query(ranking: Ranking, collection: Collection, names: Sequence[str] = ()) -> Scores:
+    """Every measure for every query of `collection`, in its order.
+
+    Args:
+        names: only these measures; default all.
+    """
+    import ir_measures
+    from ir_measures import AP, RR, R, nDCG
+
+    known = {MAIN: nDCG @ 10, "recall@10": R @ 10, "recall@100": R @ 100, "mrr": RR, "map": AP}
+    wanted = {known[name]: name for name in names or known}
+    queries = collection.queries.ids
+    place = {query: i for i, query in enumerate(queries)}
+    scores = {name: np.zeros(len(queries)) for name in wanted.values()}  # a query for which nothing was found has 0
+    run = ranking.run(queries, collection.documents.ids)
+    judged = {query: dict(graded) for query, graded in collection.judgements.items()}
+    for one in ir_measures.iter_calc(list(wanted), judged, run):
+        scores[wanted[one.measure]][place[one.query_id]] = one.value
+    return scores
+
+
+def estimates(scores: Scores, draws: int) -> dict[str, Estimate]:
+    """Means over queries with 95 % intervals over resampled queries."""
+    return {name: bootstrap_mean(values, np.arange(len(values)), draws) for name, values in scores.items()}

@@ -1,0 +1,76 @@
+"""Near-duplicates: texts whose vectors are closer than a threshold, which labelled pairs set.
+
+The threshold is where F1 is highest on the dev half of the pairs; F1 and AUROC are read on the other half. Beside it
+stands what needs no vectors: the Jaccard index of word trigrams, with a threshold chosen alike. A threshold belongs to
+one way of making vectors and to the kind of texts it was chosen on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from latentmech.data.duplicates import shingles
+from latentmech.data.text_pairs import Labelled
+from latentmech.retrieval.vector_index import VectorIndex
+from latentmech.retrieval.vectors import Vectors
+from latentmech.statistics import Estimate, auroc, bootstrap, f1
+
+NEIGHBOURS = 10  # of each text that are looked at
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Pairs at or above `value` are near-duplicates; what that is worth on test pairs."""
+
+    value: float
+    dev_f1: float
+    scores: Mapping[str, Estimate]
+
+
+def threshold_of(similar: Float[np.ndarray, " pair"], pairs: Labelled, draws: int) -> Threshold:
+    """Choose on dev, read test once."""
+    dev, test = pairs.dev, ~pairs.dev
+    value = best_threshold(similar[dev], pairs.duplicate[dev])
+    clusters = np.arange(int(test.sum()))
+    measures = {
+        "f1": partial(f1, similar[test] >= value, pairs.duplicate[test]),
+        "auroc": partial(auroc, similar[test], pairs.duplicate[test]),
+    }
+    scores = {name: bootstrap(measure, clusters, draws) for name, measure in measures.items()}
+    return Threshold(value, f1(similar[dev] >= value, pairs.duplicate[dev]), scores)
+
+
+def best_threshold(similar: Float[np.ndarray, " pair"], duplicate: Bool[np.ndarray, " pair"]) -> float:
+    """Half-way between two neighbouring similarities, where F1 is highest; of equals in the widest gap."""
+    levels = np.unique(similar)
+    between = (levels[1:] + levels[:-1]) / 2
+    scores = [(f1(similar >= at, duplicate), gap) for at, gap in zip(between, np.diff(levels), strict=True)]
+    return float(between[max(range(len(between)), key=lambda i: scores[i])]) if len(between) else float(levels[0])
+
+
+def cosines(left: Vectors, right: Vectors) -> Float[np.ndarray, " pair"]:
+    """Of the two sides of each pair."""
+    return torch.nn.functional.cosine_similarity(left.rows, right.rows, dim=-1).double().numpy()
+
+
+def shared_trigrams(pairs: Labelled) -> Float[np.ndarray, " pair"]:
+    """The Jaccard index of the two sides' word trigrams."""
+    both = [(shingles(a), shingles(b)) for a, b in zip(pairs.left.texts, pairs.right.texts, strict=True)]
+    return np.array([len(a & b) / max(len(a | b), 1) for a, b in both])
+
+
+def near_duplicates(index: VectorIndex, threshold: float) -> list[tuple[str, str, float]]:
+    """Pairs of names in an index whose cosine is at or above the threshold, the closest first."""
+    own = index.vectors()
+    names, scores = index.search(own, NEIGHBOURS + 1)
+    found = {
+        (min(name, other), max(name, other)): cosine
+        for name, row, cosine_row in zip(own.ids, names, scores, strict=True)
+        for other, cosine in zip(row, cosine_row, strict=True)
+        if other != name and cosine >= threshold
+    }
+    return sorted(((a, b, cosine) for (a, b), cosine in found.items()), key=lambda pair: -pair[2])

@@ -1,0 +1,78 @@
+"""`VectorDatabase`: where indexes are kept. A folder, an object store or a service by the same setting, by LanceDB.
+
+A folder is a database, and so is an object store's URI (`s3://bucket/path`, credentials as LanceDB takes them) or
+LanceDB's own service (`db://name`, with LANCEDB_API_KEY). A table is an index; its card stands in the table's schema.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latentmech.errors import BadInput, ResourceError
+from latentmech.retrieval.vector_index import CARD, VectorIndex
+from latentmech.retrieval.vectors import Card, check_card
+from latentmech.storage import cache_root, canonical_json, make_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorDatabase:
+    """Where indexes are kept, and how they are searched.
+
+    Attributes:
+        uri: a folder, an object store's URI or `db://name`; default `<cache>/indexes`.
+        name: of the index; by default made of what fills it.
+        exact_below: rows from which on an approximate index is built.
+        nprobes: cells of an approximate index that are searched; default as many as it found to be enough.
+    """
+
+    uri: str | None = None
+    name: str | None = None
+    exact_below: int = 100_000
+    nprobes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None and not re.fullmatch(r"[\w.-]+", self.name):
+            raise BadInput(f"index.name={self.name}; expected letters, digits, _, - and . only")
+        if self.exact_below < 256:
+            raise BadInput(f"index.exact_below={self.exact_below}; expected at least 256: k-means needs rows")
+        if self.nprobes is not None and self.nprobes < 1:
+            raise BadInput(f"index.nprobes={self.nprobes}; expected at least 1, or null")
+
+    def open(self, name: str, card: Card, d: int) -> VectorIndex:
+        """An index for vectors of `d` numbers made as `card` says; made if it is not there.
+
+        Raises:
+            IntegrityError: it was filled by another model, level, pooling or space.
+            ResourceError: the database cannot be reached or written.
+        """
+        import lancedb
+        import pyarrow as pa
+
+        columns = [pa.field("id", pa.string()), pa.field("vector", pa.list_(pa.float32(), d))]
+        schema = pa.schema(columns, metadata={CARD: canonical_json(card).encode()})
+        uri = self.uri or str(make_folder(cache_root() / "indexes"))
+        where = uri if "://" in uri else str(Path(uri).expanduser())
+        try:
+            database = lancedb.connect(where)
+            there = name in _names(database)
+            table = database.open_table(name) if there else database.create_table(name, schema=schema)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ResourceError(f"cannot open the index {name} in {where} ({_first_line(error)})") from error
+        index = VectorIndex(table, self.exact_below, self.nprobes, f"the index {name} in {where}")
+        check_card(index.card, card, index.where)
+        return index
+
+
+def _names(database: Any) -> list[str]:
+    """Tables of a database, which come page by page."""
+    names, page = list[str](), None
+    while True:
+        found = database.list_tables(page_token=page)
+        names, page = names + list(found.tables), found.page_token
+        if not page:
+            return names
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
