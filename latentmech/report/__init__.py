@@ -1,7 +1,17 @@
 """What a study says, and where it goes: files, one HTML page, the console, Weights & Biases."""
 
 from latentmech.report.console import print_report
-from latentmech.report.figures import OKABE_ITO, confusion, heat_map, layer_curve, trade_off
+from latentmech.report.figures import (
+    OKABE_ITO,
+    PointMap,
+    confusion,
+    heat_map,
+    inscribe,
+    layer_curve,
+    map_page,
+    point_maps,
+    trade_off,
+)
 from latentmech.report.files import write_run
 from latentmech.report.html import render_html
 from latentmech.report.ledger import Ledger
@@ -17,13 +27,17 @@ __all__ = [
     "Curve",
     "Ledger",
     "Picture",
+    "PointMap",
     "Report",
     "Table",
     "WandbSink",
     "confusion",
     "heat_map",
+    "inscribe",
     "joined",
     "layer_curve",
+    "map_page",
+    "point_maps",
     "print_report",
     "print_sweep",
     "render_html",

@@ -61,6 +61,8 @@ def _write_extras(folder: Path, report: Report) -> None:
         write_bytes(folder / "tables" / f"{name}.csv", text.encode())
     for name, picture in report.pictures.items():
         write_bytes(folder / "figures" / f"{name}.png", png(picture.figure))
+    for name, page in report.pages.items():
+        write_bytes(folder / f"{name}.html", page.encode())
     for name, (tensors, card) in report.artifacts.items():
         save_tensors(folder / name, tensors, plain(card))
 
@@ -71,5 +73,6 @@ def _written(folder: Path, report: Report) -> dict[str, Path]:
     names |= {"settings": "config.yaml", "provenance": "run.json"}
     names |= {"tables": "tables"} if report.tables else {}
     names |= {"figures": "figures"} if report.pictures else {}
+    names |= {name: f"{name}.html" for name in report.pages}
     names |= {Path(name).parts[0]: Path(name).parts[0] for name in (*report.artifacts, *report.exports)}
     return {name: folder / file for name, file in names.items()}

@@ -56,6 +56,8 @@ class Report:
         rows: tidy rows, each a mapping over `ROW_COLUMNS` (missing keys are null).
         tables: named tables, in the order in which they are read; the console prints the first two.
         pictures: named figures, saved as `figures/<name>.png`.
+        pages: named HTML documents that need nothing beside them, saved as `<name>.html`: what has to be turned and
+            pointed at to be seen.
         curves: metrics against an axis, for trackers.
         notes: caveats and switched-off controls, one sentence each.
         artifacts: file name -> (tensors, card), saved as safetensors with a JSON card beside.
@@ -70,6 +72,7 @@ class Report:
     rows: tuple[Mapping[str, Any], ...]
     tables: Mapping[str, Table] = field(default_factory=dict)
     pictures: Mapping[str, Picture] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
     notes: tuple[str, ...] = ()
     artifacts: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)

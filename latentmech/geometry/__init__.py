@@ -1,0 +1,19 @@
+"""Where things lie in a latent space, what its levels say, how it differs from another, and how far to believe it."""
+
+from latentmech.geometry.analogies import AnalogiesStudy
+from latentmech.geometry.compare import CompareStudy
+from latentmech.geometry.dimension import DimensionStudy
+from latentmech.geometry.interpolation import InterpolationStudy
+from latentmech.geometry.lens import LensStudy
+from latentmech.geometry.map import MapStudy
+from latentmech.geometry.neighbours import NeighboursStudy
+
+__all__ = [
+    "AnalogiesStudy",
+    "CompareStudy",
+    "DimensionStudy",
+    "InterpolationStudy",
+    "LensStudy",
+    "MapStudy",
+    "NeighboursStudy",
+]

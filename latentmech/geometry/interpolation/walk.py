@@ -1,0 +1,166 @@
+"""`walk`: what a model would say if it were in a state on the way from one context's to another's.
+
+Two prompts run once. At one level, the states of the tokens where they differ are then replaced by those of a point on
+a path, and the blocks above go on from there. As every token from the first that differs is replaced, the two ends are
+the two clean runs; where only the last token differs, it alone is patched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.errors import BadInput
+from latentmech.geometry.interpolation.paths import KINDS, path_between, random_end
+from latentmech.model import Batch, Level, Model, intervening, packed_logits, pad, tokenise
+
+
+@dataclass(frozen=True)
+class Patch:
+    """An edit: the states of the last tokens are replaced."""
+
+    states: Float[Tensor, "patched d_model"]
+
+    def __call__(self, resid: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        """The residual stream with the new states in it."""
+        new = self.states.to(resid).expand(len(resid), -1, -1)
+        return torch.cat([resid[:, : resid.shape[1] - new.shape[1]], new], dim=1)
+
+
+@dataclass(frozen=True)
+class Clean:
+    """A prompt as the model runs it untouched: its tokens, its states by hook name, and what it says next."""
+
+    batch: Batch
+    states: dict[str, Float[Tensor, "pos d_model"]]
+    logits: Float[Tensor, " vocab"]
+
+    @cached_property
+    def log_probs(self) -> Float[Tensor, " vocab"]:
+        """Of the next token."""
+        return self.logits.double().log_softmax(-1)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Two clean runs and how many of their last tokens are patched.
+
+    Attributes:
+        tokens: the next token that speaks for the start, and the one that speaks for the end.
+    """
+
+    start: Clean
+    end: Clean
+    patched: int
+    tokens: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Along:
+    """What the model says at every step of a path.
+
+    Attributes:
+        top: the likeliest next token.
+        log_odds: of the end's token against the start's, in nats.
+        kl_start: KL divergence from the start's next-token distribution to that of the step, in nats.
+        kl_end: the same from the end's.
+        entropy: of the next token, in nats.
+    """
+
+    top: tuple[int, ...]
+    log_odds: Float[np.ndarray, " step"]
+    kl_start: Float[np.ndarray, " step"]
+    kl_end: Float[np.ndarray, " step"]
+    entropy: Float[np.ndarray, " step"]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One kind of path at one level, and paths of the same length in random directions.
+
+    Attributes:
+        error: largest difference of a logit between an end of the path and its clean run.
+    """
+
+    kind: str
+    level: Level
+    own: Along
+    random: tuple[Along, ...]
+    error: float
+
+
+def ends_of(model: Model, levels: Sequence[Level], start: str, end: str, tokens: str) -> Ends:
+    """Run both prompts.
+
+    Args:
+        tokens: `differing` patches all from the first token in which the prompts differ; `last` only the last one,
+            into the start's context, and then the far end is not the clean run of the end.
+
+    Raises:
+        BadInput: `differing` and prompts of unequal length in tokens.
+    """
+    found = tokenise(model, [start, end], ["start", "end"])
+    a, b = found.ids
+    if tokens == "differing" and len(a) != len(b):
+        raise BadInput(
+            f"{start!r} has {len(a)} tokens and {end!r} has {len(b)} in {model.name}; choose prompts of one length, "
+            "or set geometry.tokens=last"
+        )
+    runs = _clean(model, levels, a), _clean(model, levels, b)
+    first = int(np.argmax(a != b)) if tokens == "differing" and (a != b).any() else len(a) - 1
+    return Ends(*runs, len(a) - first, _telling(runs[0].log_probs, runs[1].log_probs))
+
+
+def _clean(model: Model, levels: Sequence[Level], ids: np.ndarray) -> Clean:
+    batch = pad([ids], 0, "right", model.torch_device)
+    states: dict[str, Tensor] = {}
+
+    def keeping(name: str, resid: Tensor) -> Tensor:
+        states[name] = resid[0].clone()
+        return resid
+
+    names = [level.hook_name for level in levels]
+    edits = {name: (lambda resid, name=name: keeping(name, resid)) for name in names}
+    with intervening(model, edits) as runner:
+        logits = runner.logits(batch)
+    return Clean(batch, states, logits[0, 0])
+
+
+def _telling(start: Float[Tensor, " vocab"], end: Float[Tensor, " vocab"]) -> tuple[int, int]:
+    """The top token of each end; where that is the same one, the token that each prefers most against the other."""
+    tops = int(start.argmax()), int(end.argmax())
+    if tops[0] != tops[1]:
+        return tops
+    return int((start.exp() * (start - end)).argmax()), int((end.exp() * (end - start)).argmax())
+
+
+def walk(model: Model, level: Level, ends: Ends, steps: int, seeds: Sequence[int]) -> list[Walk]:
+    """Both kinds of path at one level with their random ones, as rows of one batch over the start's prompt."""
+    a, b = (run.states[level.hook_name][-ends.patched :] for run in (ends.start, ends.end))
+    targets = [(kind, [b, *(random_end(kind, a, b, seed) for seed in seeds)]) for kind in KINDS]
+    paths = [path_between(kind, a, end, steps) for kind, others in targets for end in others]
+    variants = [{level.hook_name: Patch(states)} for path in paths for states in path]
+    logits = packed_logits(model, variants, ends.start.batch)[:, 0, 0].unflatten(0, (len(KINDS), -1, steps))
+    return [_walk(kind, level, found, ends) for kind, found in zip(KINDS, logits, strict=True)]
+
+
+def _walk(kind: str, level: Level, logits: Float[Tensor, "path step vocab"], ends: Ends) -> Walk:
+    own, *random = [_along(path, ends) for path in logits]
+    return Walk(kind, level, own, tuple(random), _error(logits[0], ends))
+
+
+def _along(logits: Float[Tensor, "step vocab"], ends: Ends) -> Along:
+    said = logits.double().log_softmax(-1)
+    kls = [(run.log_probs.exp() * (run.log_probs - said)).sum(-1).clamp(min=0) for run in (ends.start, ends.end)]
+    first, last = ends.tokens
+    numbers = (said[:, last] - said[:, first], *kls, -(said.exp() * said).sum(-1))
+    return Along(tuple(said.argmax(-1).tolist()), *(number.cpu().numpy() for number in numbers))
+
+
+def _error(logits: Float[Tensor, "step vocab"], ends: Ends) -> float:
+    pairs = ((logits[0], ends.start.logits), (logits[-1], ends.end.logits))
+    return max(float((found - clean).abs().max()) for found, clean in pairs)

@@ -1,0 +1,145 @@
+"""Every token of some texts as a place where the next one is to be told, and what chance and frequency tell.
+
+    log-loss      -log p(right token), in nats
+    rank          tokens that are held likelier than the right one
+    KL            from the last level's distribution to that of a level, in nats
+    agreement     the likeliest token is that of the last level
+
+read through the logit lens at every level. A level whose log-loss is above that of the unigram model is not known to
+know nothing: the head was trained for the last level only, and a basis that turns on the way hides from it what is
+there (Belrose et al. 2023, "Eliciting latent predictions with the tuned lens").
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from latentmech.activations import Request, collect
+from latentmech.data import Examples
+from latentmech.model import Level, Model, Tokens, length_sorted, read_out, tokenise, unembedding
+
+CHUNK = 128  # rows whose distributions are held at once
+ADDED = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # to the counts of the unigram model
+METRICS = ("log_loss", "accuracy", "reciprocal_rank", "rank", "entropy", "kl", "agreement")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Tokens whose next token is asked for, and their states.
+
+    Attributes:
+        ids: the token at each place.
+        targets: the one that follows.
+        clusters: the document of each, numbered from 0.
+        states: by level, in order of depth.
+    """
+
+    ids: Int[Tensor, " row"]
+    targets: Int[Tensor, " row"]
+    clusters: Int[np.ndarray, " row"]
+    states: Float[Tensor, "level row d_model"]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Numbers of every level and place, by metric; `shuffled` with the right tokens of other places.
+
+    Attributes:
+        top: the likeliest token.
+    """
+
+    own: dict[str, Float[np.ndarray, "level row"]]
+    shuffled: dict[str, Float[np.ndarray, "level row"]]
+    top: Int[np.ndarray, "level row"]
+
+
+def places_in(model: Model, examples: Examples, levels: Sequence[Level], first: int = 1) -> Places:
+    """All tokens of the texts but the last of each; by default without position 0, which has seen nothing."""
+    tokens = tokenise(model, examples.texts, examples.ids)
+    rows = [(text, at, at) for text, ids in enumerate(tokens.ids) for at in range(first, len(ids) - 1)]
+    request = Request(
+        model=model,
+        tokens=tokens,
+        rows=np.array(rows, dtype=np.int64).reshape(-1, 3),
+        hook_names=tuple(level.hook_name for level in levels),
+    )
+    order = length_sorted(tokens.lengths)
+    states = collect(request, order)
+    found = request.rows[request.rows_in(order)]
+    document = np.unique(np.array(examples.groups, dtype=object), return_inverse=True)[1][found[:, 0]]
+    return Places(
+        _tokens_at(tokens, found[:, 0], found[:, 1]),
+        _tokens_at(tokens, found[:, 0], found[:, 1] + 1),
+        np.unique(document, return_inverse=True)[1],
+        states,
+    )
+
+
+def _tokens_at(tokens: Tokens, texts: Int[np.ndarray, " row"], at: Int[np.ndarray, " row"]) -> Int[Tensor, " row"]:
+    return torch.tensor([int(tokens.ids[text][place]) for text, place in zip(texts, at, strict=True)])
+
+
+def readings(model: Model, places: Places, seed: int, progress: Callable[[int], object] = int) -> Readings:
+    """Read every level at every place, a few places at a time."""
+    n_levels, n_rows = places.states.shape[:2]
+    own = {name: np.empty((n_levels, n_rows)) for name in METRICS}
+    shuffled = {name: np.empty((n_levels, n_rows)) for name in METRICS[:3]}
+    top = np.empty((n_levels, n_rows), dtype=np.int64)
+    others = places.targets[torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))]
+    for begin in range(0, n_rows, CHUNK):
+        part = slice(begin, begin + CHUNK)
+        last = _said(model, places.states[-1, part])
+        for level in range(n_levels):
+            said = _said(model, places.states[level, part])
+            top[level, part] = said.argmax(1).numpy()
+            numbers = _told(said, places.targets[part]) | _shape(said, last)
+            for name in METRICS:
+                own[name][level, part] = numbers[name].numpy()
+            for name, values in _told(said, others[part]).items():
+                if name in shuffled:
+                    shuffled[name][level, part] = values.numpy()
+            progress(len(said))
+    return Readings(own, shuffled, top)
+
+
+def _said(model: Model, states: Float[Tensor, "row d_model"]) -> Float[Tensor, "row vocab"]:
+    return read_out(model, states.to(model.torch_device)).cpu()
+
+
+def _told(said: Float[Tensor, "row vocab"], targets: Int[Tensor, " row"]) -> dict[str, Float[Tensor, " row"]]:
+    right = said.gather(1, targets[:, None])
+    rank = (said > right).sum(1).float()
+    return {"log_loss": -right[:, 0], "accuracy": (rank == 0).float(), "reciprocal_rank": 1 / (rank + 1), "rank": rank}
+
+
+def _shape(said: Float[Tensor, "row vocab"], last: Float[Tensor, "row vocab"]) -> dict[str, Float[Tensor, " row"]]:
+    return {
+        "entropy": -(said.exp() * said).sum(1),
+        "kl": (last.exp() * (last - said)).sum(1).clamp(min=0),
+        "agreement": (said.argmax(1) == last.argmax(1)).float(),
+    }
+
+
+def unigram(model: Model, train: Examples, dev: Examples, places: Places) -> dict[str, Float[np.ndarray, " row"]]:
+    """What a model that knows frequencies only says at every place.
+
+    It counts tokens of other texts and adds to each count the constant that is best on `dev`.
+    """
+    counts, held_out = _counts(model, train), _counts(model, dev)
+    said = max((_frequencies(counts, added) for added in ADDED), key=lambda said: float(held_out @ said))
+    told = _told(said.float()[None].expand(len(places.targets), -1), places.targets)
+    return {name: told[name].double().numpy() for name in METRICS[:4]}
+
+
+def _counts(model: Model, texts: Examples) -> Float[Tensor, " vocab"]:
+    tokens = tokenise(model, texts.texts, texts.ids)
+    seen = np.concatenate([ids[n:] for ids, n in zip(tokens.ids, tokens.n_bos, strict=True)])
+    return torch.from_numpy(np.bincount(seen, minlength=len(unembedding(model)))).double()
+
+
+def _frequencies(counts: Float[Tensor, " vocab"], added: float) -> Float[Tensor, " vocab"]:
+    return ((counts + added) / (counts + added).sum()).log()

@@ -1,0 +1,61 @@
+"""Clusters, found without the labels, and whether they are there and are the labels.
+
+`kmeans`   k round groups (Lloyd 1982), k the number of classes. It always finds k, also in noise.
+`hdbscan`  groups denser than what surrounds them (Campello et al. 2013); the rest is noise, here one group more. In
+           hundreds of dimensions distances are nearly equal, and often all is noise: that is a finding.
+
+silhouette  (b − a) / max(a, b), a the mean distance to the own cluster, b to the next (Rousseeuw 1987), noise left
+            out. Its null: the same method on rows with each coordinate shuffled by itself.
+ARI, AMI    agreement of two partitions, corrected for chance (Hubert & Arabie 1985; Vinh et al. 2010): 0 for unrelated
+            ones on average, 1 for equal ones. Their null: the labels shuffled.
+
+A cluster of a t-SNE or UMAP map is a cluster of the map; only those of the full space speak of the model.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+Rows = Float[np.ndarray, "point axis"]
+Partition = Int[np.ndarray, " point"]
+NOISE = -1
+
+
+def kmeans(rows: Rows, n_clusters: int, seed: int) -> Partition:
+    """The best of three starts."""
+    from sklearn.cluster import KMeans
+
+    return KMeans(n_clusters, n_init=3, random_state=seed).fit_predict(rows).astype(np.int64)
+
+
+def hdbscan(rows: Rows, min_cluster_size: int) -> Partition:
+    """Dense groups of at least so many points; `NOISE` for points in none."""
+    from sklearn.cluster import HDBSCAN
+
+    return HDBSCAN(min_cluster_size=min_cluster_size, copy=True).fit_predict(rows).astype(np.int64)
+
+
+def silhouette(rows: Rows, partition: Partition) -> float:
+    """Mean over the points that are in a cluster; NaN unless there are two clusters."""
+    from sklearn.metrics import silhouette_score
+
+    inside = partition != NOISE
+    n_clusters = len(np.unique(partition[inside]))
+    if not 2 <= n_clusters < inside.sum():
+        return float("nan")
+    return float(silhouette_score(rows[inside], partition[inside]))
+
+
+def label_match(partition: Partition, labels: Partition, draws: int, seed: int) -> dict[str, float]:
+    """ARI and AMI with the labels, and the 95th percentile of each over shuffles of the labels."""
+    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+
+    rng = np.random.default_rng(seed)
+    shuffles = [rng.permutation(labels) for _ in range(draws)]
+    found: dict[str, float] = {}
+    measures: dict[str, Callable[..., float]] = {"ari": adjusted_rand_score, "ami": adjusted_mutual_info_score}
+    for name, measure in measures.items():
+        found[name] = float(measure(labels, partition))
+        found[f"{name}_null_p95"] = float(np.percentile([measure(own, partition) for own in shuffles], 95))
+    return found

@@ -1,0 +1,75 @@
+"""What a neighbours study found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from latentmech.geometry.neighbours.pools import Pool
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """The nearest neighbours of the queries of one pool in one space, best first.
+
+    Attributes:
+        scores: their similarities.
+        places: their rows.
+        at_first: the rows of the nearest in the pool's first space, the embedding.
+    """
+
+    pool: str
+    space: str
+    tick: str
+    scores: Float[np.ndarray, "query k"]
+    places: Int[np.ndarray, "query k"]
+    at_first: Int[np.ndarray, "query k"]
+
+    @property
+    def kept(self) -> float:
+        """Share of the neighbours that were neighbours at the embedding."""
+        return float(
+            np.mean([np.isin(own, first).mean() for own, first in zip(self.places, self.at_first, strict=True)])
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """What one space looks like to one similarity.
+
+    Attributes:
+        anisotropy: mean cosine of all pairs.
+        hubness: skewness of the k-occurrence.
+        hubness_null: that of a Gaussian cloud of the same mean and covariance.
+        never: share of rows that are nobody's neighbour.
+        n: rows it was measured on.
+    """
+
+    pool: str
+    space: str
+    tick: str
+    kind: str
+    anisotropy: float
+    hubness: float
+    hubness_null: float
+    never: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Everything measured. `twin` are the clouds of the random-init twin; empty if switched off."""
+
+    pools: Sequence[Pool]
+    neighbourhoods: Sequence[Neighbourhood]
+    clouds: Sequence[Cloud]
+    twin: Sequence[Cloud]
+
+    def of(self, pool: str, kind: str) -> list[Cloud]:
+        """The clouds of one pool as one similarity sees them, from the embedding up."""
+        return [cloud for cloud in self.clouds if (cloud.pool, cloud.kind) == (pool, kind)]
+
+    def near(self, pool: str) -> list[Neighbourhood]:
+        """The neighbourhoods of one pool, from the embedding up."""
+        return [one for one in self.neighbourhoods if one.pool == pool]

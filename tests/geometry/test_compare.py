@@ -1,0 +1,235 @@
+"""Measures of similarity against independent formulas, and two models side by side."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from commands import invoke, quick
+
+from latentmech.data import Examples
+from latentmech.errors import BadInput
+from latentmech.geometry.compare import cka, common_words, mutual_neighbours, procrustes, subspace
+from latentmech.geometry.compare.drift import Classes, drift
+from latentmech.geometry.compare.measures import MEASURES, Comparison
+from latentmech.geometry.compare.study import CompareStudy
+from latentmech.model import Level, Tokens
+
+SMALL = quick("geometry=compare")
+
+
+def drawn(seed, n=60, width=24, scale=3.0):
+    generator = torch.Generator().manual_seed(seed)
+    spread = scale ** torch.linspace(0, 1, width)
+    return torch.randn(n, width, generator=generator) * spread + 5
+
+
+def rotation(seed, width=24):
+    return subspace.random_subspace(width, width, seed).float()
+
+
+def alike(a, b, **settings):
+    usual = {"clusters": np.arange(len(a)) // 3, "k": 5, "components": 4, "shuffles": 3, "halves": 10, "draws": 100}
+    return Comparison(**{**usual, **settings}, seed=0)(a, b)
+
+
+def hsic_by_hand(k, l):  # noqa: E741
+    """Song et al. 2012, equation 5, as it is printed."""
+    n, ones = len(k), np.ones(len(k))
+    k, l = k - np.diag(np.diag(k)), l - np.diag(np.diag(l))  # noqa: E741
+    cross = ones @ k @ l @ ones * 2 / (n - 2)
+    both = (ones @ k @ ones) * (ones @ l @ ones) / ((n - 1) * (n - 2))
+    return (np.trace(k @ l) + both - cross) / (n * (n - 3))
+
+
+def test_debiased_cka_is_the_direct_formula():
+    a, b = drawn(0).double(), drawn(1, width=7).double() + drawn(0).double()[:, -7:]
+    k, l = (a @ a.T).numpy(), (b @ b.T).numpy()  # noqa: E741
+    expected = hsic_by_hand(k, l) / np.sqrt(hsic_by_hand(k, k) * hsic_by_hand(l, l))
+    assert 0.1 < expected < 0.95
+    assert cka.debiased_cka(cka.gram(a), cka.gram(b)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_debiased_cka_of_unrelated_wide_states_is_near_zero_where_the_plain_one_is_not():
+    pairs = [(drawn(2 * i, 40, 400, 1.0), drawn(2 * i + 1, 40, 400, 1.0)) for i in range(5)]
+    grams = [(cka.gram(a), cka.gram(b)) for a, b in pairs]
+    assert all(float((a * b).sum() / (a.norm() * b.norm())) > 0.8 for a, b in grams)
+    assert abs(np.mean([cka.debiased_cka(a, b) for a, b in grams])) < 0.05
+
+
+def test_the_interval_of_cka_covers_what_more_rows_say():
+    a = drawn(0, 1200)
+    b = a + 12 * drawn(1, 1200)
+    truth = cka.debiased_cka(cka.gram(a), cka.gram(b))
+    hits = 0
+    for at in range(0, 1200, 60):
+        part = slice(at, at + 60)
+        found = cka.with_interval(cka.gram(a[part]), cka.gram(b[part]), np.arange(60), 40, 0)
+        hits += found.ci_low <= truth <= found.ci_high
+    assert hits >= 16  # of 20
+    same = cka.with_interval(cka.gram(a), cka.gram(a), np.arange(1200), 5, 0)
+    assert same.ci_low == pytest.approx(1) and same.ci_high == pytest.approx(1)
+
+
+def test_neighbours_are_those_of_scikit_learn():
+    from sklearn.neighbors import NearestNeighbors
+
+    a, k = drawn(0), 5
+    centred = (a - a.mean(0)).double().numpy()
+    near = NearestNeighbors(n_neighbors=k, metric="cosine").fit(centred).kneighbors(return_distance=False)
+    found = mutual_neighbours.neighbours(a, k)
+    assert all(set(row) == set(found[i].nonzero().flatten().tolist()) for i, row in enumerate(near))
+    other = mutual_neighbours.neighbours(drawn(1), k)
+    by_hand = [len({*near[i]} & {*other[i].nonzero().flatten().tolist()}) / k for i in range(len(a))]
+    assert mutual_neighbours.shared(found, other).tolist() == pytest.approx(by_hand)
+
+
+def test_procrustes_is_scipys():
+    from scipy.linalg import orthogonal_procrustes
+
+    a, b = drawn(0), drawn(1)
+    x, y = ((rows - rows.mean(0)).double().numpy() for rows in (a, b))
+    x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
+    turn, _ = orthogonal_procrustes(y, x)
+    left = np.linalg.norm(x - y @ turn) ** 2
+    assert procrustes.distance(procrustes.similarity(a, b)) == pytest.approx(left)
+    padded = torch.cat([b, torch.zeros(len(b), 9)], 1)
+    assert procrustes.similarity(a, padded) == pytest.approx(procrustes.similarity(a, b))
+
+
+def test_subspace_overlap_is_transformer_lens_projection_kernel():
+    from sklearn.decomposition import PCA
+    from transformer_lens.tools.analysis.projection_kernel import orthonormal_subspace, projection_kernel
+
+    a, b = drawn(0), drawn(1)
+    found = subspace.overlap(subspace.principal(a, 4), subspace.principal(b, 4))
+    bases = [torch.from_numpy(PCA(4).fit(rows.double().numpy()).components_.T) for rows in (a, b)]
+    axes = [orthonormal_subspace(basis) for basis in bases]
+    assert found == pytest.approx(float(projection_kernel(*axes).normalized))
+    draws = [subspace.overlap(subspace.principal(a, 4), subspace.random_subspace(24, 4, seed)) for seed in range(50)]
+    assert np.mean(draws) == pytest.approx(4 / 24, abs=0.03)
+
+
+def test_equal_states_give_one_in_every_measure():
+    found = alike(drawn(0), drawn(0))
+    assert set(found.own) == set(MEASURES)
+    for name, value in found.own.items():
+        assert value.value == pytest.approx(1, abs=1e-9), name
+        assert found.chance[name].ci_high < 0.75, name
+
+
+def test_turned_shifted_and_scaled_states_are_equal_but_for_their_place():
+    found = alike(drawn(0), 7 * drawn(0) @ rotation(3) - 2).own
+    assert [found[name].value for name in ("cka", "knn", "procrustes")] == pytest.approx([1, 1, 1], abs=1e-4)
+    assert procrustes.distance(found["procrustes"].value) < 1e-4
+    assert found["subspace"].value < 0.6
+
+
+def test_unrelated_states_are_at_chance():
+    found = alike(drawn(0), drawn(1) @ rotation(5))
+    for name, value in found.own.items():
+        assert abs(value.value - found.chance[name].value) < 0.25, name
+
+
+def test_states_of_other_width_have_no_common_subspace():
+    assert set(alike(drawn(0), drawn(1, width=30)).own) == {"cka", "knn", "procrustes"}
+
+
+class Halves:
+    """Twenty positive and twenty negative rows in train and in test."""
+
+    positive = np.arange(80) % 2 == 0
+    split = np.array(["train"] * 40 + ["test"] * 40)
+    group = np.arange(80) // 2
+
+    @classmethod
+    def classes(cls, rows):
+        from latentmech.direction.candidates import Parts
+
+        return Classes(Parts(cls.positive, cls.split, cls.group, np.zeros((0, 2), dtype=np.int64)), {"here": rows})
+
+
+def test_a_direction_that_moved_reads_nothing_frozen_and_all_of_it_refitted():
+    rows = drawn(0, 80, scale=1.0) + 4 * torch.from_numpy(Halves.positive)[:, None] * torch.eye(24)[0]
+    own, turned, place = Halves.classes(rows), Halves.classes(rows @ rotation(1)), Level(0, "here")
+    same = drift(own, place, own, place, 100, 0)
+    assert same.cosine == pytest.approx(1) and same.loss.value == 0 and same.source == same.frozen == same.refitted
+    moved = drift(own, place, turned, place, 100, 0)
+    assert abs(moved.cosine) < 0.5
+    assert moved.refitted == pytest.approx(same.source) and same.source > 0.95
+    assert moved.loss.value == pytest.approx(moved.refitted - moved.frozen) and moved.loss.ci_low > 0
+    assert moved.random_p95 < moved.refitted
+
+
+def test_words_that_share_a_token_with_something_else_are_left_out(monkeypatch, tiny):
+    texts = ("I don't go", "Go now, you")
+    spans = (((0, 1), (2, 4), (4, 7), (8, 10)), ((0, 2), (3, 6), (6, 7), (8, 11)))
+    columns = {"ids": ("a", "b"), "groups": ("a", "b"), "splits": ("", "")}
+    examples = Examples(texts=texts, spans=spans, source="here", **columns)
+    starts = tuple(map(np.array, ([0, 1, 7], [0, 2, 6, 7])))  # "I", " don't", " go"; "Go", " now", ",", " you"
+    ends = tuple(map(np.array, ([1, 7, 10], [2, 6, 7, 11])))
+    tokens = Tokens(starts, starts, ends, (0, 0))
+    monkeypatch.setattr(common_words, "tokenise", lambda *_: tokens)
+    assert common_words.in_own_tokens(tiny, examples).tolist() == [True, False, False, True, *[True] * 4]
+    with pytest.raises(BadInput, match="4 word forms of here stand in tokens of their own in tiny; expected at least"):
+        common_words.common_words([tiny], examples, 50, 0)
+    monkeypatch.setattr(common_words, "FEWEST", 1)
+    found = common_words.common_words([tiny, tiny], examples, 50, 0)
+    assert found.rows.tolist() == [3, 5, 6, 7] and found.clusters.tolist() == [0, 1, 1, 1] and found.apart == 2
+
+
+def test_each_form_stands_for_itself_once(tiny, examples):
+    found = common_words.common_words([tiny], examples, 60, 0)
+    assert len(found.forms) == len(set(found.forms)) == len(found.rows) == 60
+    flat = [word for i in range(len(examples)) for word in examples.words(i)]
+    assert tuple(flat[row] for row in found.rows) == found.forms
+
+
+def test_the_command_with_a_model_and_itself(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = invoke("geometry=compare", *SMALL)
+    assert code == 0, err
+    (run,) = Path().glob("runs/geometry-compare/*")
+    metrics = json.loads((run / "metrics.json").read_text())
+    for name in MEASURES:
+        assert metrics[f"geometry/compare/{name}"] == pytest.approx(1, abs=1e-6)
+        assert metrics[f"geometry/compare/random_init/{name}"] < 0.9
+        kind = "random_subspace" if name == "subspace" else "shuffled"
+        assert metrics[f"geometry/compare/layer_01/{kind}/{name}"] < 0.9
+    assert metrics["geometry/compare/layer_02/procrustes_distance"] == pytest.approx(0, abs=1e-6)
+    assert metrics["geometry/compare/layer_02/direction/cosine"] == pytest.approx(1)
+    assert metrics["geometry/compare/layer_02/direction/loss"] == 0
+    assert "have the same weights" in out
+    assert {"levels.png", "matrix.png", "drift.png"} <= {file.name for file in (run / "figures").iterdir()}
+
+
+def test_the_command_with_checkpoints(tmp_path, monkeypatch):
+    from latentmech.model import Tiny
+
+    monkeypatch.chdir(tmp_path)
+    own = {f"step_{n}": Tiny(n_layers=n, d_model=d, seed=1)().folder for n, d in ((2, 32), (5, 16))}
+    for name, folder in own.items():
+        Path(name).symlink_to(folder)
+    code, out, err = invoke("geometry=compare", *SMALL, "geometry.others=[step_2,step_5]", "geometry.random_init=false")
+    assert code == 0, err
+    (run,) = Path().glob("runs/geometry-compare/*")
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {f"geometry/compare/{name}/cka" for name in own} <= set(metrics)
+    assert "Mean CKA over the levels of tiny: step_2 0." in out
+    assert "another number of blocks" in out and "the width differs" in out
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "geometry.other is not set"),
+        ({"others": "here"}, "expected a list of folders"),
+        ({"others": ["a/last", "b/last"]}, "are not all different"),
+        ({"others": ["here"], "words": 5}, "geometry.words=5 is too small; expected at least 30"),
+        ({"others": ["here"], "k": 50}, "geometry.k=50 is too large"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(BadInput, match=message):
+        CompareStudy(**settings)

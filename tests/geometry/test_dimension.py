@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import skdim
+
+from latentmech.data import Corpus
+from latentmech.geometry.dimension.distinct_rows import distances, distinct, nearest
+from latentmech.geometry.dimension.estimates import estimates
+from latentmech.geometry.dimension.levina_bickel import levina_bickel
+from latentmech.geometry.dimension.participation_ratio import participation_ratio
+from latentmech.geometry.dimension.two_nn import two_nn
+from latentmech.geometry.dimension.word_order import words_shuffled
+from latentmech.geometry.first_position import off_the_first
+from latentmech.model import Model, Tiny
+
+RNG = np.random.default_rng(0)
+SHEET = np.hstack([RNG.uniform(size=(600, 3)), np.zeros((600, 30))]) @ np.linalg.qr(RNG.normal(size=(33, 33)))[0]
+CURVED = np.hstack([np.sin(3 * SHEET), SHEET**2])
+
+
+@pytest.mark.parametrize("rows", [SHEET, CURVED, RNG.normal(size=(300, 40))], ids=["sheet", "curved", "full"])
+def test_two_nn_and_mle_are_scikit_dimensions(rows):
+    near = nearest(distances(rows), 20)
+    assert two_nn(near) == pytest.approx(skdim.id.TwoNN(discard_fraction=0.1).fit(rows).dimension_)
+    for k in (5, 20):
+        assert levina_bickel(near, k) == pytest.approx(skdim.id.MLE().fit(rows, n_neighbors=k).dimension_, rel=1e-6)
+
+
+def test_they_find_the_dimension_of_a_sheet():
+    near = nearest(distances(SHEET), 10)
+    assert two_nn(near) == pytest.approx(3, abs=0.35)
+    assert levina_bickel(near, 10) == pytest.approx(3, abs=0.35)
+
+
+def test_participation_ratio_is_that_of_numpys_eigenvalues():
+    eigenvalues = np.linalg.eigvalsh(np.cov(CURVED.T))
+    assert participation_ratio(CURVED) == pytest.approx(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
+    assert participation_ratio(RNG.normal(size=(5000, 7))) == pytest.approx(7, abs=0.05)
+    assert np.isnan(participation_ratio(np.ones((5, 3))))
+
+
+def test_copies_are_removed_and_would_have_ruined_the_estimate():
+    rounded = (SHEET + 1e-7 * RNG.normal(size=SHEET.shape)).astype(np.float32)
+    twice = np.vstack([SHEET.astype(np.float32), rounded])
+    own, distance = distinct(twice)
+    np.testing.assert_array_equal(own, twice[:600])
+    assert two_nn(nearest(distance, 2)) == pytest.approx(3, abs=0.35)
+    assert two_nn(nearest(distances(twice), 2)) < 1
+
+
+def test_parts_are_estimated_apart_and_too_small_ones_not():
+    found = estimates(SHEET, distances(SHEET), (5, 20), (0.02, 0.5, 1.0), 0)
+    assert set(found) > {"two_nn", "two_nn@0.5", "mle_k20@0.5", "participation_ratio@0.5"}
+    assert np.isnan(found["two_nn@0.02"]) and found["two_nn@0.5"] != found["two_nn"]
+
+
+def test_the_first_position_is_left_out_where_a_word_stands_there(examples):
+    whole = Model(name="tiny", source=Tiny())
+    without = Model(name="tiny", source=Tiny(), prepend_bos=False)
+    assert off_the_first(whole, examples, "word_last").all()
+    starts = np.cumsum([0, *examples.sizes()[:-1]])
+    for position in ("word_first", "word_mean"):
+        assert set(np.flatnonzero(~off_the_first(without, examples, position))) == set(starts)
+    # the tiny tokenizer has one token for each byte: the last one of a longer word is not the first of the text
+    single = {start for start, i in zip(starts, range(len(examples)), strict=True) if len(examples.words(i)[0]) == 1}
+    assert set(np.flatnonzero(~off_the_first(without, examples, "word_last"))) == single
+
+
+def test_shuffled_words_are_the_same_words():
+    examples = Corpus(limit=300)()
+    mixed = words_shuffled(examples, 0)
+    assert mixed.sizes() == examples.sizes() and mixed.texts != examples.texts
+    for i in range(len(examples)):
+        assert sorted(mixed.words(i)) == sorted(examples.words(i))

@@ -1,0 +1,137 @@
+"""Paths between states: their ends, their length, and what the model says on the way."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from commands import invoke, quick
+
+from latentmech.errors import BadInput
+from latentmech.geometry.interpolation.numbers import crossing, of_walk, steepest
+from latentmech.geometry.interpolation.paths import KINDS, path_between, random_end
+from latentmech.geometry.interpolation.study import PAIRS, InterpolationStudy
+from latentmech.geometry.interpolation.walk import ends_of, walk
+from latentmech.model import levels_of
+
+SMALL = quick("geometry=interpolation")
+
+
+def states(seed, n=3, scale=1.0):
+    return scale * torch.randn(n, 16, generator=torch.Generator().manual_seed(seed))
+
+
+def length(path):
+    return (path[1:] - path[:-1]).double().norm(dim=-1).sum(0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_path_has_its_ends_to_the_last_bit_and_between_equal_ends_does_not_move(kind):
+    a, b = states(1), states(2, scale=100)
+    path = path_between(kind, a, b, 7)
+    assert torch.equal(path[0], a) and torch.equal(path[-1], b)
+    still = path_between(kind, a, a.clone(), 7)
+    assert all(torch.equal(step, a) for step in still)
+
+
+def test_spherical_is_slerp():
+    a, b = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    path = path_between("spherical", a, b, 4)[:, 0]
+    angles = torch.tensor([0, 30, 60, 90]) * torch.pi / 180
+    torch.testing.assert_close(path, 2 * torch.stack([angles.cos(), angles.sin()], 1))
+    assert path_between("straight", a, b, 3)[1, 0].norm() == pytest.approx(2**0.5)
+    opposite = path_between("spherical", a, -a, 3)  # no circle is singled out: straight
+    torch.testing.assert_close(opposite[1], torch.zeros(1, 2))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_paths_are_as_long_and_go_elsewhere(kind):
+    a, b = states(1), states(2, scale=3)
+    own = path_between(kind, a, b, 200)
+    ends = [random_end(kind, a, b, seed) for seed in (0, 0, 1)]
+    for end in ends:
+        torch.testing.assert_close(length(path_between(kind, a, end, 200)), length(own), rtol=1e-4, atol=0)
+    assert torch.equal(ends[0], ends[1]) and not torch.allclose(ends[0], ends[2])
+    assert not torch.allclose(ends[0], b, atol=0.1)
+
+
+def test_both_ends_are_the_clean_runs(tiny):
+    start, end = "My mother is here", "My father is here"
+    levels = levels_of(3)
+    ends = ends_of(tiny, levels, start, end, "differing")
+    for run, text in ((ends.start, start), (ends.end, end)):
+        ids = torch.tensor([[0, *tiny.tokenizer(text, add_special_tokens=False)["input_ids"]]])
+        torch.testing.assert_close(run.logits, tiny.bridge(ids)[0, -1], rtol=1e-4, atol=1e-5)
+    assert ends.patched == len("mother is here")
+    apart = float((ends.start.logits - ends.end.logits).abs().max())
+    for level in levels:
+        for found in walk(tiny, level, ends, 5, [0]):
+            assert found.error < 1e-4 * apart, level
+            assert found.own.kl_start[0] < 1e-9 and found.own.kl_end[0] > 1e-6
+            assert found.own.kl_end[-1] < 1e-9 and found.own.kl_start[-1] > 1e-6
+            assert found.own.top[0] == ends.start.logits.argmax() and found.own.top[-1] == ends.end.logits.argmax()
+            assert found.random[0].log_odds[0] == pytest.approx(found.own.log_odds[0], abs=1e-5)
+
+
+def test_the_last_token_alone_does_not_carry_a_whole_context(tiny):
+    levels = levels_of(3)
+    ends = ends_of(tiny, levels, "My mother is here", "My grandfather is here", "last")
+    embed = walk(tiny, levels[0], ends, 3, [0])[0]
+    assert embed.own.kl_end[-1] > 1e-6  # both end in the same letter: at the embedding nothing is moved
+    above = walk(tiny, levels[-1], ends, 3, [0])[0]
+    assert above.error < 1e-4  # above the last block no other token is read
+    with pytest.raises(BadInput, match=r"18 tokens .* 23 in tiny; choose prompts of one length"):
+        ends_of(tiny, levels, "My mother is here", "My grandfather is here", "differing")
+
+
+def test_a_path_through_the_same_state_is_flat(tiny):
+    levels = levels_of(3)
+    ends = ends_of(tiny, levels, "My mother is here", "My mother is here", "differing")
+    for found in walk(tiny, levels[2], ends, 5, [0]):
+        assert found.own.log_odds == pytest.approx(np.zeros(5), abs=1e-5)
+        assert found.own.kl_start.max() < 1e-9 and found.own.kl_end.max() < 1e-9
+        assert np.ptp(found.own.entropy) < 1e-6
+        assert np.isnan(of_walk(found)["crossing"])
+
+
+def test_where_half_of_the_change_is_done():
+    assert crossing(np.array([0.0, 1, 2, 3, 4])) == pytest.approx(0.5)
+    assert crossing(np.array([5.0, 5, 5, 5, 1])) == pytest.approx(0.875)
+    assert crossing(np.array([0.0, 4, 4, 4, 4])) == pytest.approx(0.125)
+    assert steepest(np.array([0.0, 1, 2, 3, 4])) == 0.25
+    assert steepest(np.array([5.0, 5, 1])) == 1
+
+
+def test_bundled_pairs_differ_in_one_word_of_as_many_letters():
+    for start, end in PAIRS:
+        differing = [(a, b) for a, b in zip(start.split(), end.split(), strict=True) if a != b]
+        assert len(differing) == 1 and len(start) == len(end)
+
+
+def test_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = ["geometry.start=one two", "geometry.end=one six", "geometry.layers=[0,2]", "geometry.random=3"]
+    code, out, err = invoke("geometry=interpolation", *SMALL, *own)
+    assert code == 0, err
+    (run,) = Path().glob("runs/geometry-interpolation/*")
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["geometry/interpolation/end_error"] < 1e-4
+    names = {f"geometry/interpolation/{kind}/{at}/crossing" for kind in KINDS for at in ("embed", "layer_02")}
+    assert names <= set(metrics)
+    assert "random paths of the same length" in out
+    assert {"path.png", "levels.png"} <= {file.name for file in (run / "figures").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"start": "hot"}, "belong together"),
+        ({"tokens": "first"}, "expected one of differing, last"),
+        ({"steps": 2}, "expected at least 3"),
+        ({"pairs": ["hot", "big"]}, "expected a list of pairs"),
+    ],
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(BadInput, match=message):
+        InterpolationStudy(**settings)

@@ -1,0 +1,135 @@
+"""The logit lens: its last level is the model, its numbers are the definitions, its nulls are what they should be."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from commands import invoke, quick
+
+from latentmech.data import Examples
+from latentmech.errors import BadInput
+from latentmech.geometry.lens.next_token import METRICS, Places, places_in, readings, unigram
+from latentmech.geometry.lens.study import LensStudy
+from latentmech.geometry.lens.vocabulary import cosines
+from latentmech.model import embedding, levels_of, read_out, unembedding
+
+SMALL = quick("geometry=lens")
+TEXTS = ("a short one", "then a longer text", "and two more")
+LEVELS = levels_of(3)
+
+
+@pytest.fixture(scope="module")
+def texts():
+    ids = ("x", "y", "z")
+    return Examples(ids=ids, texts=TEXTS, groups=("g", "h", "h"), splits=("",) * 3, source="here")
+
+
+@pytest.fixture(scope="module")
+def places(tiny, texts):
+    return places_in(tiny, texts, LEVELS)
+
+
+def test_every_token_but_the_first_and_the_last_is_a_place(tiny, texts, places):
+    ids = {i: [0, *tiny.tokenizer(text)["input_ids"]] for i, text in enumerate(TEXTS)}
+    expected = sorted((row[at], row[at + 1]) for row in ids.values() for at in range(1, len(row) - 1))
+    assert sorted(zip(places.ids.tolist(), places.targets.tolist(), strict=True)) == expected
+    assert np.bincount(places.clusters).tolist() == [len(ids[0]) - 2, len(ids[1]) + len(ids[2]) - 4]
+
+
+def test_the_last_level_is_the_model_itself(tiny, places):
+    found = readings(tiny, places, 0)
+    said = {}
+    for text in TEXTS:
+        ids = torch.tensor([[0, *tiny.tokenizer(text)["input_ids"]]])
+        logits = tiny.bridge(ids)[0].double().log_softmax(-1)
+        said |= {(text, at): (int(ids[0, at]), int(ids[0, at + 1]), logits[at]) for at in range(1, ids.shape[1] - 1)}
+    losses = sorted(-float(logits[target]) for _, target, logits in said.values())
+    ranks = sorted(int((logits > logits[target]).sum()) for _, target, logits in said.values())
+    entropies = sorted(float(-(p.exp() * p).sum()) for _, _, p in said.values())
+    assert sorted(found.own["log_loss"][-1]) == pytest.approx(losses, abs=1e-4)
+    assert sorted(found.own["rank"][-1]) == ranks
+    assert sorted(found.own["entropy"][-1]) == pytest.approx(entropies, abs=1e-4)
+    assert found.own["kl"][-1] == pytest.approx(np.zeros(len(losses)), abs=1e-5)
+    assert found.own["agreement"][-1].all()
+
+
+def test_every_level_is_read_through_the_final_norm(tiny, places):
+    hf = tiny.bridge.original_model
+    state = places.states[1, :4]
+    norm, head = hf.transformer.ln_f, hf.lm_head
+    norm, head = (getattr(part, "original_component", part) for part in (norm, head))
+    by_hand = head(norm(state)).log_softmax(-1)
+    torch.testing.assert_close(read_out(tiny, state), by_hand, rtol=1e-4, atol=1e-4)
+    found = readings(tiny, places, 0)
+    last = read_out(tiny, places.states[-1, :4]).double()
+    kl = (last.exp() * (last - by_hand)).sum(1)
+    assert found.own["kl"][1, :4] == pytest.approx(kl.detach().numpy(), abs=1e-5) and kl.min() > 0
+    assert set(found.own) == set(METRICS) and (found.top[1, :4] == by_hand.argmax(1).numpy()).all()
+
+
+def test_shuffled_targets_are_those_of_other_places(tiny, places):
+    found = readings(tiny, places, 0)
+    assert not np.allclose(found.own["log_loss"], found.shuffled["log_loss"])
+    same = replace(places, targets=torch.full_like(places.targets, 7))
+    alike = readings(tiny, same, 0)
+    np.testing.assert_array_equal(alike.own["log_loss"], alike.shuffled["log_loss"])
+
+
+def test_unigrams_are_counted_in_other_texts(tiny, places):
+    train = Examples(ids=("t",), texts=("eee t",), groups=("t",), splits=("train",), source="here")
+    found = unigram(tiny, train, replace(train, texts=("zzz",)), places)  # all is new: adding most is best
+    e, t = (tiny.tokenizer(letter)["input_ids"][0] for letter in "et")
+    losses = {int(i): v for i, v in zip(places.targets, found["log_loss"], strict=True)}
+    vocab = len(unembedding(tiny))
+    assert losses[e] == pytest.approx(np.log((vocab + 5) / 4), abs=1e-5)
+    assert losses[t] == pytest.approx(np.log((vocab + 5) / 2), abs=1e-5)
+    assert (found["accuracy"] == (places.targets == e).numpy()).all()
+    sure = unigram(tiny, train, train, places)["log_loss"]  # nothing is new: adding least is best
+    assert sure[places.targets == e] == pytest.approx(np.log((0.003 * vocab + 5) / 3.003), abs=1e-5)
+
+
+def test_cosines_tell_a_tokens_own_row_from_others():
+    table = torch.randn(50, 16, generator=torch.Generator().manual_seed(0)) + 3
+    out = torch.randn(50, 16, generator=torch.Generator().manual_seed(1)) + 3
+    ids, targets = torch.arange(40), torch.arange(40) + 5
+    states = torch.stack([table[ids], out[targets]]) + 9
+    places = Places(ids, targets, np.zeros(40, dtype=np.int64), states)
+    found = cosines(places, table, out, 0)
+    assert found.own["own_embedding"].mean(1) == pytest.approx([1, 0], abs=0.12)
+    assert found.own["next_unembedding"].mean(1) == pytest.approx([0, 1], abs=0.12)
+    assert found.own["own_unembedding"].mean(1) == pytest.approx([0, 0], abs=0.12)
+    assert all(abs(grid.mean()) < 0.12 for grid in found.random.values())
+    assert set(cosines(places, table, table, 0).own) == {"own_embedding", "next_unembedding"}
+
+
+def test_tables_are_those_of_the_checkpoint(tiny):
+    from safetensors.torch import load_file
+
+    weights = load_file(next(tiny.checkpoint.folder.glob("*.safetensors")))
+    torch.testing.assert_close(embedding(tiny).cpu(), weights["transformer.wte.weight"])
+    torch.testing.assert_close(unembedding(tiny).cpu(), weights["transformer.wte.weight"])  # GPT-2 ties them
+
+
+def test_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = invoke("geometry=lens", *SMALL, "geometry.layers=[0]", "geometry.text=so it is")
+    assert code == 0, err
+    (run,) = Path().glob("runs/geometry-lens/*")
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["geometry/lens/layer_02/kl"] == pytest.approx(0, abs=1e-5)
+    for control in ("shuffled/layer_00", "random_init/layer_00", "unigram"):
+        assert f"geometry/lens/{control}/log_loss" in metrics
+    assert "geometry/lens/cosine/random/embed/own_embedding" in metrics
+    assert "at no level" in out
+    assert {"text.png", "log_loss.png", "vocabulary.png"} <= {file.name for file in (run / "figures").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"text": " "}, "geometry.text is empty"), ({"tokens": 3}, "expected at least 50")]
+)
+def test_bad_settings(settings, message):
+    with pytest.raises(BadInput, match=message):
+        LensStudy(**settings)

@@ -1,0 +1,134 @@
+"""Offsets against gensim, and against arithmetic done by hand."""
+
+import numpy as np
+import pytest
+import torch
+from gensim.models import KeyedVectors
+
+from latentmech.data import WordPairs
+from latentmech.data.analogies import Analogies, all_questions
+from latentmech.geometry.analogies.answering import answers_in, by_example, by_relation, random_offsets
+from latentmech.geometry.analogies.offsets import cos_add, cos_mul, others_mean
+from latentmech.geometry.analogies.questions import questions_of, ranked
+from latentmech.geometry.similarity import prepared
+
+WORDS = [f"w{i}" for i in range(60)]
+
+
+def cloud(seed=0, n=60, d=12):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+
+
+def analogies(n=10):
+    relation = tuple("xy"[i % 2] for i in range(n))
+    first, second = tuple(WORDS[:n]), tuple(WORDS[n : 2 * n])
+    return Analogies(first=first, second=second, relation=relation, questions=all_questions(relation))
+
+
+@pytest.fixture
+def keyed():
+    vectors = KeyedVectors(vector_size=12)
+    vectors.add_vectors(WORDS, cloud().numpy())
+    return vectors
+
+
+def asked():
+    vectors, questions = prepared(cloud(), "cosine"), questions_of(analogies(), WORDS)
+    return vectors, vectors[: questions.n_words] @ vectors.T, questions
+
+
+@pytest.mark.parametrize(("method", "theirs"), [(cos_add, "most_similar"), (cos_mul, "most_similar_cosmul")])
+def test_the_ranks_are_gensims(method, theirs, keyed):
+    _, cosine, q = asked()
+    ranks = by_example(method(cosine), q)
+    assert len(ranks.left_out) == 40
+    for i in range(len(q.a)):
+        a, b, c, answer = (WORDS[int(x[i])] for x in (q.a, q.b, q.c, q.answer))
+        order = [word for word, _ in getattr(keyed, theirs)(positive=[b, c], negative=[a], topn=60)]
+        assert ranks.left_out[i] == order.index(answer) + 1
+
+
+def test_3cosadd_is_the_cosine_to_the_sum(keyed):
+    _, cosine, q = asked()
+    scores = cos_add(cosine)(q.a, q.b, q.c)
+    unit = prepared(cloud(), "cosine")
+    target = torch.nn.functional.normalize(unit[q.b] - unit[q.a] + unit[q.c], dim=1)
+    assert torch.equal(scores.argsort(1), (target @ unit.T).argsort(1))
+
+
+def test_query_words_are_left_out_once_and_ties_count_against():
+    scores = torch.tensor([[5.0, 4.0, 3.0, 2.0, 2.0]])
+    left_out, kept = ranked(scores, torch.tensor([3]), torch.tensor([[0, 1, 1]]))
+    assert (left_out.item(), kept.item()) == (3, 5)  # ahead without 0 and 1: place 2, and 4, which scores the same
+
+
+def test_the_mean_offset_leaves_the_asked_pair_out():
+    values, relation = cloud(1, 6, 4), torch.tensor([0, 0, 0, 1, 1, 1])
+    expected = torch.stack(
+        [values[[j for j in range(6) if j != i and relation[j] == relation[i]]].mean(0) for i in range(6)]
+    )
+    torch.testing.assert_close(others_mean(values, relation), expected)
+
+
+def test_the_mean_offset_is_the_cosine_to_the_shifted_vector():
+    vectors, cosine, q = asked()
+    ranks = dict(by_relation(cosine, q))["mean_offset"]
+    step = others_mean(vectors[q.second] - vectors[q.first], q.relation)
+    scores = (vectors[q.first] + step) @ vectors.T
+    scores[torch.arange(len(q.first)), q.first] = -torch.inf
+    own = scores[torch.arange(len(q.first)), q.second]
+    np.testing.assert_array_equal(ranks.left_out, (scores >= own[:, None]).sum(1).numpy())
+
+
+def shifted_pairs():
+    """Pairs whose second word is the first plus a step of the relation, among unrelated words."""
+    vectors, n = cloud(2, 60, 64), 10
+    steps = 4 * cloud(3, 2, 64)
+    vectors[n : 2 * n] = vectors[:n] + steps[torch.tensor([i % 2 for i in range(n)])]
+    return answers_in(prepared(vectors, "cosine"), questions_of(analogies(n), WORDS), n_random=5, seed=0)
+
+
+def test_a_true_offset_is_found_and_the_baselines_are_not():
+    answers = shifted_pairs()
+    share = {name: ranks.per_pair("top1").mean() for name, ranks in answers.ranks.items()}
+    assert share["mean_offset"] == 1 and share["3cosadd"] > 0.5
+    assert max(share["no_offset"], share["no_offset_alone"], share["other_relation"]) < 0.3
+    assert max(answers.random["mean_offset"].max(), answers.random["3cosadd"].max()) < 0.4
+
+
+def test_with_the_query_words_kept_no_offset_finds_nothing():
+    answers = shifted_pairs()
+    assert answers.ranks["no_offset"].per_pair("top1", kept=True).max() == 0
+    assert (answers.ranks["3cosadd"].kept >= answers.ranks["3cosadd"].left_out).all()
+
+
+def test_random_offsets_of_no_length_are_no_offset():
+    """With the second word at the first one's place, the random offset has length 0."""
+    vectors = cloud(4)
+    vectors[10:20] = vectors[:10]
+    vectors, q = prepared(vectors, "cosine"), questions_of(analogies(), WORDS)
+    cosine = vectors[: q.n_words] @ vectors.T
+    shares = random_offsets(vectors, cosine, q, 3, 0)
+    assert (shares["mean_offset"] == dict(by_relation(cosine, q))["no_offset_alone"].per_pair("top1").mean()).all()
+
+
+def test_questions_whose_answer_is_a_query_word_are_not_asked():
+    pairs = Analogies(
+        first=("a", "b", "c"), second=("b", "a", "d"), relation=("r",) * 3, questions=all_questions(("r",) * 3)
+    )
+    q = questions_of(pairs, list("abcd"))
+    assert len(q.a) == 4 and {(int(a), int(c)) for a, c in zip(q.a, q.c, strict=True)} == {
+        (0, 2),
+        (1, 2),
+        (2, 0),
+        (2, 1),
+    }
+
+
+def test_the_bundled_pairs_have_one_answer_each():
+    pairs = WordPairs()()
+    assert len(pairs) == 317 and len(pairs.relations) == 11 and not pairs.notes
+    for name in pairs.relations:
+        own = [i for i, r in enumerate(pairs.relation) if r == name]
+        assert len(own) >= 20
+        assert len({pairs.first[i] for i in own}) == len({pairs.second[i] for i in own}) == len(own)
