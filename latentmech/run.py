@@ -28,13 +28,23 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from latentmech.activations import ActivationStore
-from latentmech.data import Corpus, Pairs
+from latentmech.data import Corpus, Library, Pairs
 from latentmech.direction import DirectionStudy
 from latentmech.errors import BadInput, LatentmechError
-from latentmech.model import Model
-from latentmech.probe import ProbeStudy
+from latentmech.geometry import (
+    AnalogiesStudy,
+    CompareStudy,
+    DimensionStudy,
+    InterpolationStudy,
+    LensStudy,
+    MapStudy,
+    NeighboursStudy,
+)
+from latentmech.model import Model, SentenceEncoder
+from latentmech.probe import AtlasStudy, ProbeStudy
 from latentmech.provenance import provenance, set_status
 from latentmech.report import ConsoleSink, Report, WandbSink, joined, print_report, print_sweep, write_run
+from latentmech.retrieval import RetrievalStudy, VectorDatabase
 from latentmech.settings import is_ours, published, schema, targets
 from latentmech.steering import (
     CausalSelection,
@@ -47,16 +57,32 @@ from latentmech.steering import (
 )
 from latentmech.storage import make_folder
 
-ROOMS = {"probe": ProbeStudy, "direction": DirectionStudy, "steering": SteeringStudy}
+ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
+    "probe": {"probe": ProbeStudy, "atlas": AtlasStudy},
+    "direction": {"direction": DirectionStudy},
+    "steering": {"steering": SteeringStudy},
+    "geometry": {
+        "analogies": AnalogiesStudy,
+        "neighbours": NeighboursStudy,
+        "map": MapStudy,
+        "dimension": DimensionStudy,
+        "lens": LensStudy,
+        "interpolation": InterpolationStudy,
+        "compare": CompareStudy,
+    },
+    "retrieval": {"retrieval": RetrievalStudy},
+}
+STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
 SHARED = {"model": Model, "activations": ActivationStore, "data": Corpus, "pairs": Pairs}
 SHARED |= {"stems": Stems, "letters": Letters, "requests": Requests, "necessity": Necessity}
+SHARED |= {"library": Library, "encoder": SentenceEncoder, "vectors": VectorDatabase}
 SHARED |= {"causal": CausalSelection, "refusal_rate": RefusalRate, "wandb": WandbSink, "console": ConsoleSink}
 HERE = Path(__file__).parent
 CONF = next(folder for folder in (HERE / "conf", HERE.parent / "conf") if folder.is_dir())
 
 
 def _register() -> None:
-    for name, cls in (ROOMS | SHARED).items():
+    for name, cls in (STUDIES | SHARED).items():
         ConfigStore.instance().store(group="schema", name=name, node=schema(cls))
     resolvers: dict[str, Callable[..., Any]] = {"question": _question, "room": _room, "sweep": _sweep, "slug": _slug}
     for name, resolver in resolvers.items():
@@ -186,7 +212,8 @@ def _setting(message: str) -> str:
 def _known_settings() -> list[str]:
     """Every option of every group, and every setting of every schema."""
     options = [str(p.relative_to(CONF).with_suffix("")) for p in CONF.rglob("*.yaml") if p.parent != CONF]
-    keys = [f"{name}.{key}" for name, cls in (ROOMS | SHARED).items() for key in schema(cls).__dataclass_fields__]  # type: ignore[attr-defined]
+    classes = [(room, cls) for room, studies in ROOMS.items() for cls in studies.values()] + [*SHARED.items()]
+    keys = [f"{name}.{key}" for name, cls in classes for key in schema(cls).__dataclass_fields__]  # type: ignore[attr-defined]
     data = [f"{room}.data.{key}" for room in ROOMS for key in schema(Corpus).__dataclass_fields__]  # type: ignore[attr-defined]
     return [*options, *keys, *data, *ROOMS, "model", "activations", "report", "experiment", "debug"]
 

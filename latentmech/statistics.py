@@ -71,6 +71,20 @@ def bootstrap_mean(
     return Estimate(float(values.mean()), float(low), float(high), len(values))
 
 
+def bootstrap_means(
+    values: Float[np.ndarray, "metric row"], clusters: Int[np.ndarray, " row"], n_draws: int = 1000, seed: int = 0
+) -> list[Estimate]:
+    """`bootstrap_mean` of many metrics of the same rows, with the same draws for all."""
+    sums = np.stack([np.bincount(clusters, row) for row in values], axis=1)
+    draws = cluster_draws(clusters, n_draws, seed)
+    means = (draws @ sums) / np.maximum(draws @ np.bincount(clusters), 1)[:, None]
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return [
+        Estimate(float(row.mean()), float(begin), float(end), len(row))
+        for row, begin, end in zip(values, low, high, strict=True)
+    ]
+
+
 def bootstrap(statistic: Weighted, clusters: Int[np.ndarray, " row"], n_draws: int = 1000, seed: int = 0) -> Estimate:
     """Any statistic of row weights, with a percentile interval over resampled clusters."""
     draws = cluster_draws(clusters, n_draws, seed)

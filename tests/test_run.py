@@ -31,7 +31,7 @@ def elsewhere(tmp_path, monkeypatch):
 EXTRA = {"column": ["probe.column=Degree"]}
 
 
-@pytest.mark.parametrize("option", options("probe"))
+@pytest.mark.parametrize("option", [option for option in options("probe") if option != "atlas"])
 def test_every_probe_runs(option, tmp_path):
     code, _, err = invoke(f"probe={option}", *EXTRA.get(option, []), *QUICK)
     assert code == 0, err
@@ -81,6 +81,23 @@ def test_every_steering_runs(option, tmp_path):
     assert metrics["steering/effect@+0.00"] == 0 and metrics["steering/kl@+0.00"] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("option", options("geometry"))
+def test_every_geometry_runs(option, tmp_path):
+    code, _, err = invoke(f"geometry={option}", *quick(f"geometry={option}"))
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    assert metrics and all(name.startswith(f"geometry/{option}/") for name in metrics)
+
+
+@pytest.mark.parametrize("option", options("retrieval"))
+def test_every_retrieval_runs(option, tmp_path):
+    code, _, err = invoke(f"retrieval={option}", *quick("retrieval"))
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    wanted = {"best_layer", "model/ndcg@10", "bm25/ndcg@10", "random_init/ndcg@10"}
+    assert {f"retrieval/{name}" for name in wanted} <= set(metrics)
+
+
 @pytest.mark.parametrize("method", ["pca_of_differences", "lda", "logistic", "leace"])
 def test_every_direction_method_runs(method):
     assert invoke("direction=sentiment", f"direction.method={method}", *quick("direction"))[0] == 0
@@ -105,6 +122,52 @@ def test_directions_are_compared_and_read_other_data(tmp_path):
     assert {"direction/cosine/truth", "direction/transfer/mine/auroc", "direction/transfer/formality/auroc"} <= set(
         metrics
     )
+
+
+VECTORS = ["man 1 0 0", "woman 1 1 0", "king 0 0 1", "queen 0 1 1", "boy .7 0 .7", "girl .7 1 .7"]
+
+
+def test_every_geometry_question_runs(tmp_path):
+    code, _, err = invoke("geometry=neighbours", *quick("geometry=neighbours"))
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    for pool in ("words", "contexts", "texts"):
+        for name in ("anisotropy", "hubness", "hubness_gaussian"):
+            assert f"geometry/neighbours/{pool}/layer_01/causal/{name}" in metrics
+    assert "geometry/neighbours/words/unembed/euclidean/hubness" in metrics
+    assert "geometry/neighbours/random_init/words/embed/cosine/anisotropy" in metrics
+    assert metrics["geometry/neighbours/words/embed/kept_from_embed"] == 1
+
+
+def test_analogies_are_compared_with_static_vectors(tmp_path):
+    Path("vectors.txt").write_text("\n".join(VECTORS))
+    own = ["geometry.static.path=vectors.txt", "geometry.data.relations=[gender]"]
+    small = [q for q in quick("geometry=analogies") if "static" not in q and "data.limit" not in q]
+    code, out, err = invoke("geometry=analogies", *small, *own)
+    assert code == 0, err
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    assert metrics["geometry/analogies/pairs"] == 3
+    assert metrics["geometry/analogies/vectors/3cosadd/top1"] == 1
+    assert "27 of 30 pairs were left out for every space: vectors has no vector" in out
+    for space in ("embed", "layer_02", "unembed"):
+        gain = metrics[f"geometry/analogies/{space}/3cosadd/gain"]
+        own, without = (metrics[f"geometry/analogies/{space}/{m}/top1"] for m in ("3cosadd", "no_offset"))
+        assert gain == pytest.approx(own - without)
+        assert f"geometry/analogies/random_init/{space}/3cosadd/top1" in metrics
+    assert "queen" in (only_run(tmp_path) / "report.html").read_text()
+
+
+def test_analogies_say_in_words_whether_the_offset_adds_anything(tmp_path):
+    code, out, err = invoke("geometry=analogies", *quick("geometry=analogies"), "geometry.random_init=false")
+    assert code == 0, err
+    assert re.search(r"the offset of one example pair finds \d+% and no offset \d+%: it (adds|takes|is not shown)", out)
+    assert re.search(
+        r"Blocks of tiny: the mean offset (adds something|takes something away|is not shown to add anything) at", out
+    )
+    assert "Switched off by setting: static vectors." in out and "Switched off by setting: random-init twin." in out
+    rows = pd.read_parquet(only_run(tmp_path) / "results.parquet")
+    metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
+    assert len(rows) == len(metrics) and {"embed", "layer_00", "unembed"} <= set(rows["layer"].dropna())
 
 
 @pytest.mark.parametrize("option", options("experiment"))
@@ -231,6 +294,30 @@ BAD = {
     "steering=sentiment steering.scope.first=-1": "first=-1 is before the text",
     "steering=file": "steering.file is not set",
     "steering=file steering.file=nowhere.safetensors": "nowhere.safetensors",
+    "geometry=analogies geometry.template=word": "geometry.template='word'; expected a text with one {} in it",
+    "geometry=analogies geometry.similarity=euclidean": "similarity=euclidean is unknown; expected one of cosine",
+    "geometry=analogies geometry.examples=[man]": "expected a list of four different words each",
+    "geometry=analogies geometry.static.path=no.txt": "no 'no.txt'",
+    "geometry=analogies geometry.draws=5": "geometry.draws=5 is too small; expected at least 100",
+    "geometry=neighbours geometry.k=0": "geometry.k=0 is too small; expected at least 1",
+    "geometry=analogies geometry.templat=x": "did you mean geometry.template",
+    "geometry=analogies geometry.data.path=nowhere.txt": "no 'nowhere.txt'",
+    "geometry=neighbours geometry.contexts=[bank]": "expected one word in brackets",
+    "geometry=neighbours geometry.words=king": r"geometry.words='king'; expected a list",
+    "geometry=neighbours geometry.pooling=max": "geometry.pooling=max is unknown",
+    "geometry=neighbours geometry.k=3000": "geometry.k=3000: there are only",
+    "geometry=neighbour": "geometry/neighbour: no such option; did you mean geometry/neighbours",
+    "retrieval=passages retrieval.poolings=[middle]": "middle is unknown; expected some of last, mean, weighted_mean",
+    "retrieval=passages retrieval.data.name=passage": "no bundled collection .passage.; did you mean .passages.",
+    "retrieval=passages retrieval.data.path=nowhere": "no .nowhere. in",
+    "retrieval=passages retrieval.index.nprobes=0": "index.nprobes=0; expected at least 1",
+    "retrieval=passages encoder@retrieval.encoder=local": "retrieval.encoder.source.path is not set",
+    "probe=atlas probe.tasks=[poss]": "probe.tasks: poss is unknown; did you mean 'pos'",
+    "probe=atlas probe.tasks=pos": "probe.tasks=pos is one name; expected a list",
+    "probe=atlas probe.extra={mine:nowhere.jsonl}": "probe.extra.mine=nowhere.jsonl is no file and no bundled contrast",
+    "probe=atlas probe.transfer={poss:[truth]}": "probe.transfer: poss is unknown; did you mean 'pos'",
+    "probe=atlas probe.pairings=[sum]": "probe.pairings: sum is unknown",
+    "probe=atlas probe.coreference.path=one_class.csv probe.tasks=[coreference]": "nothing to map: coreference",
     "": "0 questions",
     "probe=pso": "probe/pso: no such option; did you mean probe/pos",
     "probe=pos probe.methd=ridge": "probe.methd: no such setting; did you mean probe.method",

@@ -109,3 +109,12 @@ def test_a_loss_in_one_document_only_does_not_drop_a_candidate():
 
 def test_a_single_candidate_is_the_best():
     assert statistics.not_worse_than_best(np.ones((1, 4)), np.zeros(4, dtype=np.int64)) == [0]
+
+
+def test_many_means_are_each_mean():
+    values, clusters = np.random.default_rng(0).random((3, 40)), np.arange(40) // 3
+    together = statistics.bootstrap_means(values, clusters, 200, 1)
+    for row, many in zip(values, together, strict=True):
+        one = statistics.bootstrap_mean(row, clusters, 200, 1)
+        assert (many.value, many.ci_low, many.ci_high) == pytest.approx((one.value, one.ci_low, one.ci_high))
+        assert many.n == one.n == 40

@@ -30,9 +30,7 @@ def letters_balanced(contrast: Contrast, seed: int) -> Contrast:
     if letters is None:
         return contrast
     if len(set(letters)) == 1:
-        note = (
-            f"the answer with the property is always ({letters[0]}): the direction may be that of the letter"
-        )
+        note = f"the answer with the property is always ({letters[0]}): the direction may be that of the letter"
         return replace(contrast, notes=(*contrast.notes, note))
     kept = sorted(place for split in dict.fromkeys(contrast.positive.splits) for place in _even(contrast, split, seed))
     dropped = len(letters) - len(kept)

