@@ -316,6 +316,7 @@ BAD = {
     "probe=atlas probe.tasks=pos": "probe.tasks=pos is one name; expected a list",
     "probe=atlas probe.extra={mine:nowhere.jsonl}": "probe.extra.mine=nowhere.jsonl is no file and no bundled contrast",
     "probe=atlas probe.transfer={poss:[truth]}": "probe.transfer: poss is unknown; did you mean 'pos'",
+    "probe=atlas probe.tasks=[truth] probe.extra={truth:truth}": "two rows of the atlas are called truth",
     "probe=atlas probe.pairings=[sum]": "probe.pairings: sum is unknown",
     "probe=atlas probe.coreference.path=one_class.csv probe.tasks=[coreference]": "nothing to map: coreference",
     "": "0 questions",

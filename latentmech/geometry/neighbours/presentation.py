@@ -187,6 +187,8 @@ def _notes(study: "NeighboursStudy", findings: Findings, model: Model) -> Iterat
         if hubs:
             what = f"hubness is above {HUB:g} and above that of a Gaussian cloud"
             yield f"{pool.name}: by {kind} {what} at {_some(hubs, clouds)}; there the same few are near everything."
+    if any(pool.name == "contexts" for pool in findings.pools):
+        yield "contexts: at the embedding equal words have equal vectors, so hubness there is how often words occur."
     yield "A list of neighbours has no right answer to be compared with; it shows a similarity, not a use."
     if study.similarity == "causal":
         yield "The causal inner product is derived for the state that the unembedding reads; below it is a wager."

@@ -107,9 +107,9 @@ class NeighboursStudy:
         return tuple(word for word in words if first[word.lower()] == word)[: self.common]
 
     def _large(self, pool: Pool) -> Pool:
-        if len(pool.labels) <= self.k + 1:
-            seen = f"geometry.k={self.k}: there are only {len(pool.labels)} {pool.name}"
-            raise BadInput(f"{seen}; lower k, or raise geometry.data.limit")
+        if (n := min(len(pool.labels), self.sample)) <= self.k + 1:
+            seen = f"geometry.k={self.k}: there are only {n} {pool.name}"
+            raise BadInput(f"{seen}; lower k, or raise geometry.sample or geometry.data.limit")
         return pool
 
     def _spaces(self, pool: Pool, model: Model, store: ActivationStore) -> Iterator[Space]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latentmech.data import TASKS, Corpus, Examples, Pairs, Task, bundled_pairs, holds_pairs, task
+from latentmech.data.examples import distinct
 from latentmech.errors import BadInput
 from latentmech.probe.atlas.subject import LABEL, Subject, labelled, subjects_of
 
@@ -47,6 +48,9 @@ class Sources:
             found += self._rows(*self._foreign(name, where), "own")
         for name, places in (self.study.transfer or {}).items():
             found += self._others(name, places)
+        names = [subject.name for subject in found]
+        if twice := [name for name in distinct(names) if names.count(name) > 1]:
+            raise BadInput(f"two rows of the atlas are called {twice[0]}; expected a name for each: rename one")
         return found
 
     def _own(self, name: str) -> list[Subject]:
