@@ -76,6 +76,7 @@ class RetrievalStudy:
         collection = self.data()
         pairs = None if self.pairs is None else self.pairs()
         self._fetch_encoder()
+        self.index.connect()  # before hours of work, so that a wrong address is known at once
         both, found = self._candidates(model, store, collection)
         chosen, test = found[best_of(found)], collection.only("test")
         searchers = {"model": self._by_level(model, store, both, chosen, collection)}

@@ -39,6 +39,30 @@ class VectorDatabase:
         if self.nprobes is not None and self.nprobes < 1:
             raise BadInput(f"index.nprobes={self.nprobes}; expected at least 1, or null")
 
+    @property
+    def where(self) -> str:
+        """Its address, as LanceDB takes it."""
+        uri = self.uri or str(make_folder(cache_root() / "indexes"))
+        return uri if "://" in uri else str(Path(uri).expanduser())
+
+    def connect(self) -> Any:
+        """The database, once it has answered.
+
+        Raises:
+            ResourceError: it cannot be reached.
+        """
+        import lancedb
+
+        try:
+            database = lancedb.connect(self.where)
+            database.list_tables()
+        except (OSError, RuntimeError, ValueError) as error:
+            advice = "look at retrieval.index.uri and at the credentials"
+            raise ResourceError(
+                f"cannot reach the vector database {self.where} ({_reason(error)}); {advice}"
+            ) from error
+        return database
+
     def open(self, name: str, card: Card, d: int) -> VectorIndex:
         """An index for vectors of `d` numbers made as `card` says; made if it is not there.
 
@@ -46,20 +70,17 @@ class VectorDatabase:
             IntegrityError: it was filled by another model, level, pooling or space.
             ResourceError: the database cannot be reached or written.
         """
-        import lancedb
         import pyarrow as pa
 
+        database = self.connect()
         columns = [pa.field("id", pa.string()), pa.field("vector", pa.list_(pa.float32(), d))]
         schema = pa.schema(columns, metadata={CARD: canonical_json(card).encode()})
-        uri = self.uri or str(make_folder(cache_root() / "indexes"))
-        where = uri if "://" in uri else str(Path(uri).expanduser())
         try:
-            database = lancedb.connect(where)
             there = name in _names(database)
             table = database.open_table(name) if there else database.create_table(name, schema=schema)
         except (OSError, RuntimeError, ValueError) as error:
-            raise ResourceError(f"cannot open the index {name} in {where} ({_first_line(error)})") from error
-        index = VectorIndex(table, self.exact_below, self.nprobes, f"the index {name} in {where}")
+            raise ResourceError(f"cannot open the index {name} in {self.where} ({_reason(error)})") from error
+        index = VectorIndex(table, self.exact_below, self.nprobes, f"the index {name} in {self.where}")
         check_card(index.card, card, index.where)
         return index
 
@@ -74,5 +95,8 @@ def _names(database: Any) -> list[str]:
             return names
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _reason(error: Exception) -> str:
+    """What an object store says itself, if that is in it; else the beginning of the first line."""
+    text = str(error).strip()
+    said = re.search(r"<Message>(.*?)</Message>", text)
+    return said[1] if said else (text.splitlines() or [type(error).__name__])[0][:200]

@@ -8,7 +8,7 @@ import pytest
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Library
-from latentmech.errors import BadInput, IntegrityError
+from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model import Model
 from latentmech.retrieval import RetrievalStudy, VectorDatabase
 from latentmech.retrieval.candidates import best_of
@@ -77,6 +77,13 @@ def test_a_named_index_takes_only_what_made_it(twins, tiny, tmp_path):
     (twins / "corpus.jsonl").write_text("\n".join(lines[:-1]))
     with pytest.raises(BadInput, match="holds 1 texts that are not in"):
         study(twins, **settings).find(tiny, ActivationStore())
+
+
+def test_a_database_out_of_reach_is_known_before_any_forward_pass(twins, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(ActivationStore, "get", lambda *_: pytest.fail("texts were read"))
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError, match=r"cannot reach the vector database .*look at retrieval.index.uri"):
+        study(twins, index=VectorDatabase(uri=str(tmp_path / "file" / "below"))).find(tiny, ActivationStore())
 
 
 def test_the_report_has_every_number_once_and_says_what_was_off(twins, tiny):
