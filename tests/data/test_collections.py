@@ -150,7 +150,7 @@ def test_cranfield_comes_out_as_published():
     collection = Library(path=CRANFIELD, numbering="position")()
     assert len(collection.documents) == 1398 and len(collection.queries) == 225
     ranking = bm25(collection.documents.texts, collection.queries.texts, 100)
-    assert per_query(ranking, collection)["ndcg@10"].mean() > 0.35
+    assert per_query(ranking, collection)["ndcg@10"].mean() > 0.37
 
 
 def test_own_labels_of_documents_are_kept(passages):
