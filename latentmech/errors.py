@@ -5,7 +5,7 @@ A message gives the value seen, where it came from, what was expected and what t
 
 
 class LatentmechError(Exception):
-    """A failure that the user can act on; `run.py` prints it as one line and exits with `exit_code`."""
+    """A failure that the user can act on; `run` prints it as one line and exits with `exit_code`."""
 
     exit_code = 1
 

@@ -1,0 +1,85 @@
+"""From settings to a study, from its report to files: one run answers one question with one model.
+
+A job of a sweep that fails, however it fails, leaves the others alone, and the sweep ends with a table of what failed.
+"""
+
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from latentmech.errors import BadInput
+from latentmech.provenance import provenance, set_status
+from latentmech.report import print_report, write_run
+from latentmech.run.complaints import one_line
+from latentmech.run.questions import CONF, ROOMS, register
+from latentmech.run.sweep import sweep_arguments
+from latentmech.settings import is_ours, published, targets
+from latentmech.storage import make_folder
+
+
+def run(config: DictConfig) -> None:
+    """Answer the question that `config` asks, and leave the files of a run behind."""
+    started = time.time()
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    for target in targets(plain):
+        if not is_ours(target, get_object):
+            raise BadInput(f"_target_={target} is not part of latentmech; settings may only name its own classes")
+    if strange := sorted(set(plain) - {*ROOMS, "model", "activations", "report", "debug"}):
+        raise BadInput(f"{strange[0]}: no such setting; --cfg job lists what there is")
+    asked = [room for room in ROOMS if plain.get(room)]
+    if len(asked) != 1:
+        raise BadInput(f"{len(asked)} questions were asked ({asked}), expected one; try probe=pos, or --help")
+    study, model, store, sink = (
+        instantiate(plain[key], _convert_="all") for key in (asked[0], "model", "activations", "report")
+    )
+    folder = make_folder(Path(HydraConfig.get().runtime.output_dir))
+    set_status(folder, "running", command())
+    report = study(model, store)
+    record = provenance(report, command(), started)
+    files = write_run(folder, report, command(), published(config), record)
+    print_report(report, files)
+    for line in sink(report, OmegaConf.to_container(OmegaConf.create(published(config))), folder):
+        print(line)
+
+
+def command() -> str:
+    """What to type to get this run again."""
+    overrides = list(HydraConfig.get().overrides.task)
+    return shlex.join(["python", "-m", "latentmech.run", *overrides])
+
+
+def task(config: DictConfig) -> int:
+    """`run`, with every failure turned into one line and an exit code, which a job of a sweep only returns."""
+    try:
+        with one_line(debug=bool(config.get("debug"))):
+            run(config)
+    except SystemExit as stop:
+        _record_failure(str(stop.code))
+        if HydraConfig.get().mode == RunMode.RUN or stop.code in (130, 143):
+            raise
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0
+
+
+def _record_failure(code: str) -> None:
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if folder.is_dir():
+        set_status(folder, f"failed ({code})", command())
+
+
+def main() -> None:
+    """Entry point."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us whole; `one_line` makes them short
+    register()
+    with one_line(debug="debug=true" in sys.argv):
+        sys.argv[1:] = sweep_arguments(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()

@@ -1,0 +1,63 @@
+"""What the user reads when something is wrong: one line of advice, and an exit code."""
+
+import difflib
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from latentmech.errors import BadInput, LatentmechError
+from latentmech.run.questions import known_settings
+
+
+@contextmanager
+def one_line(debug: bool = False) -> Iterator[None]:
+    """Print errors that the user can act on as one line and exit with their code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("latentmech: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message, code = explain(error)
+        print(f"latentmech: {message}", file=sys.stderr)
+        sys.exit(code)
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """One line of advice for an error, and the exit code."""
+    chain = [error]
+    while (inner := chain[-1].__cause__) is not None:
+        chain.append(inner)
+    for link in chain:
+        if isinstance(link, LatentmechError):
+            return str(link), link.exit_code
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _setting(" ".join(str(link) for link in chain)), BadInput.exit_code
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__}: {error} (in {Path(place.filename).name}:{place.lineno}; see all with debug=true)",
+        1,
+    )
+
+
+def _setting(message: str) -> str:
+    """Hydra's several lines as one, with the names that come near what was typed."""
+    text = " ".join(message.split())
+    if found := re.search(r"Could not (?:override|append|find) '([^']+)'", text):
+        near = difflib.get_close_matches(found[1], known_settings(), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "--cfg job lists what there is"
+        seen = "no such option" if "/" in found[1] else "no such setting"
+        return f"{found[1]}: {seen}; {hint}"
+    if found := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{found[1]} is not set; give it on the command line: {found[1]}=..."
+    if found := re.search(r"(Value '.*?' .*?) full_key: (\S+)", text):
+        return f"{found[2]}: {found[1].rstrip()}; give a value of that type"
+    return text

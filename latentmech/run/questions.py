@@ -1,0 +1,100 @@
+"""What can be asked: every room with its studies, the settings they share, and where `conf/` lies."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from latentmech.activations import ActivationStore
+from latentmech.data import Corpus, Library, Pairs
+from latentmech.direction import DirectionStudy
+from latentmech.geometry import (
+    AnalogiesStudy,
+    CompareStudy,
+    DimensionStudy,
+    InterpolationStudy,
+    LensStudy,
+    MapStudy,
+    NeighboursStudy,
+)
+from latentmech.model import Model, SentenceEncoder
+from latentmech.probe import AtlasStudy, ProbeStudy
+from latentmech.report import ConsoleSink, WandbSink
+from latentmech.retrieval import RetrievalStudy, VectorDatabase
+from latentmech.settings import schema
+from latentmech.steering import (
+    CausalSelection,
+    Letters,
+    Necessity,
+    RefusalRate,
+    Requests,
+    SteeringStudy,
+    Stems,
+)
+
+ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
+    "probe": {"probe": ProbeStudy, "atlas": AtlasStudy},
+    "direction": {"direction": DirectionStudy},
+    "steering": {"steering": SteeringStudy},
+    "geometry": {
+        "analogies": AnalogiesStudy,
+        "neighbours": NeighboursStudy,
+        "map": MapStudy,
+        "dimension": DimensionStudy,
+        "lens": LensStudy,
+        "interpolation": InterpolationStudy,
+        "compare": CompareStudy,
+    },
+    "retrieval": {"retrieval": RetrievalStudy},
+}
+STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
+SHARED = {"model": Model, "activations": ActivationStore, "data": Corpus, "pairs": Pairs}
+SHARED |= {"stems": Stems, "letters": Letters, "requests": Requests, "necessity": Necessity}
+SHARED |= {"library": Library, "encoder": SentenceEncoder, "vectors": VectorDatabase}
+SHARED |= {"causal": CausalSelection, "refusal_rate": RefusalRate, "wandb": WandbSink, "console": ConsoleSink}
+PACKAGE = Path(__file__).parent.parent
+CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
+
+
+def register() -> None:
+    """Tell Hydra of the schemas and of what names are made from."""
+    for name, cls in (STUDIES | SHARED).items():
+        ConfigStore.instance().store(group="schema", name=name, node=schema(cls))
+    resolvers: dict[str, Callable[..., Any]] = {"question": _question, "room": _room, "sweep": _sweep, "slug": _slug}
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def known_settings() -> list[str]:
+    """Every option of every group, and every setting of every schema."""
+    options = [str(p.relative_to(CONF).with_suffix("")) for p in CONF.rglob("*.yaml") if p.parent != CONF]
+    classes = [(room, cls) for room, studies in ROOMS.items() for cls in studies.values()] + [*SHARED.items()]
+    keys = [f"{name}.{key}" for name, cls in classes for key in schema(cls).__dataclass_fields__]  # type: ignore[attr-defined]
+    data = [f"{room}.data.{key}" for room in ROOMS for key in schema(Corpus).__dataclass_fields__]  # type: ignore[attr-defined]
+    return [*options, *keys, *data, *ROOMS, "model", "activations", "report", "experiment", "debug"]
+
+
+def _room(choices: DictConfig) -> str:
+    """The group of the chosen question, out of the options chosen in every group."""
+    return next((room for room in ROOMS if choices.get(room)), "none")
+
+
+def _question(choices: DictConfig) -> str:
+    """Room and option, as folders and runs are called: `probe-pos`."""
+    return f"{_room(choices)}-{choices.get(_room(choices))}"
+
+
+def _sweep() -> str | None:
+    """The name of the sweep that this run is part of."""
+    config = HydraConfig.get()
+    return Path(config.sweep.dir).name if config.mode == RunMode.MULTIRUN else None
+
+
+def _slug(text: str) -> str:
+    """A readable folder name made of overrides."""
+    return re.sub(r"[^\w=.,+\-\[\]]+", "-", text)[:120] or "defaults"
