@@ -1,6 +1,7 @@
 """Paths between states: their ends, their length, and what the model says on the way."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from latentmech.errors import BadInput
 from latentmech.geometry.interpolation.numbers import crossing, of_walk, steepest
 from latentmech.geometry.interpolation.paths import KINDS, path_between, random_end
 from latentmech.geometry.interpolation.study import PAIRS, InterpolationStudy
-from latentmech.geometry.interpolation.walk import ends_of, walk
-from latentmech.model import levels_of
+from latentmech.geometry.interpolation.walk import Patch, ends_of, walk
+from latentmech.model import intervening, levels_of, packed_logits
 
 SMALL = quick("geometry=interpolation")
 
@@ -56,7 +57,18 @@ def test_random_paths_are_as_long_and_go_elsewhere(kind):
     assert not torch.allclose(ends[0], b, atol=0.1)
 
 
-def test_both_ends_are_the_clean_runs(tiny):
+@pytest.fixture
+def rounding(monkeypatch):
+    """Rows side by side are rounded otherwise than alone, as those of a large model are; the tiny one's often agree."""
+
+    def rounded(model, variants, batch):
+        logits = packed_logits(model, variants, batch)
+        return logits + 1e-4 * torch.randn(logits.shape, generator=torch.Generator().manual_seed(0))
+
+    monkeypatch.setattr("latentmech.geometry.interpolation.walk.packed_logits", rounded)
+
+
+def test_both_ends_are_the_clean_runs(tiny, rounding):
     start, end = "My mother is here", "My father is here"
     levels = levels_of(3)
     ends = ends_of(tiny, levels, start, end, "differing")
@@ -64,14 +76,22 @@ def test_both_ends_are_the_clean_runs(tiny):
         ids = torch.tensor([[0, *tiny.tokenizer(text, add_special_tokens=False)["input_ids"]]])
         torch.testing.assert_close(run.logits, tiny.bridge(ids)[0, -1], rtol=1e-4, atol=1e-5)
     assert ends.patched == len("mother is here")
-    apart = float((ends.start.logits - ends.end.logits).abs().max())
     for level in levels:
         for found in walk(tiny, level, ends, 5, [0]):
-            assert found.error < 1e-4 * apart, level
-            assert found.own.kl_start[0] < 1e-9 and found.own.kl_end[0] > 1e-6
-            assert found.own.kl_end[-1] < 1e-9 and found.own.kl_start[-1] > 1e-6
+            assert found.error == 0, level
+            assert found.own.kl_start[0] == 0 and found.own.kl_end[0] > 1e-6
+            assert found.own.kl_end[-1] == 0 and found.own.kl_start[-1] > 1e-6
             assert found.own.top[0] == ends.start.logits.argmax() and found.own.top[-1] == ends.end.logits.argmax()
-            assert found.random[0].log_odds[0] == pytest.approx(found.own.log_odds[0], abs=1e-5)
+            assert found.random[0].log_odds[0] == found.own.log_odds[0]
+
+
+def test_states_that_are_not_the_clean_runs_are_an_error(tiny):
+    levels = levels_of(3)
+    ends = ends_of(tiny, levels, "My mother is here", "My father is here", "differing")
+    apart = float((ends.start.logits - ends.end.logits).abs().max())
+    other = replace(ends, start=replace(ends.start, states=ends.end.states))
+    for found in (found for level in levels for found in walk(tiny, level, other, 3, [0])):
+        assert found.error == apart > 1e-4
 
 
 def test_the_last_token_alone_does_not_carry_a_whole_context(tiny):
@@ -85,14 +105,40 @@ def test_the_last_token_alone_does_not_carry_a_whole_context(tiny):
         ends_of(tiny, levels, "My mother is here", "My grandfather is here", "differing")
 
 
-def test_a_path_through_the_same_state_is_flat(tiny):
+def test_a_path_through_the_same_state_is_flat_to_the_bit(tiny, rounding):
     levels = levels_of(3)
     ends = ends_of(tiny, levels, "My mother is here", "My mother is here", "differing")
-    for found in walk(tiny, levels[2], ends, 5, [0]):
-        assert found.own.log_odds == pytest.approx(np.zeros(5), abs=1e-5)
-        assert found.own.kl_start.max() < 1e-9 and found.own.kl_end.max() < 1e-9
-        assert np.ptp(found.own.entropy) < 1e-6
+    for found in (found for level in levels for found in walk(tiny, level, ends, 5, [0])):
         assert np.isnan(of_walk(found)["crossing"])
+        assert all(is_flat(along) for along in (found.own, *found.random))
+
+
+def is_flat(along):
+    moved = np.ptp(along.log_odds) + np.ptp(along.entropy)
+    return moved == along.kl_start.max() == along.kl_end.max() == 0
+
+
+@pytest.mark.real
+def test_so_they_are_in_the_default_model(real_model):
+    levels = levels_of(real_model.n_layers, "resid_post", [0, 14, 29])
+    start, end = PAIRS[0]
+    apart, still = (ends_of(real_model, levels, start, to, "differing") for to in (end, start))
+    for level in levels:
+        for found in walk(real_model, level, apart, 3, [0]):
+            assert found.error == found.own.kl_start[0] == found.own.kl_end[-1] == 0
+        assert all(is_flat(found.own) for found in walk(real_model, level, still, 3, [0]))
+
+
+def test_points_side_by_side_say_what_they_say_alone(tiny):
+    (level,) = levels_of(3, "resid_post", [1])[1:]
+    ends = ends_of(tiny, [level], "My mother is here", "My father is here", "differing")
+    a, b = (run.states[level.hook_name][-ends.patched :] for run in (ends.start, ends.end))
+    own = walk(tiny, level, ends, 5, [0])[0].own
+    for step, states in enumerate(path_between("straight", a, b, 5)):
+        with intervening(tiny, {level.hook_name: Patch(states)}) as runner:
+            said = runner.logits(ends.start.batch)[0, 0].double().log_softmax(-1)
+        first, last = ends.tokens
+        assert float(said[last] - said[first]) == pytest.approx(own.log_odds[step], abs=1e-5), step
 
 
 def test_where_half_of_the_change_is_done():
@@ -116,7 +162,8 @@ def test_the_command(tmp_path, monkeypatch):
     assert code == 0, err
     (run,) = Path().glob("runs/geometry-interpolation/*")
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["geometry/interpolation/end_error"] < 1e-4
+    assert metrics["geometry/interpolation/end_error"] == 0
+    assert "give the logits of the clean runs to the last bit" in (run / "report.html").read_text()
     names = {f"geometry/interpolation/{kind}/{at}/crossing" for kind in KINDS for at in ("embed", "layer_02")}
     assert names <= set(metrics)
     assert "random paths of the same length" in out

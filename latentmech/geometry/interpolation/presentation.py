@@ -180,7 +180,8 @@ def _notes(study: "InterpolationStudy", model: Model, ledger: Ledger) -> list[st
     error = ledger.metrics["geometry/interpolation/end_error"]
     notes = [f"{model.name}: {model.checkpoint.note}."] if model.checkpoint.note else []
     if study.tokens == "differing":
-        notes.append(f"The ends give the logits of the clean runs to within {error:.1e}.")
+        equal = "to the last bit" if error == 0 else f"to within {error:.1e}"
+        notes.append(f"Patched in, the ends give the logits of the clean runs {equal}.")
     else:
         notes.append(
             "Only the last token is patched, into the start's context: the far end is not the clean run of the end "

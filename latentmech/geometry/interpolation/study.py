@@ -34,7 +34,7 @@ class InterpolationStudy:
         pairs: several of both.
         layers: `all`, or block numbers; the embedding is always there.
         tokens: `differing` patches every token from the first in which two prompts differ, so that both ends are the
-            clean runs; `last` patches the last token only, in the context of the start.
+            clean runs, bit for bit; `last` patches the last token only, in the context of the start.
         steps: points on a path, both ends included.
         random: paths of the same length in random directions, each with a seed of its own.
         seed: the first of these.

@@ -3,6 +3,11 @@
 Two prompts run once. At one level, the states of the tokens where they differ are then replaced by those of a point on
 a path, and the blocks above go on from there. As every token from the first that differs is replaced, the two ends are
 the two clean runs; where only the last token differs, it alone is patched.
+
+They are the clean runs to the last bit, so whatever a path adds is the path's. That takes runs of one shape: a matrix
+product over more rows adds its terms in another order, and as one of 72 rows the clean run itself comes out otherwise
+by 1e-5 to 1e-4 of a logit. So the two ends are patched into runs of one prompt, as the clean ones are, and only the
+points between them run side by side.
 """
 
 from collections.abc import Sequence
@@ -139,13 +144,32 @@ def _telling(start: Float[Tensor, " vocab"], end: Float[Tensor, " vocab"]) -> tu
 
 
 def walk(model: Model, level: Level, ends: Ends, steps: int, seeds: Sequence[int]) -> list[Walk]:
-    """Both kinds of path at one level with their random ones, as rows of one batch over the start's prompt."""
+    """Both kinds of path at one level with their random ones, over the start's prompt."""
     a, b = (run.states[level.hook_name][-ends.patched :] for run in (ends.start, ends.end))
     targets = [(kind, [b, *(random_end(kind, a, b, seed) for seed in seeds)]) for kind in KINDS]
-    paths = [path_between(kind, a, end, steps) for kind, others in targets for end in others]
-    variants = [{level.hook_name: Patch(states)} for path in paths for states in path]
-    logits = packed_logits(model, variants, ends.start.batch)[:, 0, 0].unflatten(0, (len(KINDS), -1, steps))
+    points = torch.cat([path_between(kind, a, end, steps) for kind, others in targets for end in others])
+    logits = _said(model, level, ends.start.batch, points, (a, b)).unflatten(0, (len(KINDS), -1, steps))
     return [_walk(kind, level, found, ends) for kind, found in zip(KINDS, logits, strict=True)]
+
+
+def _said(
+    model: Model, level: Level, batch: Batch, points: Float[Tensor, "point patched d_model"], ends: tuple[Tensor, ...]
+) -> Float[Tensor, "point vocab"]:
+    """Logits with each point patched in: the ends, wherever they come up, alone; all others as rows of one batch."""
+    alone = torch.stack([_patched(model, level, batch, end) for end in ends])
+    is_end = torch.stack([(points == end).flatten(1).all(1) for end in ends])
+    said, between = alone[is_end.int().argmax(0)], ~is_end.any(0)
+    if bool(between.any()):
+        variants = [{level.hook_name: Patch(states)} for states in points[between]]
+        said[between] = packed_logits(model, variants, batch)[:, 0, 0]
+    return said
+
+
+def _patched(
+    model: Model, level: Level, batch: Batch, states: Float[Tensor, "patched d_model"]
+) -> Float[Tensor, " vocab"]:
+    with intervening(model, {level.hook_name: Patch(states)}) as runner:
+        return runner.logits(batch)[0, 0]
 
 
 def _walk(kind: str, level: Level, logits: Float[Tensor, "path step vocab"], ends: Ends) -> Walk:
