@@ -54,7 +54,7 @@ def _settings(sink: "WandbSink") -> wandb.Settings:
 
 
 def log(run: wandb.Run, report: Report) -> None:
-    """Curves as history, flat metrics as the summary, tables and pictures as media, directions as artifacts.
+    """Curves as history, flat metrics as the summary, tables, pictures and pages as media, directions as artifacts.
 
     Numbers come first: what fails later does not take them along.
     """
@@ -63,8 +63,9 @@ def log(run: wandb.Run, report: Report) -> None:
     run.summary.update(plain(report.metrics))
     tables = {f"tables/{name}": _table(table) for name, table in report.tables.items()}
     pictures = {f"figures/{name}": _image(picture) for name, picture in report.pictures.items()}
-    if tables or pictures:
-        run.log(tables | pictures)
+    pages = {f"pages/{name}": _html(page) for name, page in report.pages.items()}
+    if tables or pictures or pages:
+        run.log(tables | pictures | pages)
     for artifact in artifacts_of(report):
         run.log_artifact(artifact)
 
@@ -86,6 +87,11 @@ def _table(table: Table) -> wandb.Table:
     frame = visible(table.frame).astype(object)
     rows = plain(frame.where(frame.notna(), None).values)
     return wandb.Table(columns=list(map(str, frame.columns)), data=rows, allow_mixed_types=True)
+
+
+def _html(page: str) -> wandb.Html:
+    """As it is: what W&B would put into it is a style sheet from its own server, which the page forbids itself."""
+    return wandb.Html(page, inject=False, data_is_not_path=True)
 
 
 def _image(picture: Picture) -> wandb.Image:

@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
             RUN["name"] = body["variables"]["name"] or RUN["name"]
         answers = {name: answer for name, answer in ANSWERS.items() if name in body["query"]}
         if "createRunFiles" in answers:
-            files = [{"name": f, "uploadUrl": f"{self.server.url}/put"} for f in body["variables"]["files"]]
+            files = [{"name": f, "uploadUrl": f"{self.server.url}/put/{f}"} for f in body["variables"]["files"]]
             answers["createRunFiles"] = ANSWERS["createRunFiles"] | {"files": files}
         if self.server.knows_artifacts and "rtifact" in body["query"]:
             answers |= self.about_artifacts(body["query"], body["variables"])

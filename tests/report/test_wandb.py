@@ -95,6 +95,15 @@ def test_online_curves_arrive_on_their_axis(report, tmp_path, server, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_page_is_sent_as_it_is(report, tmp_path, server):
+    page = "<!DOCTYPE html><html><head></head><body>\n<p>Straße</p>\n</body></html>\n"
+    sent = replace(report, tables={}, artifacts={}, pages={"maps": page})
+    assert WandbSink()(sent, CONFIG, tmp_path) == [f"W&B: {server.url}/me/latentmech/runs/{server.upserts[0]['name']}"]
+    (entry,) = (row["pages/maps"] for row in server.streamed["wandb-history.jsonl"] if "pages/maps" in row)
+    assert entry["_type"] == "html-file"
+    assert server.uploads[entry["path"]].decode() == page
+
+
 def test_every_number_sent_is_also_in_the_files(report, tmp_path, server):
     WandbSink()(replace(report, tables={}), CONFIG, tmp_path)
     on_disk = {*tidy(report.rows)["value"].dropna(), *report.metrics.values()}
