@@ -1,4 +1,9 @@
+import json
+import re
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from matplotlib.colors import to_hex
 
 from latentmech.report import OKABE_ITO, PointMap, map_page, point_maps
@@ -39,6 +44,18 @@ def test_a_column_for_every_map_and_a_row_for_every_colouring():
 def test_maps_in_three_dimensions_have_three_named_axes():
     (axes,) = point_maps([one_map(3)], {"pos": LABELS}, ["A", "B", "C"], "Title").axes
     assert axes.get_zlabel() == "t-SNE axis 3"
+
+
+def test_a_box_on_the_page_has_the_datas_proportions_and_never_leaves_the_picture():
+    long, plane = (replace(one_map(3), coordinates=RNG.normal(size=(60, 3)) * [8, 4, 0]) for _ in range(2))
+    plane.coordinates[:, 1] = 0
+    page = map_page([long, plane], {"pos": LABELS}, ["A", "B", "C"], ["text"] * 60, title="Title", intro="")
+    boxes = [json.loads(box) for box in re.findall(r'"aspectratio":(\{[^}]*\})', page)]
+    boxes += [json.loads(box) for box in re.findall(r'"scene\.aspectratio":(\{[^}]*\})', page)]
+    assert '"aspectmode":"manual"' in page
+    across = float(np.ptp(long.coordinates[:, 1]) / np.ptp(long.coordinates[:, 0]))
+    first = {"x": 1, "y": pytest.approx(across, abs=1e-3), "z": 0.05}
+    assert boxes == [first, first, {"x": 1, "y": 0.05, "z": 0.05}], "as it opens, and for every button"
 
 
 def test_the_page_escapes_what_it_shows():

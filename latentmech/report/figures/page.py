@@ -107,7 +107,7 @@ def _figure(
     if n_axes == 2:
         for place in range(1, len(colourings) + 1):
             figure.update_yaxes(scaleanchor=f"x{'' if place == 1 else place}", row=1, col=place)
-    figure.update_scenes(camera={"eye": {"x": 1.7, "y": 1.7, "z": 1.1}}, aspectmode="data")  # no axis is cut off
+    figure.update_scenes(camera={"eye": {"x": 1.85, "y": 1.85, "z": 1.2}}, aspectmode="manual")
     figure.plotly_relayout(buttons[0]["args"][1])
     return figure
 
@@ -143,8 +143,21 @@ def _button(one: PointMap, members: Sequence[np.ndarray], colourings: Mapping[st
     for i, name in enumerate(colourings):
         number = "" if i == 0 else str(i + 1)
         said = html.escape(one.said[i]).replace("\n", "<br>")
+        if len(columns[0]) == 3:
+            layout[f"scene{number}.aspectratio"] = _sides(one)
         layout[f"annotations[{i}].text"] = f"{html.escape(f'{one.kind}, {one.name}: {name}')}<br><sub>{said}</sub>"
         for axis, which in zip(columns[0], "123", strict=False):
             place = f"{axis}axis{number}" if len(columns[0]) == 2 else f"scene{number}.{axis}axis"
             layout[f"{place}.title.text"] = f"{one.kind} axis {which}"
     return {"label": f"{one.kind}, {one.name}", "method": "update", "args": [places, layout]}
+
+
+def _sides(one: PointMap) -> dict[str, float]:
+    """Sides of the box, in the proportions of the data, the longest 1: so it fits into the picture with its titles.
+
+    Plotly's own `data` keeps the volume instead, and the ends of a long box fall outside. A side is at least a
+    twentieth: there are points that lie in a plane.
+    """
+    sides = np.ptp(one.coordinates, axis=0)
+    shares = np.maximum(sides / max(sides.max(), np.finfo(float).tiny), 0.05)
+    return dict(zip("xyz", shares.round(3).tolist(), strict=True))
