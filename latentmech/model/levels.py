@@ -26,6 +26,11 @@ class Level:
         """`embed` or `7`, as an axis shows it."""
         return "embed" if self.layer is None else str(self.layer)
 
+    @property
+    def place(self) -> str:
+        """`the embedding` or `block 7`, as a sentence names it."""
+        return "the embedding" if self.layer is None else f"block {self.layer}"
+
 
 def levels_of(n_layers: int, site: str = "resid_post", layers: Sequence[int] | str = "all") -> tuple[Level, ...]:
     """The embedding and the asked-for blocks, in order of depth.

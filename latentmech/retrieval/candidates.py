@@ -33,8 +33,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """Such as `block 7, mean, whitened`."""
-        where = "embedding" if self.level.layer is None else f"block {self.level.layer}"
-        return f"{where}, {self.pooling.replace('_', ' ')}, {self.space}"
+        return f"{self.level.place}, {self.pooling.replace('_', ' ')}, {self.space}"
 
 
 @dataclass(frozen=True)

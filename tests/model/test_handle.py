@@ -158,6 +158,7 @@ def test_levels_are_the_embedding_and_blocks_in_order_of_depth(asked, labels):
     levels = levels_of(3, **asked)
     assert [level.label for level in levels] == labels
     assert [level.tick for level in levels] == [label.removeprefix("layer_0") for label in labels]
+    assert [level.place for level in levels][:2] == ["the embedding", f"block {levels[1].layer}"]
     assert levels[0].hook_name == "blocks.0.hook_resid_pre"
     assert levels[-1].hook_name == "blocks.2.hook_resid_post"
 

@@ -63,7 +63,7 @@ def headline(study: "DimensionStudy", found: Found, levels: Sequence[Level], mod
     own = found["model"][top]
     null = found["coordinates_shuffled"][top]["two_nn"].value
     said = (
-        f"The {unit} fill at most {own['two_nn'].value:.1f} dimensions by TwoNN, at {_place(levels[top])} of "
+        f"The {unit} fill at most {own['two_nn'].value:.1f} dimensions by TwoNN, at {levels[top].place} of "
         f"{model.name} (MLE {own[mle].value:.1f}, participation ratio {own['participation_ratio'].value:.1f}, of "
         f"{model.d_model}); with every coordinate shuffled the same estimator gives {null:.1f}, "
     )
@@ -83,10 +83,6 @@ def _settled(study: "DimensionStudy", own: Mapping[str, Estimate], unit: str) ->
     change = own["two_nn"].value / part - 1
     verdict = "has settled" if abs(change) < 0.1 else "has not settled: it is a statement about this sample"
     return f"From {share:g} of the {unit} it is {part:.1f} ({change:+.0%} with all of them): the number {verdict}."
-
-
-def _place(level: Level) -> str:
-    return "the embedding" if level.layer is None else f"block {level.layer}"
 
 
 def _mle(study: "DimensionStudy") -> str:
@@ -168,9 +164,7 @@ def _pictures(
 def _scan_picture(study: "DimensionStudy", found: Found, levels: Sequence[Level]) -> Picture:
     shares = sorted(study.shares)
     chosen = np.unique(np.linspace(0, len(levels) - 1, min(SHOWN_LEVELS, len(levels))).round().astype(int)).tolist()
-    series = {
-        _place(levels[i]): [found["model"][i][at_share("two_nn", share)].value for share in shares] for i in chosen
-    }
+    series = {levels[i].place: [found["model"][i][at_share("two_nn", share)].value for share in shares] for i in chosen}
     names = [f"{share:g}" for share in shares]
     figure = layer_curve(
         names, series, None, None, "dimension (TwoNN)", "TwoNN and sample size", xlabel="share of the draw", best=""

@@ -82,16 +82,12 @@ def headline(model: Model, findings: Findings, means: _Means, own: dict[str, lis
     losses, agreement = own["log_loss"], [e.value for e in own["agreement"]]
     better = next((i for i in range(len(losses)) if all(e.ci_high < base for e in losses[i:])), None)
     half = next(i for i, value in enumerate(agreement) if value >= 0.5)
-    beats = "at no level" if better is None else f"from {_named(findings.levels[better])} on"
+    beats = "at no level" if better is None else f"from {findings.levels[better].place} on"
     return (
         f"Read by its own head, {model.name} tells the next token better than its frequency ({base:.2f} nats) {beats}, "
         f"and ends at {losses[-1].value:.2f} nats [{losses[-1].ci_low:.2f}, {losses[-1].ci_high:.2f}]. Half of the "
-        f"final top tokens are on top from {_named(findings.levels[half])}."
+        f"final top tokens are on top from {findings.levels[half].place}."
     )
-
-
-def _named(level: Level) -> str:
-    return "the embedding" if level.layer is None else f"block {level.layer}"
 
 
 def _write_down(ledger: Ledger, findings: Findings, means: _Means, own: dict[str, list[Estimate]]) -> None:

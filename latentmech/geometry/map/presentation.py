@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from latentmech.data import Examples
 from latentmech.geometry.map.findings import Layout, LevelFindings, MapFindings
 from latentmech.geometry.map.tables import NAMES, cluster_table, map_table, outlier_table, shown_name
-from latentmech.model import Level, Model
+from latentmech.model import Model
 from latentmech.report import Curve, Ledger, Picture, PointMap, Report, Table, map_page, point_maps
 from latentmech.storage import fingerprint
 
@@ -45,7 +45,7 @@ def headline(study: "MapStudy", findings: MapFindings, model: Model) -> str:
     space, chance = best.space["label_agreement"], best.space["label_agreement_shuffled_p95"].value
     verdict = "above" if space.ci_low > chance else "not above"
     return (
-        f"At {place(best.level)} of {model.name}, {space.value:.0%} of a point's {study.neighbours} neighbours share "
+        f"At {best.level.place} of {model.name}, {space.value:.0%} of a point's {study.neighbours} neighbours share "
         f"its {name}, {verdict} what shuffled labels give (95 % below {chance:.0%}). {_on_map(best, layout)} "
         f"{_on_clusters(best)}"
     )
@@ -71,11 +71,6 @@ def _on_clusters(one: LevelFindings) -> str:
         f"Clusters by k-means in the full space {found} (AMI {kmeans['ami'].value:.2f}, of 1); "
         f"HDBSCAN leaves {dense['noise'].value:.0%} of the points in no cluster."
     )
-
-
-def place(level: Level) -> str:
-    """The level in words."""
-    return "the embedding" if level.layer is None else f"block {level.layer}"
 
 
 def _numbers(findings: MapFindings, ledger: Ledger) -> None:
@@ -121,7 +116,7 @@ def _point_map(one: LevelFindings, layout: Layout) -> PointMap:
     own = f"{quality}\nlabel agreement {score['label_agreement']:.2f}"
     chance = f"label agreement {score['label_agreement_shuffled']:.2f}"
     return PointMap(
-        name=place(one.level), coordinates=layout.coordinates[0], kind=NAMES[layout.method], said=(own, chance)
+        name=one.level.place, coordinates=layout.coordinates[0], kind=NAMES[layout.method], said=(own, chance)
     )
 
 

@@ -63,18 +63,13 @@ def headline(rows: Sequence[AtlasRow], model: Model) -> str:
 
 def in_words(row: AtlasRow) -> str:
     """Where one task peaks, which levels are not worse, and what that is worth."""
-    peak, score, gain = place(row.levels[row.best]), row.on_test("probe"), row.gain
+    peak, score, gain = row.levels[row.best].place, row.on_test("probe"), row.gain
     verdict = "more than" if gain.ci_low > 0 else "less than" if gain.ci_high < 0 else "not clearly more than"
     return (
         f"{row.name} peaks at {peak}; not shown to be worse: {spelled(row.levels, row.equals)}. Test {row.metric} "
         f"{score.value:.3f} [{score.ci_low:.3f}, {score.ci_high:.3f}], {verdict} {named(row.rival)} "
         f"({row.on_test(row.rival).value:.3f}): {gain.value:+.3f} [{gain.ci_low:+.3f}, {gain.ci_high:+.3f}]."
     )
-
-
-def place(level: Level) -> str:
-    """A level as a sentence names it."""
-    return "the embedding" if level.layer is None else f"block {level.layer}"
 
 
 def spelled(levels: Sequence[Level], indices: Sequence[int]) -> str:
