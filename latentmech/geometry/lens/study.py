@@ -9,8 +9,9 @@ from tqdm import tqdm
 from latentmech.activations import ActivationStore
 from latentmech.data import Corpus, Examples
 from latentmech.errors import BadInput
+from latentmech.geometry.lens.findings import Findings
 from latentmech.geometry.lens.next_token import Places, Readings, places_in, readings, unigram
-from latentmech.geometry.lens.presentation import Findings, present
+from latentmech.geometry.lens.presentation import present
 from latentmech.geometry.lens.vocabulary import cosines
 from latentmech.model import Level, Model, embedding, levels_of, unembedding
 from latentmech.report import Report
