@@ -17,10 +17,10 @@ from latentmech.probe import AtlasStudy
 from latentmech.probe.atlas.next_token import _Following
 from latentmech.probe.atlas.order import arrival, order_in_words
 from latentmech.probe.atlas.pairing import PAIRINGS, paired
-from latentmech.probe.atlas.presentation import spelled
 from latentmech.probe.atlas.resampling import Resampled, resampled
 from latentmech.probe.atlas.row import AtlasRow
 from latentmech.probe.atlas.sources import Sources
+from latentmech.probe.atlas.words import spelled
 from latentmech.probe.ridge import ridge
 from latentmech.probe.sample import sample_of_level
 from latentmech.statistics import bootstrap, bootstrap_mean, f1, not_worse_than_best
