@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
+from latentmech.geometry import NeighboursStudy
 from latentmech.geometry.neighbours.pools import check_marked, context_pool, text_pool, word_pool
 from latentmech.geometry.spaces import check_template, in_template, model_spaces, tokens_of
+from latentmech.geometry.spread import over_seeds
 from latentmech.model import embedding, levels_of, unembedding
+from latentmech.statistics import Estimate
 
 
 @pytest.fixture
@@ -29,13 +33,14 @@ def test_a_word_is_its_last_token_in_the_template(tiny, store):
     torch.testing.assert_close(spaces[1].vectors[0], states[0, 7], atol=1e-5, rtol=1e-5)  # bos T h e _ c a t
 
 
-def test_a_word_of_several_tokens_is_the_mean_of_their_rows(tiny, store):
+def test_a_word_of_several_tokens_is_the_mean_of_their_rows(tiny, store, monkeypatch):
+    monkeypatch.setattr("latentmech.geometry.spaces.unembedding", lambda model: 2 * unembedding(model))  # GPT-2 ties
     examples = in_template(["cat"], "x {}")
     (ids,) = tokens_of(tiny, examples)
     assert tiny.tokenizer.decode(ids) == "cat"
     first, *_, last = model_spaces(tiny, store, examples, "resid_post", [0])
     torch.testing.assert_close(first.vectors[0], tiny.bridge.W_E[torch.tensor(ids)].mean(0))
-    torch.testing.assert_close(last.vectors[0], unembedding(tiny)[torch.tensor(ids)].mean(0))
+    torch.testing.assert_close(last.vectors[0], 2 * unembedding(tiny)[torch.tensor(ids)].mean(0))
     assert last.role == "unembedding"
 
 
@@ -88,3 +93,16 @@ def test_a_template_has_one_place(template):
 def test_a_context_marks_one_word(context):
     with pytest.raises(BadInput, match="expected one word in brackets"):
         check_marked([context])
+
+
+def test_every_candidate_word_stands_there_once():
+    words = NeighboursStudy()._candidates()
+    assert len({word.lower() for word in words}) == len(words) > 2500
+    assert "Paris" in words and "paris" not in words
+    assert NeighboursStudy(common=20)._candidates() == words[:20]
+
+
+def test_over_seeds_is_the_range_of_what_is_known():
+    found = over_seeds([{"a": 1.0, "b": np.nan}, {"a": 5.0, "b": np.nan}, {"a": np.nan, "b": np.nan}])
+    assert found["a"] == Estimate(3.0, 1.0, 5.0, 2)
+    assert np.isnan(found["b"].value) and found["b"].n == 0

@@ -102,9 +102,11 @@ class NeighboursStudy:
                 yield self._large(text_pool(self.texts, corpus))
 
     def _candidates(self) -> tuple[str, ...]:
-        words = (*WordPairs()().words, *common_words())
-        first = {word.lower(): word for word in reversed(words)}  # a name rather than the same word in small letters
-        return tuple(word for word in words if first[word.lower()] == word)[: self.common]
+        """Every word once: a name rather than the same word in small letters, for pairs come before common words."""
+        first: dict[str, str] = {}
+        for word in (*WordPairs()().words, *common_words()):
+            first.setdefault(word.lower(), word)
+        return tuple(first.values())[: self.common]
 
     def _large(self, pool: Pool) -> Pool:
         if (n := min(len(pool.labels), self.sample)) <= self.k + 1:

@@ -20,7 +20,7 @@ def headline(study: "NeighboursStudy", findings: Findings, model: Model) -> str:
     hub = max(clouds, key=lambda c: c.hubness)
     above = sum(cloud.hubness > cloud.hubness_null for cloud in clouds)
     return (
-        f"By {said(study.similarity)}, two {findings.pools[0].name} of {model.name} have a mean cosine of "
+        f"By {said(_angle(study.similarity))}, two {findings.pools[0].name} of {model.name} have a mean cosine of "
         f"{widest.anisotropy:.2f} ({widest.tick}) to {narrowest.anisotropy:.2f} ({narrowest.tick}). Hubness is highest "
         f"at {hub.tick} ({hub.hubness:.1f}; a Gaussian cloud of that shape has {hub.hubness_null:.1f}), and above its "
         f"Gaussian cloud at {above} of {len(clouds)} levels."
@@ -32,6 +32,11 @@ def said(kind: str) -> str:
     return {"causal": "the causal inner product", "euclidean": "Euclidean distance"}.get(kind, kind.replace("_", " "))
 
 
+def _angle(similarity: str) -> str:
+    """Whose cosines anisotropy is the mean of: Euclidean distance compares the vectors that the cosine does."""
+    return "cosine" if similarity == "euclidean" else similarity
+
+
 def notes_on(study: "NeighboursStudy", findings: Findings, model: Model) -> Iterator[str]:
     """What a reader must know before believing a neighbour."""
     for pool in findings.pools:
@@ -40,7 +45,8 @@ def notes_on(study: "NeighboursStudy", findings: Findings, model: Model) -> Iter
         hubs = [cloud.tick for cloud in clouds if cloud.hubness > max(HUB, cloud.hubness_null)]
         kind = said(study.similarity)
         if cones:
-            yield f"{pool.name}: by {kind} pairs have a mean cosine above {CONE} at {_some(cones, clouds)}."
+            angle = said(_angle(study.similarity))
+            yield f"{pool.name}: by {angle} pairs have a mean cosine above {CONE} at {_some(cones, clouds)}."
         if hubs:
             what = f"hubness is above {HUB:g} and above that of a Gaussian cloud"
             yield f"{pool.name}: by {kind} {what} at {_some(hubs, clouds)}; there the same few are near everything."
