@@ -1,5 +1,7 @@
 """What a lens study says in sentences: the headline and the notes."""
 
+from collections.abc import Sequence
+
 from latentmech.data import Examples
 from latentmech.geometry.lens.findings import Findings, Means
 from latentmech.model import Model
@@ -8,16 +10,21 @@ from latentmech.statistics import Estimate
 
 def headline(model: Model, findings: Findings, means: Means, own: dict[str, list[Estimate]]) -> str:
     """From where on the head reads more than frequencies, and where the answer settles."""
-    base = means.of(findings.unigram["log_loss"]).value
-    losses, agreement = own["log_loss"], [e.value for e in own["agreement"]]
-    better = next((i for i in range(len(losses)) if all(e.ci_high < base for e in losses[i:])), None)
-    half = next(i for i, value in enumerate(agreement) if value >= 0.5)
-    beats = "at no level" if better is None else f"from {findings.levels[better].place} on"
+    unigram, losses = findings.unigram["log_loss"], own["log_loss"]
+    base = means.of(unigram).value
+    better = _from_on([means.of(loss - unigram).ci_high < 0 for loss in findings.own.own["log_loss"]])
+    half = _from_on([estimate.value >= 0.5 for estimate in own["agreement"]])
+    beats = "at no level" if better == len(losses) else f"from {findings.levels[better].place} on"
     return (
         f"Read by its own head, {model.name} tells the next token better than its frequency ({base:.2f} nats) {beats}, "
         f"and ends at {losses[-1].value:.2f} nats [{losses[-1].ci_low:.2f}, {losses[-1].ci_high:.2f}]. Half of the "
-        f"final top tokens are on top from {findings.levels[half].place}."
+        f"final top tokens are on top from {findings.levels[half].place} on."
     )
+
+
+def _from_on(holds: Sequence[bool]) -> int:
+    """The first level from which on something holds at every level; their number if it does not at the last."""
+    return next((i + 1 for i in reversed(range(len(holds))) if not holds[i]), 0)
 
 
 def notes_on(model: Model, texts: Examples, findings: Findings) -> list[str]:
