@@ -11,7 +11,7 @@ import torch
 from commands import FAST, invoke
 
 from latentmech.activations import ActivationStore
-from latentmech.data import Corpus
+from latentmech.data import Corpus, Pairs
 from latentmech.model import Level, says, tokenise
 from latentmech.probe import AtlasStudy
 from latentmech.probe.atlas.next_token import _Following
@@ -245,3 +245,20 @@ def test_what_the_words_give_away_is_subtracted(tiny, tmp_path):
     )
     assert any("Switched off by setting: random-init twin" in note for note in report.notes)
     assert replace(study, seed=1)(tiny, ActivationStore()).metrics["probe/kind/lookup/dev/accuracy"] == 1
+
+
+def test_a_task_arrives_at_its_depth_whatever_levels_are_measured():
+    few = replace(made_row("a", "syntax", step(1)[:3], noise=0), levels=[LEVELS[0], LEVELS[2], LEVELS[10]])
+    assert arrival(few).value == pytest.approx(0.2)
+
+
+def test_texts_that_a_transferred_probe_has_seen_are_counted(tiny, tmp_path):
+    for name, groups in (("mine", "a"), ("other", "b")):
+        rows = [{"positive": f"good {i}", "negative": f"bad {i}", "group": f"{groups}{i}"} for i in range(40)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    mine, other = (str(tmp_path / f"{name}.jsonl") for name in ("mine", "other"))
+    study = AtlasStudy(tasks=("sentiment",), sentiment=Pairs(path=mine), transfer={"sentiment": [other]}, draws=100)
+    report = replace(study, random_init=False)(tiny, ActivationStore())
+    (note,) = (note for note in report.notes if "test texts of other are training texts of own" in note)
+    seen, asked_of = (int(word) for word in note.split() if word.isdigit())
+    assert 0 < seen < asked_of

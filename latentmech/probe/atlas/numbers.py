@@ -6,7 +6,7 @@ import numpy as np
 
 from latentmech.model import Level
 from latentmech.probe.atlas.order import arrival, stages
-from latentmech.probe.atlas.row import AtlasRow
+from latentmech.probe.atlas.row import AtlasRow, depth
 from latentmech.probe.atlas.transfer import Matrix
 from latentmech.report import Ledger
 from latentmech.statistics import Estimate
@@ -88,11 +88,6 @@ def _transfer(matrix: Matrix, ledger: Ledger) -> None:
         for target, cell in zip(matrix.names, cells, strict=True):
             place = {"task": f"{matrix.task}@{target}", "split": "test", "control": f"trained on {source}"}
             ledger.add(f"probe/{matrix.task}/transfer/{source}/{target}/accuracy", cell, "accuracy", **place)
-
-
-def depth(level: Level) -> int:
-    """0 is the embedding, k the output of block k - 1."""
-    return 0 if level.layer is None else level.layer + 1
 
 
 def _at(row: AtlasRow, level: Level) -> dict[str, object]:

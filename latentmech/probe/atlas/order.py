@@ -2,14 +2,15 @@
 
 So Tenney et al. (2019, "BERT rediscovers the classical NLP pipeline") found it in BERT, by the layer at
 which a task's score is expected to rise. Here, with G_k the largest gain over the baseline up to
-depth k (0 the embedding, 1 the last block; no gain counts as 0), a task arrives at
+depth k (0 the embedding, 1 the last block that was measured; no gain counts as 0), a task arrives at
 
     sum_k k (G_k - G_(k-1)) / G_last
 
 which is 0 for what the embedding holds already. The peak says less: many tasks end in a plateau, and its top is luck.
-A stage arrives at the mean of its rows'. The order holds if in 95 % of the draws of dev documents every stage arrives
-after the one before. Tasks that gain nothing on test have not arrived and are left out. A noisy curve goes on rising by
-luck, so a task with few rows seems to arrive later than it does; its interval is wide for the same reason.
+A stage arrives at the mean of its rows'. The order holds if each stage arrives after the one before in 95 % of the
+draws of dev documents, pair by pair. Tasks that gain nothing on test have not arrived and are left out. A noisy curve
+goes on rising by luck, so a task with few rows seems to arrive later than it does; its interval is wide for the same
+reason.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from latentmech.probe.atlas.row import AtlasRow
+from latentmech.probe.atlas.row import AtlasRow, depth
 from latentmech.statistics import Estimate
 
 ORDER = ("syntax", "semantics", "output")
@@ -45,7 +46,7 @@ def arrival(row: AtlasRow) -> Estimate:
     """Where a task's gain appears; NaN for one that has not arrived."""
     if not has_arrived(row):
         return Estimate(float("nan"))
-    return _estimate(float(_arrivals(row.gains[None])[0]), _arrivals(row.gain_draws))
+    return _estimate(float(_arrivals(row, row.gains[None])[0]), _arrivals(row, row.gain_draws))
 
 
 def stages(rows: Sequence[AtlasRow]) -> list[Stage]:
@@ -55,7 +56,7 @@ def stages(rows: Sequence[AtlasRow]) -> list[Stage]:
         tasks = [row for row in rows if row.stage == name and has_arrived(row)]
         if tasks:
             value = float(np.mean([arrival(row).value for row in tasks]))
-            draws = np.mean([_arrivals(row.gain_draws) for row in tasks], axis=0)
+            draws = np.mean([_arrivals(row, row.gain_draws) for row in tasks], axis=0)
             found.append(Stage(name, tuple(row.name for row in tasks), _estimate(value, draws), draws))
     return found
 
@@ -79,11 +80,12 @@ def after(earlier: Stage, later: Stage) -> bool:
     return float(np.mean(later.draws > earlier.draws)) >= SURE
 
 
-def _arrivals(gains: Float[np.ndarray, "draw level"]) -> Float[np.ndarray, " draw"]:
+def _arrivals(row: AtlasRow, gains: Float[np.ndarray, "draw level"]) -> Float[np.ndarray, " draw"]:
     """NaN for a draw in which no level gains."""
+    depths = np.array([depth(level) for level in row.levels]) / max(depth(row.levels[-1]), 1)
     risen = np.maximum.accumulate(gains.clip(min=0), axis=1)
     steps, last = np.diff(risen, axis=1, prepend=0), risen[:, -1]
-    return np.where(last > 0, steps @ np.linspace(0, 1, gains.shape[1]) / np.maximum(last, 1e-12), np.nan)
+    return np.where(last > 0, steps @ depths / np.maximum(last, 1e-12), np.nan)
 
 
 def _estimate(value: float, draws: Float[np.ndarray, " draw"]) -> Estimate:

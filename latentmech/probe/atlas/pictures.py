@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from latentmech.model import Model
-from latentmech.probe.atlas.numbers import depth
-from latentmech.probe.atlas.row import AtlasRow
+from latentmech.probe.atlas.row import AtlasRow, depth
 from latentmech.probe.atlas.transfer import Matrix
 from latentmech.report import Curve, Picture, heat_map
 

@@ -38,7 +38,11 @@ def present(
         tables=tables,
         pictures=pictures,
         curves=tuple(curves(rows)),
-        notes=(*map(in_words, rows), *notes_on(study, rows, model, sources)),
+        notes=(
+            *map(in_words, rows),
+            *(note for matrix in transfers for note in matrix.notes),
+            *notes_on(study, rows, model, sources),
+        ),
         provenance={
             "model": {"name": model.name, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision},
             "data": {

@@ -99,6 +99,11 @@ class AtlasRow:
         return self.test.estimate(self.readers.index(reader))
 
 
+def depth(level: Level) -> int:
+    """0 is the embedding, k the output of block k - 1."""
+    return 0 if level.layer is None else level.layer + 1
+
+
 def best_of(scores: Resampled, n_levels: int) -> int:
     """Index of the best of the first `n_levels`."""
     return int(scores.values[:n_levels].argmax())

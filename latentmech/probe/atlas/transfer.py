@@ -1,7 +1,8 @@
 """Train on one data set, test on each other: does a probe read the property, or this set's way of showing it?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -39,12 +40,14 @@ class Matrix:
         names: the data sets.
         cells: accuracy, with its interval over the tested set's documents.
         majority: what the commonest class of each column's train part scores on it.
+        notes: where a probe has been trained on texts that it is tested on.
     """
 
     task: str
     names: Sequence[str]
     cells: Sequence[Sequence[Estimate]]
     majority: Sequence[float]
+    notes: Sequence[str] = ()
 
     @property
     def values(self) -> Float[np.ndarray, "trained tested"]:
@@ -63,7 +66,20 @@ def matrices(trained: Sequence[Trained], n_draws: int) -> list[Matrix]:
 def _matrix(task: str, sets: Sequence[Trained], n_draws: int) -> Matrix:
     names = [one.subject.data or "own" for one in sets]
     cells = [[_cell(source, target, n_draws) for target in sets] for source in sets]
-    return Matrix(task, names, cells, [_majority(one.subject) for one in sets])
+    return Matrix(task, names, cells, [_majority(one.subject) for one in sets], list(_known(task, sets, names)))
+
+
+def _known(task: str, sets: Sequence[Trained], names: Sequence[str]) -> Iterator[str]:
+    """Test texts of one set that another was trained on."""
+    for (i, source), (j, target) in product(enumerate(sets), enumerate(sets)):
+        seen, asked = set(_texts(source.subject, "train")), _texts(target.subject, "test")
+        if i != j and (n := sum(text in seen for text in asked)):
+            yield f"{task}: {n} of {len(asked)} test texts of {names[j]} are training texts of {names[i]}."
+
+
+def _texts(subject: Subject, split: str) -> list[str]:
+    units = subject.problem.units.example[subject.problem.index[split]]
+    return [subject.examples.texts[i] for i in units.tolist()]
 
 
 def _cell(source: Trained, target: Trained, n_draws: int) -> Estimate:

@@ -63,7 +63,7 @@ def notes_on(study: "AtlasStudy", rows: Sequence[AtlasRow], model: Model, source
     }
     notes += [f"Switched off by setting: {name}." for name, is_off in off.items() if is_off]
     if study.random_init and study.twin_step > 1:
-        notes.append(f"Of the random-init twin only the embedding and blocks 0, {study.twin_step}, … were measured.")
+        notes.append(f"Of the random-init twin the embedding and one in {study.twin_step} blocks were measured.")
     notes.append("No control task where whole texts or pairs are labelled: it needs words that recur.")
     if any(row.stage == "output" for row in rows):
         notes.append(
