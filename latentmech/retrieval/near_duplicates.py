@@ -6,7 +6,7 @@ one way of making vectors and to the kind of texts it was chosen on.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -19,7 +19,7 @@ from latentmech.retrieval.vector_index import VectorIndex
 from latentmech.retrieval.vectors import Vectors
 from latentmech.statistics import Estimate, auroc, bootstrap, f1
 
-NEIGHBOURS = 10  # of each text that are looked at
+NEIGHBOURS = 10  # of each text that are looked at first; more where all of them are near-duplicates
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,15 @@ def shared_trigrams(pairs: Labelled) -> Float[np.ndarray, " pair"]:
 
 def near_duplicates(index: VectorIndex, threshold: float) -> list[tuple[str, str, float]]:
     """Pairs of names in an index whose cosine is at or above the threshold, the closest first."""
-    own = index.vectors()
-    names, scores = index.search(own, NEIGHBOURS + 1)
-    found = {
-        (min(name, other), max(name, other)): cosine
-        for name, row, cosine_row in zip(own.ids, names, scores, strict=True)
-        for other, cosine in zip(row, cosine_row, strict=True)
-        if other != name and cosine >= threshold
-    }
+    left, k, found = index.vectors(), NEIGHBOURS + 1, dict[tuple[str, str], float]()
+    while left.ids:
+        names, scores = index.search(left, k)
+        found |= {
+            (min(name, other), max(name, other)): cosine
+            for name, row, cosine_row in zip(left.ids, names, scores, strict=True)
+            for other, cosine in zip(row, cosine_row, strict=True)
+            if other != name and cosine >= threshold
+        }
+        more = [i for i, row in enumerate(scores) if k < len(index) and row[-1] >= threshold]
+        left, k = replace(left, ids=tuple(left.ids[i] for i in more), rows=left.rows[more]), 2 * k
     return sorted(((a, b, cosine) for (a, b), cosine in found.items()), key=lambda pair: -pair[2])

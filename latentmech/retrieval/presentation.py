@@ -127,10 +127,13 @@ def _notes(study: "RetrievalStudy", findings: Findings, model: Model) -> Iterato
         yield f"The index is approximate: it found {findings.index_recall:.1%} of the exact ten nearest (test queries)."
     if (told := findings.corpus.thresholds) and told["words"].scores["f1"].value >= told["model"].scores["f1"].value:
         yield "Near-duplicates: shared word trigrams tell the labelled pairs apart at least as well as the model does."
+    if study.cluster_by is not None and not findings.corpus.clusters:
+        yield f"No clusters: not every document has a label in the column {study.cluster_by}."
     off = {
         "sentence encoder": study.encoder is None,
         "random-init twin": not study.random_init,
         "shuffled judgements": study.shuffles == 0,
         "near-duplicates": study.pairs is None,
+        "clusters": study.cluster_by is None,
     }
     yield from (f"Switched off by setting: {name}." for name, is_off in off.items() if is_off)

@@ -74,3 +74,12 @@ def test_bad_pairs(tmp_path):
     path.write_text("\n".join(json.dumps({"a": f"x {i}", "b": "x", "duplicate": True}) for i in range(4)))
     with pytest.raises(BadInput, match="0 pairs with duplicate=false"):
         TextPairs(path=path)()
+
+
+def test_no_near_duplicate_of_a_text_with_many_is_lost(tmp_path):
+    torch.manual_seed(0)
+    rows = torch.cat([torch.ones(30, 16) + 0.01 * torch.randn(30, 16), torch.randn(20, 16)])
+    own = Vectors(tuple(f"t{i:02d}" for i in range(50)), rows, {"model": "m"})
+    index = VectorDatabase(uri=str(tmp_path)).open("x", own.card, 16)
+    index.add(own)
+    assert len(near_duplicates(index, 0.99)) == 30 * 29 / 2

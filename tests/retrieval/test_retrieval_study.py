@@ -93,6 +93,7 @@ def test_the_report_has_every_number_once_and_says_what_was_off(twins, tiny):
     assert {f"retrieval/{name}" for name in wanted} <= set(report.metrics)
     assert len(report.rows) == len(report.metrics) and "nDCG@10 1.000" in report.headline
     assert "Switched off by setting: sentence encoder." in report.notes
+    assert "No clusters: not every document has a label in the column topic." in report.notes
     assert np.isfinite(list(report.metrics.values())).all()
 
 
