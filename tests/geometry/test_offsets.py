@@ -132,3 +132,11 @@ def test_the_bundled_pairs_have_one_answer_each():
         own = [i for i, r in enumerate(pairs.relation) if r == name]
         assert len(own) >= 20
         assert len({pairs.first[i] for i in own}) == len({pairs.second[i] for i in own}) == len(own)
+
+
+def test_a_word_that_is_its_own_answer_is_not_asked():
+    pairs = Analogies(
+        first=("a", "b", "s"), second=("x", "y", "s"), relation=("r",) * 3, questions=all_questions(("r",) * 3)
+    )
+    q = questions_of(pairs, ["a", "b", "s", "x", "y"])
+    assert set(q.c.tolist()) == {0, 1} and len(q.first) == 2

@@ -71,6 +71,11 @@ def test_the_causal_inner_product_does_not_depend_on_the_coordinates(cloud, tabl
         torch.testing.assert_close(here @ here.T, there @ there.T, atol=1e-3, rtol=0)
 
 
+def test_vectors_of_no_model_are_compared_by_cosine(cloud, table):
+    causal = prepared(cloud, "causal", CausalMetric.of(table), "static")
+    assert torch.equal(causal, prepared(cloud, "cosine"))
+
+
 def test_a_dead_direction_of_the_unembedding_counts_for_nothing(cloud, table):
     table[:, 5] = 1.0
     metric = CausalMetric.of(table)

@@ -69,7 +69,8 @@ def questions_of(analogies: Analogies, candidates: Sequence[str]) -> Questions:
     place = {word: i for i, word in enumerate(candidates)}
     first, second = (torch.tensor([place[w] for w in words]) for words in (analogies.first, analogies.second))
     source, target = torch.from_numpy(analogies.questions).T
-    fair = (second[target] != first[source]) & (second[target] != second[source])
+    query_words = torch.stack([first[source], second[source], first[target]])
+    fair = (second[target] != query_words).all(0)
     source, target = source[fair], target[fair]
     asked, pair = target.unique(return_inverse=True)
     names, kind = np.unique(np.array(analogies.relation, dtype=object)[asked.numpy()], return_inverse=True)
