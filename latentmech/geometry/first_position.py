@@ -13,6 +13,13 @@ from latentmech.data import Examples
 from latentmech.model import Model, text_rows, tokenise, word_rows
 
 
+def said_of_the_first(position: str) -> str:
+    """What a report says about it, at a position such as `word_last`."""
+    if position == "text_mean":
+        return "A mean over a text holds its first position too where the model has no BOS; there it is a sink."
+    return "The first position of every text is left out: its state is a sink with a norm of its own."
+
+
 def off_the_first(model: Model, examples: Examples, position: str) -> Bool[np.ndarray, " row"]:
     """Which rows of the activations at `position` (such as `word_last`) do not read the first position.
 

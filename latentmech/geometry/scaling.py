@@ -7,15 +7,15 @@ Rows = Float[np.ndarray, "row d_model"]
 
 
 def standardised(rows: Rows) -> Rows:
-    """Every coordinate with mean 0 and variance 1 (0 where it is constant).
+    """Every coordinate with mean 0 and variance 1 (0 where it varies by no more than single precision resolves).
 
     A few coordinates of a residual stream are a hundred times larger than the rest, and a Euclidean distance then
     reads them alone (Timkey & van Schijndel 2021, "All bark and no bite: rogue dimensions in transformer language
     models obscure representational quality"). Whitening would go further, and blow up the noise.
     """
-    centred = rows - rows.mean(0)
-    scale = centred.std(0)
-    return np.divide(centred, scale, out=np.zeros_like(centred), where=scale > 0)
+    mean, scale = rows.mean(0), rows.std(0)
+    varies = scale > np.finfo(np.float32).eps * np.abs(mean)
+    return np.divide(rows - mean, scale, out=np.zeros_like(rows), where=varies)
 
 
 def coordinates_shuffled(rows: Rows, seed: int) -> Rows:

@@ -1,15 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skdim
 
 from latentmech.data import Corpus
+from latentmech.geometry import DimensionStudy
 from latentmech.geometry.dimension.distinct_rows import distances, distinct, nearest
 from latentmech.geometry.dimension.estimates import estimates
 from latentmech.geometry.dimension.levina_bickel import levina_bickel
 from latentmech.geometry.dimension.participation_ratio import participation_ratio
 from latentmech.geometry.dimension.two_nn import two_nn
 from latentmech.geometry.dimension.word_order import words_shuffled
-from latentmech.geometry.first_position import off_the_first
+from latentmech.geometry.first_position import off_the_first, said_of_the_first
+from latentmech.geometry.word_forms import first_of_each, forms_of
 from latentmech.model import Model, Tiny
 
 RNG = np.random.default_rng(0)
@@ -71,3 +75,29 @@ def test_shuffled_words_are_the_same_words():
     assert mixed.sizes() == examples.sizes() and mixed.texts != examples.texts
     for i in range(len(examples)):
         assert sorted(mixed.words(i)) == sorted(examples.words(i))
+
+
+def test_a_word_that_recurs_makes_a_space_look_thin():
+    """Four states of each word, near one another but no copies: TwoNN sees the heaps and not the sheet."""
+    rows = np.repeat(SHEET, 4, axis=0) + 1e-3 * RNG.normal(size=(2400, 33))
+    forms, eligible = np.repeat(np.arange(600).astype(str), 4).astype(object), np.arange(2400)
+    study = DimensionStudy(points=600)
+    drawn = {repeats: replace(study, repeats=repeats)._draw(eligible, forms, 0) for repeats in (True, False)}
+    own, distance = distinct(rows[drawn[True]])
+    assert len(own) == 600 and two_nn(nearest(distance, 2)) < 1.5
+    own, distance = distinct(rows[drawn[False]])
+    assert len(own) == 600 and two_nn(nearest(distance, 2)) == pytest.approx(3, abs=0.5)
+
+
+def test_each_form_once_whatever_its_case(examples):
+    assert first_of_each(np.array(["The", "cat", "the", "Cat", "sat"], dtype=object)).tolist() == [0, 1, 4]
+    forms = forms_of(examples)
+    assert len(forms) == sum(examples.sizes()) and tuple(forms[: examples.sizes()[0]]) == examples.words(0)
+    assert forms_of(replace(examples, spans=None)).tolist() == list(examples.texts)
+
+
+@pytest.mark.parametrize("prepend_bos", [True, False])
+def test_a_mean_over_a_text_is_not_said_to_leave_the_first_position_out(examples, prepend_bos):
+    model = Model(name="tiny", source=Tiny(), prepend_bos=prepend_bos)
+    assert off_the_first(model, replace(examples, spans=None), "text_mean").all()
+    assert "left out" not in said_of_the_first("text_mean") and "left out" in said_of_the_first("word_mean")

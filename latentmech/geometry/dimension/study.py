@@ -18,6 +18,7 @@ from latentmech.geometry.dimension.word_order import words_shuffled
 from latentmech.geometry.first_position import off_the_first
 from latentmech.geometry.scaling import coordinates_shuffled
 from latentmech.geometry.spread import over_seeds
+from latentmech.geometry.word_forms import first_of_each, forms_of
 from latentmech.model import POSITIONS, Level, Model, levels_of
 from latentmech.report import Report
 from latentmech.statistics import Estimate
@@ -34,7 +35,8 @@ class DimensionStudy:
         site: hook point in every block, such as `resid_post`.
         layers: `all`, or block numbers; the embedding is always there.
         position: `last`, `first` or `mean` of a word's sub-words.
-        points: how many words each seed draws.
+        points: how many words each seed draws, at most.
+        repeats: let a word form be drawn more than once.
         shares: parts of them to estimate from, for the dependence on sample size; 1 is always among them.
         scales: numbers of neighbours k for the MLE.
         random_init: measure the same architecture with fresh weights too.
@@ -48,6 +50,7 @@ class DimensionStudy:
     layers: Sequence[int] | str = "all"
     position: str = "last"
     points: int = 2000
+    repeats: bool = False
     shares: Sequence[float] = (0.125, 0.25, 0.5, 1.0)
     scales: Sequence[int] = (5, 10, 20)
     random_init: bool = True
@@ -87,28 +90,33 @@ class DimensionStudy:
     ) -> dict[str, list[Scores]]:
         """Estimates level by level, of the rows and of the same rows with their coordinates shuffled."""
         position = f"{'text' if examples.spans is None else 'word'}_{self.position}"
-        eligible = self._eligible(model, examples, position)
+        drawn = self._drawn(model, examples, position)
         activations = store.get(model, examples, levels, position)
         found: dict[str, list[Scores]] = {"model": [], "coordinates_shuffled": []}
         for level in levels:
             rows = activations.level(level.hook_name)
-            pairs = [self._of_draw(rows, eligible, seed) for seed in range(self.seed, self.seed + self.seeds)]
+            pairs = [self._of_draw(rows, *one) for one in drawn.items()]
             for name, scores in zip(found, zip(*pairs, strict=True), strict=True):
                 found[name].append(over_seeds(scores))
         return found
 
-    def _eligible(self, model: Model, examples: Examples, position: str) -> np.ndarray:
-        eligible = np.flatnonzero(off_the_first(model, examples, position))
-        if len(eligible) <= 2 * max(self.scales):
-            seen = f"{examples.source} has {len(eligible)} words or texts behind the first position"
+    def _drawn(self, model: Model, examples: Examples, position: str) -> dict[int, np.ndarray]:
+        """The rows that each seed draws, from those behind the first position."""
+        eligible, forms = np.flatnonzero(off_the_first(model, examples, position)), forms_of(examples)
+        n = len(eligible if self.repeats else first_of_each(forms[eligible]))
+        if n <= 2 * max(self.scales):
+            seen = f"{examples.source} has {n} words or texts behind the first position"
             raise BadInput(f"{seen}; expected more than {2 * max(self.scales)}: raise geometry.data.limit")
-        return eligible
+        return {seed: self._draw(eligible, forms, seed) for seed in range(self.seed, self.seed + self.seeds)}
+
+    def _draw(self, eligible: np.ndarray, forms: np.ndarray, seed: int) -> np.ndarray:
+        order = np.random.default_rng(seed).permutation(eligible)
+        return (order if self.repeats else order[first_of_each(forms[order])])[: self.points]
 
     def _of_draw(
-        self, rows: Float[Tensor, "row d_model"], eligible: np.ndarray, seed: int
+        self, rows: Float[Tensor, "row d_model"], seed: int, drawn: np.ndarray
     ) -> tuple[dict[str, float], dict[str, float]]:
         """Estimates of the words that this seed draws, and of their coordinates shuffled."""
-        drawn = np.random.default_rng(seed).permutation(eligible)[: self.points]
         own, distance = distinct(rows[torch.from_numpy(drawn)].numpy())
         count = {"n": float(len(own)), "duplicates": float(len(drawn) - len(own))}
         null = coordinates_shuffled(own, seed)

@@ -8,6 +8,8 @@ import numpy as np
 from latentmech.data import Examples
 from latentmech.geometry.dimension.estimates import at_share
 from latentmech.geometry.dimension.findings import CONTROLS, Found, middle_mle, unit_of, values_of
+from latentmech.geometry.first_position import said_of_the_first
+from latentmech.geometry.word_forms import first_of_each, forms_of
 from latentmech.model import Level, Model
 from latentmech.statistics import Estimate
 
@@ -51,9 +53,13 @@ def notes_on(study: "DimensionStudy", found: Found, model: Model, examples: Exam
     yield from examples.notes
     if model.checkpoint.note:
         yield f"{model.name}: {model.checkpoint.note}."
-    yield "The first position of every text is left out: its state is a sink with a norm of its own."
+    unit = unit_of(examples)
+    yield said_of_the_first(f"{unit[:-1]}_{study.position}")
+    if not study.repeats:
+        known = len(first_of_each(forms_of(examples)))
+        yield f"Every form is drawn once at most; draws share some of the {known:,}, so their range is narrow."
     copies = values_of(found["model"], "duplicates")
-    yield f"Copies among the {unit_of(examples)} of a draw: {min(copies):.0f} to {max(copies):.0f}, by level."
+    yield f"Copies among the {unit} of a draw: {min(copies):.0f} to {max(copies):.0f}, by level."
     yield (
         "TwoNN and MLE fall short of high dimensions at any affordable sample size; compare levels and controls, "
         "not absolute numbers."

@@ -7,6 +7,7 @@ from jaxtyping import Int
 
 from latentmech.data import Examples, Task, flat
 from latentmech.geometry.first_position import off_the_first
+from latentmech.geometry.word_forms import first_of_each
 from latentmech.model import Model
 from latentmech.probe.problem import problem_of
 
@@ -42,14 +43,10 @@ class Points:
         return replace(self, **picked)
 
     def draw(self, n: int, repeats: bool, seed: int) -> "Points":
-        """At most `n` of them in seeded order; without `repeats`, each form once, whatever its case.
-
-        A word that stands there twenty times is its own nearest neighbour: then a map shows vocabulary.
-        """
+        """At most `n` of them in seeded order; without `repeats`, each form once."""
         order = np.random.default_rng(seed).permutation(len(self))
         if not repeats:
-            folded = np.array([form.lower() for form in self.forms[order].tolist()], dtype=str)
-            order = order[np.sort(np.unique(folded, return_index=True)[1])]
+            order = order[first_of_each(self.forms[order])]
         return self.select(order[:n])
 
 
