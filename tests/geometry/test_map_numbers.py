@@ -9,8 +9,9 @@ from latentmech.geometry.map import clusters
 from latentmech.geometry.map.alignment import aligned, disparity
 from latentmech.geometry.map.label_agreement import agreement, shuffled_agreement
 from latentmech.geometry.map.outliers import remoteness
-from latentmech.geometry.map.projection import pca, tsne, umap
+from latentmech.geometry.map.projection import gathered, pca, tsne, umap
 from latentmech.geometry.map.quality import misplaced, neighbour_recall, qualities, ranks, trustworthiness
+from latentmech.geometry.map.scores import cluster_scores
 from latentmech.geometry.scaling import coordinates_shuffled, standardised
 
 RNG = np.random.default_rng(0)
@@ -102,3 +103,22 @@ def test_shuffled_coordinates_keep_margins_and_nothing_else():
     assert abs(np.corrcoef(mixed.T)[0, 1]) < 0.2
     flat = standardised(np.hstack([CLOUD * 100 + 3, np.ones((80, 1))]))
     np.testing.assert_allclose(flat.std(0), [1] * 10 + [0])
+    np.testing.assert_allclose(flat.mean(0), 0, atol=1e-12)
+
+
+def test_what_only_rounds_is_not_blown_up():
+    rounded = (26_000 + 1e-3 * RNG.normal(size=(80, 1))).astype(np.float32).astype(np.float64)
+    flat = standardised(np.hstack([CLOUD, rounded]))
+    assert rounded.std() > 0 and (flat[:, 10] == 0).all()
+
+
+def test_hdbscan_is_blind_in_many_dimensions_and_sees_after_umap():
+    centres = RNG.normal(size=(4, 300))
+    labels = np.repeat(np.arange(4), 40)
+    rows = 0.45 * centres[labels] + RNG.normal(size=(160, 300))
+    null = coordinates_shuffled(rows, 0)
+    full = dict(cluster_scores(rows, null, labels, 10, 20, 0))["hdbscan"]
+    few = dict(cluster_scores(gathered(rows, 5, 0), gathered(null, 5, 0), labels, 10, 20, 0))["hdbscan"]
+    assert full["noise"] > 0.7 and few["noise"] < 0.1 and few["ami"] > 0.9 > few["ami_null_p95"]
+    assert few["ami"] > full["ami"] + 0.3
+    assert few["noise_null"] > few["noise"] or few["n_clusters_null"] != 4

@@ -39,6 +39,8 @@ def test_every_number_of_a_map_has_its_null(ran):
             assert f"geometry/map/{level}/{name}/label_agreement_shuffled_p95" in found
         assert f"geometry/map/{level}/full/kmeans/ami_null_p95" in found
         assert f"geometry/map/{level}/umap_2d/hdbscan/noise" in found
+        for name in ("noise", "noise_null", "n_clusters_null", "ami"):
+            assert f"geometry/map/{level}/gathered/hdbscan/{name}" in found
     moved = found["geometry/map/layer_01/pca_2d/moved"]
     assert 0 <= moved < found["geometry/map/layer_01/pca_2d/moved_null"]
     assert "geometry/map/embed/pca_2d/moved" not in found

@@ -2,14 +2,19 @@
 
 `kmeans`   k round groups (Lloyd 1982), k the number of classes. It always finds k, also in noise.
 `hdbscan`  groups denser than what surrounds them (Campello et al. 2013); the rest is noise, here one group more. In
-           hundreds of dimensions distances are nearly equal, and often all is noise: that is a finding.
+           hundreds of dimensions distances are nearly equal, no place is denser than another, and nearly all is noise
+           whatever there is. So it is asked a second time in a few dimensions that UMAP makes for it, with more
+           neighbours than a map has and no distance kept between points (McInnes 2018, "Using UMAP for clustering";
+           Allaoui et al. 2020). UMAP makes groups of noise too: what it says counts over its null only.
 
 silhouette  (b − a) / max(a, b), a the mean distance to the own cluster, b to the next (Rousseeuw 1987), noise left
-            out. Its null: the same method on rows with each coordinate shuffled by itself.
+            out. Number of clusters, noise and silhouette have a null: the same method, with UMAP if it takes part, on
+            rows with each coordinate shuffled by itself.
 ARI, AMI    agreement of two partitions, corrected for chance (Hubert & Arabie 1985; Vinh et al. 2010): 0 for unrelated
             ones on average, 1 for equal ones. Their null: the labels shuffled.
 
-A cluster of a t-SNE or UMAP map is a cluster of the map; only those of the full space speak of the model.
+A cluster of a t-SNE or UMAP map is a cluster of the map; only those of the full space speak of the model, and those of
+UMAP's few dimensions so far as they go beyond their null.
 """
 
 from collections.abc import Callable

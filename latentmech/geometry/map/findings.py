@@ -44,7 +44,7 @@ class LevelFindings:
 
     Attributes:
         space: what holds in the full space: label agreement with its null; words that coincide with another.
-        clusters: (`full` or a flat map's name, method) -> scores.
+        clusters: (`full`, `gathered` for UMAP's few dimensions, or a flat map's name; method) -> scores.
         remoteness: of the first seed's points, in medians; `remoteness_null` is the largest of shuffled coordinates.
     """
 

@@ -17,6 +17,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+GATHERED = 30  # neighbours, as UMAP's own guide to clustering has it
+
 Rows = Float[np.ndarray, "point d_model"]
 Coordinates = Float[np.ndarray, "point axis"]
 Projection = Callable[[Rows, int, int], Coordinates]  # rows, number of axes, seed
@@ -45,6 +47,11 @@ def tsne(rows: Rows, n_axes: int, seed: int, *, perplexity: float = 30.0) -> Coo
         random_state=seed,
     ).fit(rows)
     return np.asarray(fitted, dtype=np.float64)
+
+
+def gathered(rows: Rows, n_axes: int, seed: int) -> Coordinates:
+    """UMAP as a step before clustering: more neighbours, and points as near as they will go."""
+    return umap(rows, n_axes, seed, n_neighbors=GATHERED, min_dist=0.0)
 
 
 def umap(rows: Rows, n_axes: int, seed: int, *, n_neighbors: int = 15, min_dist: float = 0.1) -> Coordinates:

@@ -9,7 +9,6 @@ from latentmech.geometry.map import clusters
 from latentmech.geometry.map.alignment import disparity
 from latentmech.geometry.map.label_agreement import agreement, shuffled_agreement
 from latentmech.geometry.map.quality import Ranks, misplaced, qualities, ranks
-from latentmech.geometry.scaling import coordinates_shuffled
 
 Rows = Float[np.ndarray, "point axis"]
 Labels = Int[np.ndarray, " point"]
@@ -39,24 +38,27 @@ def layout_scores(
 
 
 def cluster_scores(
-    rows: Rows, labels: Labels, min_cluster_size: int, draws: int, seed: int
+    rows: Rows, null: Rows, labels: Labels, min_cluster_size: int, draws: int, seed: int
 ) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """For each method, its clusters, and their silhouette and agreement with the labels beside the nulls."""
-    null = coordinates_shuffled(rows, seed)
+    """For each method, its clusters, and their silhouette and agreement with the labels beside the nulls.
+
+    Args:
+        null: rows without structure that have come the same way.
+    """
     n_classes = len(np.unique(labels))
     methods = {
         "kmeans": lambda own: clusters.kmeans(own, n_classes, seed),
         "hdbscan": lambda own: clusters.hdbscan(own, min_cluster_size),
     }
     for name, method in methods.items():
-        partition = method(rows)
-        yield (
-            name,
-            {
-                "n_clusters": float(len(set(partition.tolist()) - {clusters.NOISE})),
-                "noise": float((partition == clusters.NOISE).mean()),
-                "silhouette": clusters.silhouette(rows, partition),
-                "silhouette_null": clusters.silhouette(null, method(null)),
-                **clusters.label_match(partition, labels, draws, seed),
-            },
-        )
+        partition, by_chance = method(rows), _shape(null, method(null))
+        nulls = {f"{metric}_null": value for metric, value in by_chance.items()}
+        yield name, _shape(rows, partition) | nulls | clusters.label_match(partition, labels, draws, seed)
+
+
+def _shape(rows: Rows, partition: Labels) -> dict[str, float]:
+    return {
+        "n_clusters": float(len(set(partition.tolist()) - {clusters.NOISE})),
+        "noise": float((partition == clusters.NOISE).mean()),
+        "silhouette": clusters.silhouette(rows, partition),
+    }

@@ -1,8 +1,7 @@
 """`MapStudy`: pictures of the space at a few levels, with what each can be believed and what chance would draw."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import torch
@@ -10,17 +9,12 @@ import torch
 from latentmech.activations import ActivationStore
 from latentmech.data import Corpus, Task, task
 from latentmech.errors import BadInput
-from latentmech.geometry.map.alignment import aligned
-from latentmech.geometry.map.findings import Layout, LevelFindings, MapFindings, Scores
-from latentmech.geometry.map.outliers import remoteness
+from latentmech.geometry.map.findings import LevelFindings, MapFindings
+from latentmech.geometry.map.levels import level_findings
 from latentmech.geometry.map.points import Points, points_of
 from latentmech.geometry.map.presentation import present
-from latentmech.geometry.map.projection import Projection, pca, tsne, umap
-from latentmech.geometry.map.quality import Ranks, ranks
-from latentmech.geometry.map.scores import cluster_scores, layout_scores, space_scores
-from latentmech.geometry.scaling import coordinates_shuffled, standardised
-from latentmech.geometry.spread import over_seeds
-from latentmech.model import POSITIONS, Level, Model, levels_of
+from latentmech.geometry.scaling import standardised
+from latentmech.model import POSITIONS, Model, levels_of
 from latentmech.report import Report
 
 METHODS = ("pca", "tsne", "umap")
@@ -50,6 +44,7 @@ class MapStudy:
         umap_neighbours: of UMAP.
         min_dist: of UMAP: how tightly it packs.
         min_cluster_size: of HDBSCAN.
+        cluster_axes: dimensions to which UMAP brings the space before HDBSCAN is asked once more; 0 leaves that out.
         permutations: shuffles of the labels for each null.
         outliers: how many are listed per level.
         seeds: draws of words, each with its own layout.
@@ -72,6 +67,7 @@ class MapStudy:
     umap_neighbours: int = 15
     min_dist: float = 0.1
     min_cluster_size: int = 10
+    cluster_axes: int = 5
     permutations: int = 100
     outliers: int = 5
     seeds: int = 3
@@ -86,7 +82,7 @@ class MapStudy:
         if not self.dimensions or not set(self.dimensions) <= {2, 3}:
             raise BadInput(f"geometry.dimensions={list(self.dimensions)}; expected [2], [3] or [2,3]")
         least = {"neighbours": 1, "perplexity": 1, "umap_neighbours": 2, "min_cluster_size": 2, "permutations": 20}
-        for name, low in (least | {"outliers": 0, "seeds": 1}).items():
+        for name, low in (least | {"outliers": 0, "seeds": 1, "cluster_axes": 0}).items():
             if getattr(self, name) < low:
                 raise BadInput(f"geometry.{name}={getattr(self, name)} is too small; expected at least {low}")
 
@@ -99,7 +95,7 @@ class MapStudy:
         examples = self.data()
         levels = levels_of(model.n_layers, self.site, self._layers(model.n_layers))
         points = points_of(model, examples, self.asked(), self.position)
-        draws = [points.draw(self.points, self.repeats, seed) for seed in self._seeds]
+        draws = [points.draw(self.points, self.repeats, seed) for seed in self.every_seed]
         self._check_size(draws[0], examples.source)
         position = f"{'word' if points.per_word else 'text'}_{self.position}"
         activations = store.get(model, examples, levels, position)
@@ -107,12 +103,13 @@ class MapStudy:
         for level in levels:
             rows = activations.level(level.hook_name)
             spaces = [self._space(rows[torch.from_numpy(draw.rows)].numpy()) for draw in draws]
-            found.append(self._level(level, spaces, draws, found[-1] if found else None))
+            found.append(level_findings(self, level, spaces, draws, found[-1] if found else None))
         shuffled = np.random.default_rng(self.seed).permutation(draws[0].labels)
         return present(self, MapFindings(draws=draws, levels=found, shuffled=shuffled), model, examples)
 
     @property
-    def _seeds(self) -> range:
+    def every_seed(self) -> range:
+        """Of all draws."""
         return range(self.seed, self.seed + self.seeds)
 
     def _layers(self, n_layers: int) -> Sequence[int] | str:
@@ -133,69 +130,3 @@ class MapStudy:
 
     def _space(self, rows: np.ndarray) -> np.ndarray:
         return standardised(rows.astype(np.float64)) if self.standardise else rows.astype(np.float64)
-
-    def _level(
-        self, level: Level, spaces: Sequence[np.ndarray], draws: Sequence[Points], before: LevelFindings | None
-    ) -> LevelFindings:
-        rank = [ranks(space) for space in spaces]
-        places = {(one.method, one.n_axes): one.coordinates for one in before.layouts} if before else {}
-        layouts = [
-            self._layout(method, n_axes, spaces, rank, draws, places.get((method, n_axes)))
-            for method in self.methods
-            for n_axes in self.dimensions
-        ]
-        clouds = {"full": spaces} | {one.name: one.coordinates for one in layouts if one.n_axes == 2}
-        null = coordinates_shuffled(spaces[0], self.seed)
-        return LevelFindings(
-            level=level,
-            space=self._space_scores(rank, draws),
-            layouts=layouts,
-            clusters=dict(self._clusters(clouds, draws)),
-            remoteness=remoteness(spaces[0], self.neighbours),
-            remoteness_null=float(remoteness(null, self.neighbours).max()),
-        )
-
-    def _projection(self, method: str) -> Projection:
-        projections: dict[str, Projection] = {
-            "pca": pca,
-            "tsne": partial(tsne, perplexity=self.perplexity),
-            "umap": partial(umap, n_neighbors=self.umap_neighbours, min_dist=self.min_dist),
-        }
-        return projections[method]
-
-    def _layout(
-        self,
-        method: str,
-        n_axes: int,
-        spaces: Sequence[np.ndarray],
-        rank: Sequence[Ranks],
-        draws: Sequence[Points],
-        before: Sequence[np.ndarray] | None,
-    ) -> Layout:
-        """One kind of map for every seed; turned towards the level before, and measured."""
-        project, coordinates, scores = self._projection(method), [], []
-        for i, (seed, space) in enumerate(zip(self._seeds, spaces, strict=True)):
-            own = project(space, n_axes, seed)
-            last = None if before is None else before[i]
-            coordinates.append(own if last is None else aligned(own, last))
-            labels = draws[i].labels
-            scores.append(layout_scores(rank[i], own, last, labels, self.neighbours, self.permutations, seed))
-        return Layout(method=method, coordinates=coordinates, scores=over_seeds(scores))
-
-    def _space_scores(self, rank: Sequence[Ranks], draws: Sequence[Points]) -> Scores:
-        sets = zip(rank, draws, self._seeds, strict=True)
-        return over_seeds(
-            [space_scores(own, draw.labels, self.neighbours, self.permutations, seed) for own, draw, seed in sets]
-        )
-
-    def _clusters(
-        self, clouds: Mapping[str, Sequence[np.ndarray]], draws: Sequence[Points]
-    ) -> Iterator[tuple[tuple[str, str], Scores]]:
-        for where, rows in clouds.items():
-            sets = zip(rows, draws, self._seeds, strict=True)
-            found = [
-                dict(cluster_scores(own, draw.labels, self.min_cluster_size, self.permutations, seed))
-                for own, draw, seed in sets
-            ]
-            for method in found[0]:
-                yield (where, method), over_seeds([scores[method] for scores in found])

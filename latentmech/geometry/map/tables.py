@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from latentmech.geometry.map.study import MapStudy
 
 NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP", "kmeans": "k-means", "hdbscan": "HDBSCAN"}
-
-
 QUALITIES = {"trust": "trustworthiness", "continuity": "continuity", "recall": "neighbour_recall"}
 
 
@@ -29,9 +27,7 @@ def map_table(findings: MapFindings, k: int) -> Table:
     """Every map of every level, each number with its null."""
     rows = [
         {"level": one.level.tick, "map": shown_name(layout.name)}
-        | _columns(
-            layout.scores, {"trust": "trustworthiness", "continuity": "continuity", "recall": "neighbour_recall"}
-        )
+        | _columns(layout.scores, QUALITIES)
         | _agreement(layout.scores)
         | {"in the space": one.space["label_agreement"].value}
         | {name: layout.scores[name].value for name in ("moved", "moved_null") if name in layout.scores}
@@ -65,7 +61,8 @@ def cluster_table(findings: MapFindings) -> Table:
     """Clusters of every level, in the space and in its flat maps."""
     rows = [
         {"level": one.level.tick, "in": shown_name(where), "method": NAMES[method]}
-        | {"clusters": scores["n_clusters"].value, "noise": scores["noise"].value}
+        | {"clusters": scores["n_clusters"].value, "clusters null": scores["n_clusters_null"].value}
+        | {"noise": scores["noise"].value, "noise null": scores["noise_null"].value}
         | {"silhouette": scores["silhouette"].value, "silhouette null": scores["silhouette_null"].value}
         | {"ARI": scores["ari"].value, "ARI null p95": scores["ari_null_p95"].value}
         | {"AMI": scores["ami"].value, "AMI null p95": scores["ami_null_p95"].value}
@@ -73,9 +70,10 @@ def cluster_table(findings: MapFindings) -> Table:
         for (where, method), scores in one.clusters.items()
     ]
     caption = (
-        "Means over seeds. Noise: share of points in no cluster, for ARI and AMI one group more. Silhouette "
-        "null: the same method on rows with coordinates shuffled one by one; a dash where it finds fewer than two "
-        "clusters. ARI and AMI null: 95th percentile over shuffled labels. Clusters of a map are clusters of the map."
+        "Means over seeds. Noise: share of points in no cluster, for ARI and AMI one group more. Null of clusters, "
+        "noise and silhouette: the same method on rows with coordinates shuffled one by one (in the gathered space "
+        "before UMAP gathers it); a dash where it finds fewer than two clusters. ARI and AMI null: 95th percentile "
+        "over shuffled labels. Clusters of a flat map are clusters of the map."
     )
     return Table(title="Clusters", frame=pd.DataFrame(rows), caption=caption)
 

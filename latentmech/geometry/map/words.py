@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from latentmech.data import Examples
+from latentmech.geometry.first_position import said_of_the_first
 from latentmech.geometry.map.findings import Layout, LevelFindings, MapFindings
 from latentmech.geometry.map.tables import shown_name
 from latentmech.model import Model
@@ -39,12 +40,15 @@ def _on_map(one: LevelFindings, layout: Layout) -> str:
 
 def _on_clusters(one: LevelFindings) -> str:
     """Whether the labels are clusters of the full space."""
-    kmeans, dense = one.clusters["full", "kmeans"], one.clusters["full", "hdbscan"]
+    kmeans = one.clusters["full", "kmeans"]
+    where, how = ("gathered", ", after UMAP,") if ("gathered", "hdbscan") in one.clusters else ("full", "")
+    dense = one.clusters[where, "hdbscan"]
     alike = kmeans["ami"].ci_low > kmeans["ami_null_p95"].value
     found = "agree with the labels above chance" if alike else "do not agree with the labels above chance"
     return (
         f"Clusters by k-means in the full space {found} (AMI {kmeans['ami'].value:.2f}, of 1); "
-        f"HDBSCAN leaves {dense['noise'].value:.0%} of the points in no cluster."
+        f"HDBSCAN{how} leaves {dense['noise'].value:.0%} of the points in no cluster, and "
+        f"{dense['noise_null'].value:.0%} where every coordinate is shuffled."
     )
 
 
@@ -54,7 +58,8 @@ def notes_on(study: "MapStudy", findings: MapFindings, model: Model, examples: E
     if model.checkpoint.note:
         notes.append(f"{model.name}: {model.checkpoint.note}.")
     drawn = f"{len(findings.shown):,} points a seed" + ("." if study.repeats else ", every word form once at most.")
-    notes.append(f"{drawn} The first position of every text is left out: its state is a sink.")
+    unit = "word" if findings.shown.per_word else "text"
+    notes.append(f"{drawn} {said_of_the_first(f'{unit}_{study.position}')}")
     if study.standardise:
         notes.append("Every coordinate was brought to variance 1; without that a few of them decide all distances.")
     notes.append("Each seed draws other words and lays them out anew; the pictures show the first.")
