@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from latentmech.direction.candidates import Candidate
 from latentmech.direction.direction import Direction
-from latentmech.model import Dialogue, Model
+from latentmech.model import Dialogue, Level, Model
 from latentmech.report import Picture, Table
 
 
@@ -29,6 +29,10 @@ class Choice:
 @runtime_checkable
 class Selection(Protocol):
     """Chooses among directions by what they do to the model, on dev texts."""
+
+    def check(self, model: Model, levels: Sequence[Level]) -> None:
+        """Refuse, before anything is run, levels among whose directions it could not choose."""
+        ...
 
     def __call__(
         self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]

@@ -108,6 +108,8 @@ class DirectionStudy:
         """The direction with its own evidence, and the texts as the model was given them."""
         contrast = self.data()
         levels = levels_of(model.n_layers, self.site, self.layers)
+        if self.selection is not None:
+            self.selection.check(model, levels)
         texts = rendered(model, contrast.joint, self.chat_template, self.system)
         examples, positions = placed(model, contrast.joint, texts, self.positions)
         activations = store.get(model, examples, levels, "word_mean")

@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 from latentmech.direction import Choice, Direction
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Model, Scope
+from latentmech.model import Dialogue, Level, Model, Scope
 from latentmech.report import Picture, Table, heat_map
-from latentmech.steering.ablations import ablation
+from latentmech.steering.ablations import ablation, check_affine
 from latentmech.steering.damage import clean_runs, drift
 from latentmech.steering.generation import EVERYWHERE, Variant, next_logits
 from latentmech.steering.interventions import Addition
@@ -53,6 +53,11 @@ class CausalSelection:
     def __post_init__(self) -> None:
         if not 0 <= self.prune < 1:
             raise BadInput(f"prune={self.prune}; expected a share from 0 to below 1")
+
+    def check(self, model: Model, levels: Sequence[Level]) -> None:
+        """Refuse levels that an affine ablation has too few class means from."""
+        if self.ablation == "affine":
+            check_affine([level.hook_name for level in levels], model.n_layers)
 
     def __call__(
         self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]

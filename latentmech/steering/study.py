@@ -14,9 +14,10 @@ from latentmech.data import Contrast
 from latentmech.direction import Choice, Direction, DirectionStudy, random_directions, rows_at, shuffled_direction
 from latentmech.direction.sources import load_direction
 from latentmech.errors import BadInput
-from latentmech.model import Model, Scope
+from latentmech.model import Model, Scope, levels_of
 from latentmech.model.fold import writers
 from latentmech.report import Report
+from latentmech.steering.ablations import check_affine
 from latentmech.steering.damage import Clean, clean_runs, drift
 from latentmech.steering.gate import Gate, learned
 from latentmech.steering.generation import EVERYWHERE
@@ -135,11 +136,7 @@ class SteeringStudy:
     def measure(self, model: Model, store: ActivationStore) -> Measured:
         """Everything that the report is made of."""
         assert self.trials is not None
-        if isinstance(self.layer, int) and not 0 <= self.layer < model.n_layers:
-            seen = f"steering.layer={self.layer} is out of range"
-            raise BadInput(f"{seen}; {model.name} has blocks 0 to {model.n_layers - 1}")
-        if self.export == "weights":
-            writers(model)  # a model that cannot be written is refused now, and not when the work is done
+        self._check(model)
         direction, contrast, notes, selection = self._direction(model, store)
         trials = self.trials(model, contrast, "test")
         found = direction
@@ -171,6 +168,17 @@ class SteeringStudy:
             notes=notes,
             exports=exported,
         )
+
+    def _check(self, model: Model) -> None:
+        """What this model cannot do is refused now, and not when the work is done."""
+        if isinstance(self.layer, int) and not 0 <= self.layer < model.n_layers:
+            seen = f"steering.layer={self.layer} is out of range"
+            raise BadInput(f"{seen}; {model.name} has blocks 0 to {model.n_layers - 1}")
+        if self.necessity is not None and self.file is None:
+            levels = levels_of(model.n_layers, self.direction.site, self.direction.layers)
+            check_affine([level.hook_name for level in levels], model.n_layers)
+        if self.export == "weights":
+            writers(model)
 
     def _direction(
         self, model: Model, store: ActivationStore

@@ -1,5 +1,8 @@
 """What each intervention promises, on numbers and through a model."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -150,6 +153,26 @@ def test_affine_ablation_gives_every_block_the_negative_means_projection(tiny, v
     for name, along in seen.items():
         wanted = float(direction.negative_means[name] @ vector)
         assert torch.allclose(along, torch.full_like(along, wanted), atol=1e-4), name
+
+
+@pytest.mark.parametrize(
+    ("names", "bare"),
+    [
+        (["blocks.0.hook_resid_pre", "blocks.0.hook_resid_post", "blocks.1.hook_resid_post"], None),
+        ([f"blocks.{layer}.hook_resid_pre" for layer in range(3)], None),
+        (["blocks.0.hook_resid_pre", "blocks.0.hook_resid_post", "blocks.2.hook_resid_post"], "block 2;"),
+        (["blocks.0.hook_resid_pre", *(f"blocks.{layer}.hook_mlp_out" for layer in range(3))], "blocks 1, 2;"),
+    ],
+)
+def test_affine_ablation_takes_a_mean_wherever_a_block_reads(vector, names, bare):
+    known = dict.fromkeys(names, vector)
+    direction = replace(planted(SimpleNamespace(n_layers=3), vector), negative_means=known)
+    if bare is None:
+        assert set(names) <= set(ablation(direction, 3, "affine").edits)
+    else:
+        with pytest.raises(BadInput, match=f"there are none for {bare} set layers=all and site=resid_post"):
+            ablation(direction, 3, "affine")
+    assert ablation(direction, 3, "plain").edits
 
 
 def test_an_unknown_ablation_is_refused(tiny, vector):
