@@ -110,6 +110,7 @@ def test_random_offsets_of_no_length_are_no_offset():
     cosine = vectors[: q.n_words] @ vectors.T
     shares = random_offsets(vectors, cosine, q, 3, 0)
     assert (shares["mean_offset"] == dict(by_relation(cosine, q))["no_offset_alone"].per_pair("top1").mean()).all()
+    assert (shares["3cosadd"] == 1).all()  # the second word lies where c does, and c is left out
 
 
 def test_questions_whose_answer_is_a_query_word_are_not_asked():

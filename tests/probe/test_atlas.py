@@ -20,6 +20,7 @@ from latentmech.probe.atlas.pairing import PAIRINGS, paired
 from latentmech.probe.atlas.resampling import Resampled, resampled
 from latentmech.probe.atlas.row import AtlasRow
 from latentmech.probe.atlas.sources import Sources
+from latentmech.probe.atlas.subject import labelled
 from latentmech.probe.atlas.words import spelled
 from latentmech.probe.ridge import ridge
 from latentmech.probe.sample import sample_of_level
@@ -260,5 +261,8 @@ def test_texts_that_a_transferred_probe_has_seen_are_counted(tiny, tmp_path):
     study = AtlasStudy(tasks=("sentiment",), sentiment=Pairs(path=mine), transfer={"sentiment": [other]}, draws=100)
     report = replace(study, random_init=False)(tiny, ActivationStore())
     (note,) = (note for note in report.notes if "test texts of other are training texts of own" in note)
-    seen, asked_of = (int(word) for word in note.split() if word.isdigit())
-    assert 0 < seen < asked_of
+    parts = {name: labelled(Pairs(path=path)()) for name, path in (("own", mine), ("other", other))}
+    texts = {name: [t for t, at in zip(e.texts, e.splits, strict=True) if at == part]
+             for (name, e), part in zip(parts.items(), ("train", "test"), strict=True)}  # fmt: skip
+    known = len(set(texts["own"]) & set(texts["other"]))
+    assert 0 < known < len(texts["other"]) and f"{known} of {len(texts['other'])} test texts" in note

@@ -42,6 +42,12 @@ def test_shared_trigrams():
     left = TextPairs()()
     same = replace(left, right=left.left)
     assert shared_trigrams(same).min() == 1 and 0 < shared_trigrams(left).mean() < 0.5
+    by_hand = replace(
+        left,
+        left=replace(left.left, texts=("one two three four",), ids=("a",)),
+        right=replace(left.right, texts=("one two three five six",), ids=("b",)),
+    )
+    assert shared_trigrams(by_hand).tolist() == [1 / 4]
 
 
 def test_near_duplicates_in_an_index(tmp_path):
