@@ -45,10 +45,10 @@ def test_a_verdict_needs_the_whole_interval():
 
 
 def test_an_example_is_shown_as_b_minus_a_plus_c():
-    vectors = prepared(torch.tensor([[1.0, 0, 0], [1, 1, 0], [1, 0, 1], [1, 1, 1], [0, 1, 0]]), "cosine")
-    shown = _shown("a b c d".split(), vectors, tuple("abcde"))
+    vectors = prepared(torch.tensor([[1.0, 0, 0], [1, 1, 0], [1, 0, 1], [1, 1, 1], [0, 1, 0], [1, -1, 1]]), "cosine")
+    shown = _shown("a b c d".split(), vectors, tuple("abcdef"))
     assert (shown.query, shown.rank, shown.nearest[0]) == ("b - a + c", 1, "d")
-    assert _shown("a b c z".split(), vectors, tuple("abcde")) is None
+    assert _shown("a b c z".split(), vectors, tuple("abcdef")) is None
 
 
 class Few:

@@ -80,6 +80,15 @@ def test_the_mean_offset_is_the_cosine_to_the_shifted_vector():
     np.testing.assert_array_equal(ranks.left_out, (scores >= own[:, None]).sum(1).numpy())
 
 
+def test_the_mean_b_is_the_mean_of_the_other_second_words():
+    vectors, cosine, q = asked()
+    scores = others_mean(vectors[q.second], q.relation) @ vectors.T
+    every = torch.arange(len(q.first))
+    scores[every, q.first] = -torch.inf
+    expected = (scores >= scores[every, q.second][:, None]).sum(1)
+    np.testing.assert_array_equal(dict(by_relation(cosine, q))["mean_b"].left_out, expected.numpy())
+
+
 def shifted_pairs():
     """Pairs whose second word is the first plus a step of the relation, among unrelated words."""
     vectors, n = cloud(2, 60, 64), 10

@@ -100,6 +100,21 @@ def test_a_task_arrives_where_its_gain_appears():
     assert np.isnan(arrival(made_row("a", "syntax", step(5), test_gain=0)).value), "no gain on test, no place"
 
 
+def test_a_gain_is_over_the_strongest_baseline():
+    """Which is another one on dev than on test."""
+    dev = Resampled(np.array([0.6, 0.9, 0.5, 0.7]), RNG.random((50, 4)), 100, 9)
+    test = Resampled(np.array([0.9, 0.6, 0.8, 0.5]), RNG.random((50, 4)), 100, 9)
+    row = replace(
+        made_row("a", "syntax", step(1)[:2]), levels=LEVELS[:2], dev=dev, test=test,
+        readers=["probe", "embed", "majority", "lookup"], baselines=["majority", "lookup"],
+    )  # fmt: skip
+    assert (row.best, row.floor, row.rival) == (1, 3, "majority")
+    assert row.gains == pytest.approx([-0.1, 0.2]) and row.gain.value == pytest.approx(0.1)
+    np.testing.assert_allclose(row.gain_draws, dev.draws[:, :2] - dev.draws[:, [3]])
+    alone = replace(dev, groups=1)
+    assert np.isnan(alone.estimate(0).ci_low) and not np.isnan(dev.estimate(0).ci_low)
+
+
 def test_the_famous_order_is_found_where_it_is_and_denied_where_it_is_not():
     def told(syntax, semantics, output, **gain):
         stages = zip(("syntax", "semantics", "output"), (syntax, semantics, output), strict=True)
@@ -161,6 +176,11 @@ def test_tasks_on_one_treebank_share_their_activations(tiny):
     report = study(tiny, Counting())
     assert sorted(asked) == [(False, "bundled treebank", "word_last"), (True, "bundled treebank", "word_last")]
     assert {f"probe/{task}/gain" for task in words} <= set(report.metrics)
+    score, control = (report.metrics[f"probe/pos/{name}test/accuracy"] for name in ("", "control_task/"))
+    assert report.metrics["probe/pos/selectivity"] == pytest.approx(score - control)
+    place = report.metrics["probe/pos/best_depth"]
+    if place > 0:
+        assert report.tables["tasks"].frame["peak"][0] == str(int(place) - 1)
 
 
 def test_a_treebank_without_names_takes_them_from_the_bundled_one(tmp_path, tiny):
@@ -266,3 +286,23 @@ def test_texts_that_a_transferred_probe_has_seen_are_counted(tiny, tmp_path):
              for (name, e), part in zip(parts.items(), ("train", "test"), strict=True)}  # fmt: skip
     known = len(set(texts["own"]) & set(texts["other"]))
     assert 0 < known < len(texts["other"]) and f"{known} of {len(texts['other'])} test texts" in note
+
+
+def test_classes_are_the_same_by_name_and_not_by_number(tiny, tmp_path):
+    """The other set calls its bad texts otherwise: they cannot be answered right."""
+    own = [{"positive": f"good {i}", "negative": f"bad {i}", "group": f"a{i}"} for i in range(40)]
+    other = [{"text": f"{word} {i}", "label": label, "group": f"b{i}"}
+             for i in range(40, 80) for word, label in (("good", "positive"), ("bad", "awful"))]  # fmt: skip
+    for name, rows in (("own", own), ("other", other)):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    study = AtlasStudy(
+        tasks=("sentiment",),
+        sentiment=Pairs(path=str(tmp_path / "own.jsonl")),
+        transfer={"sentiment": [str(tmp_path / "other.jsonl")]},
+        text_position="mean",
+        random_init=False,
+        draws=100,
+    )
+    metrics = study(tiny, ActivationStore()).metrics
+    assert metrics["probe/sentiment/transfer/own/own/accuracy"] > 0.9
+    assert metrics["probe/sentiment/transfer/own/other/accuracy"] <= 0.5
