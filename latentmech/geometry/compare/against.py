@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -55,6 +56,11 @@ class Against:
     other_levels: tuple[Level, ...]
     cka: Float[Tensor, "level other"]
     same: bool
+
+    def mean(self, measure: str) -> float:
+        """Mean of a measure over the levels that have it; NaN if none has."""
+        values = [at.alike.own[measure].value for at in self.levels if measure in at.alike.own]
+        return float(np.mean(values)) if values else float("nan")
 
 
 def side_of(

@@ -84,6 +84,12 @@ class CompareStudy:
             blank = [against(own, side, replace(measure, shuffles=0), *rest) for side in sides[len(others) :]]
         return present(self, model, words, found, blank[0] if blank else None)
 
+    @property
+    def called(self) -> str:
+        """What the contrast is called."""
+        assert self.contrast is not None
+        return self.contrast.name if self.contrast.path is None else str(self.contrast.path)
+
     def _others(self) -> list[Model]:
         if self.others:
             return [Model(name=Path(folder).name, source=Local(path=folder)) for folder in self.others]
