@@ -288,7 +288,7 @@ BAD = {
     "steering=sentiment steering.edit=push": "steering.edit=push is unknown",
     "steering=sentiment steering.gate=angle": "steering.gate=angle is unknown; expected one of null",
     "steering=sentiment steering.layer=99": "steering.layer=99 is out of range; tiny has blocks 0 to 2",
-    "steering=refusal steering.trials.limit=0": "steering.trials.limit=0 is too small; expected at least 1",
+    "steering=refusal steering.trials.limit=0": "trials.limit=0 is too small; expected at least 1",
     "steering=refusal steering.direction.layers=[1]": "needs class means .* none for block 1; set layers=all",
     "direction=refusal +selection@direction.selection=causal direction.layers=[0]": "there are none for block 2;",
     "steering=sentiment steering.layer=best": "expected a block number, dev or found",

@@ -49,11 +49,11 @@ def _even(contrast: Contrast, split: str, seed: int) -> list[int]:
     return [i for letter in sorted(set(letters)) for i in [j for j in ordered if letters[j] == letter][:fewest]]
 
 
-def alternating(letters: Sequence[str]) -> list[int]:
-    """Places in an order in which every beginning has each letter about equally often."""
+def alternating(kinds: Sequence[str]) -> list[int]:
+    """Places in an order in which every beginning has each kind, such as a letter, about equally often."""
     turn: Counter[str] = Counter()
     keyed = []
-    for place, letter in enumerate(letters):
-        keyed.append((turn[letter], letter, place))
-        turn[letter] += 1
+    for place, kind in enumerate(kinds):
+        keyed.append((turn[kind], kind, place))
+        turn[kind] += 1
     return [place for _, _, place in sorted(keyed)]

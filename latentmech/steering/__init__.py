@@ -16,7 +16,7 @@ from latentmech.steering.necessity import Necessity
 from latentmech.steering.refusals import RefusalRate, is_refusal
 from latentmech.steering.selection import CausalSelection
 from latentmech.steering.strength import Scale, calibrated
-from latentmech.steering.study import SteeringStudy
+from latentmech.steering.study import SteeringStudy, TrialSource
 from latentmech.steering.trials import Letters, Requests, Stems, Trials
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Scale",
     "SteeringStudy",
     "Stems",
+    "TrialSource",
     "Trials",
     "ablation",
     "calibrated",

@@ -88,7 +88,7 @@ class Stems:
 
     def __post_init__(self) -> None:
         for name in ("prompts", "towards", "away"):
-            _check_words(f"steering.trials.{name}", getattr(self, name))
+            _check_words(f"trials.{name}", getattr(self, name))
 
     def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
         """The trials of one split for one model."""
@@ -119,7 +119,7 @@ class Letters:
 
     def __post_init__(self) -> None:
         if self.limit < 1:
-            raise BadInput(f"steering.trials.limit={self.limit} is too small; expected at least 1")
+            raise BadInput(f"trials.limit={self.limit} is too small; expected at least 1")
 
     def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
         """The trials of one split for one model."""
@@ -142,19 +142,21 @@ class Requests:
         kind: `negative` for the texts that lack the property, `positive` for those that have it.
         phrases: how the behaviour begins; their first tokens count.
         limit: so many prompts at most.
+        in_turn: take them from each group in turn, and not from the beginning, where all may be of one or two.
     """
 
     phrases: Sequence[Any]
     kind: str = "negative"
     limit: int = 16
+    in_turn: bool = False
     chat_template: bool = True
 
     def __post_init__(self) -> None:
-        _check_words("steering.trials.phrases", self.phrases)
+        _check_words("trials.phrases", self.phrases)
         if self.kind not in ("negative", "positive"):
-            raise BadInput(f"steering.trials.kind={self.kind} is unknown; expected negative or positive")
+            raise BadInput(f"trials.kind={self.kind} is unknown; expected negative or positive")
         if self.limit < 1:
-            raise BadInput(f"steering.trials.limit={self.limit} is too small; expected at least 1")
+            raise BadInput(f"trials.limit={self.limit} is too small; expected at least 1")
 
     def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
         """The trials of one split for one model."""
@@ -162,7 +164,8 @@ class Requests:
             raise BadInput("these trials come from the direction's data, and a saved direction has none; set trials")
         part = contrast.in_split(split)
         examples = part.negative if self.kind == "negative" else part.positive
-        examples = examples.select(range(min(self.limit, len(examples))))
+        order = alternating(examples.groups) if self.in_turn else range(len(examples))
+        examples = examples.select(order[: self.limit])
         texts = dialogues(model, examples.texts, chat_template=self.chat_template)
         tokens = first_tokens(model, self.phrases, spaced=False)
         return _trials(texts, examples.texts, examples.groups, [tokens] * len(texts), [()] * len(texts))

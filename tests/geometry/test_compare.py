@@ -9,12 +9,16 @@ import torch
 from commands import invoke, quick
 
 from latentmech.data import Examples
+from latentmech.direction import Direction
 from latentmech.errors import BadInput
 from latentmech.geometry.compare import cka, common_words, mutual_neighbours, procrustes, subspace
 from latentmech.geometry.compare.drift import Classes, drift
+from latentmech.geometry.compare.effect import beside_random, changes, effect
 from latentmech.geometry.compare.measures import MEASURES, Comparison
+from latentmech.geometry.compare.sides import counterparts
 from latentmech.geometry.compare.study import CompareStudy
-from latentmech.model import Level, Tokens
+from latentmech.model import Level, Model, Tokens, levels_of
+from latentmech.steering import Stems
 
 SMALL = quick("geometry=compare")
 
@@ -147,7 +151,7 @@ class Halves:
     def classes(cls, rows):
         from latentmech.direction.candidates import Parts
 
-        return Classes(Parts(cls.positive, cls.split, cls.group, np.zeros((0, 2), dtype=np.int64)), {"here": rows})
+        return Classes.of(Parts(cls.positive, cls.split, cls.group, np.zeros((0, 2), dtype=np.int64)), {"here": rows})
 
 
 def test_a_direction_that_moved_reads_nothing_frozen_and_all_of_it_refitted():
@@ -160,6 +164,80 @@ def test_a_direction_that_moved_reads_nothing_frozen_and_all_of_it_refitted():
     assert moved.refitted == pytest.approx(same.source) and same.source > 0.95
     assert moved.loss.value == pytest.approx(moved.refitted - moved.frozen) and moved.loss.ci_low > 0
     assert moved.random_p95 < moved.refitted
+
+
+def steered(seed, effects, n=40):
+    """Changes of `n` prompts around the given means, one vector a row."""
+    noise = np.random.default_rng(seed).normal(0, 0.2, (len(effects), n))
+    return np.array(effects)[:, None] + noise
+
+
+def prompts(n=40):
+    return [f"prompt {i}" for i in range(n)]
+
+
+def test_the_share_of_an_effect_is_a_ratio_of_means_and_needs_an_effect():
+    own, other = steered(0, [3.0])[0], steered(1, [1.0, 2.0, 0.3, -0.4])
+    found = effect(own, other, 0.5, prompts(), 400, 0)
+    assert found.kept.value == pytest.approx(other[0].mean() / other[1].mean())
+    assert found.kept.ci_low < 0.5 < found.kept.ci_high and found.kept.ci_high - found.kept.ci_low < 0.1
+    assert found.random_max == pytest.approx(0.4, abs=0.1) and found.source.value == pytest.approx(3, abs=0.1)
+    assert found.frozen.value == pytest.approx(other[0].mean()) and found.length == 0.5
+    against = effect(own, -other, 0.5, prompts(), 400, 0)
+    assert against.kept.value == pytest.approx(found.kept.value) and against.refitted.value < 0
+    for weak in ([1.0, 2.0, 0.3, -2.1], [1.0, 0.01, 0.0, 0.0]):  # random vectors do as much; nothing is done
+        assert np.isnan(effect(own, steered(1, weak), 0.5, prompts(), 400, 0).kept.value)
+    few = effect(own, other, 0.5, ["a", "b"] * 20, 400, 0)
+    assert np.isnan(few.kept.value) and np.isnan(few.refitted.ci_low)
+
+
+def test_changes_are_those_of_one_prompt_run_alone(tiny):
+    trials = Stems(prompts=["one two", "a longer beginning", "x"], towards=["good"], away=["bad"])(tiny, None, "test")
+    name, vectors = "blocks.1.hook_resid_post", torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
+    (found,) = changes(tiny, trials, [(name, vectors)])
+    assert found.shape == (2, 2)
+    for prompt, text in enumerate(trials.texts):
+        ids = torch.tensor(
+            [[tiny.tokenizer.bos_token_id, *tiny.tokenizer(text, add_special_tokens=False)["input_ids"]]]
+        )
+        scores = []
+        for vector in (torch.zeros(32), *vectors):
+            with tiny.bridge.hooks(fwd_hooks=[(name, lambda resid, hook, v=vector: resid + v)]):
+                logits = tiny.bridge(ids, return_type="logits")[0, -1]
+            chances = logits.log_softmax(-1)
+            scores.append(float(chances[trials.towards[0][0]] - chances[trials.away[0][0]]))
+        assert found[:, prompt] == pytest.approx(np.array(scores[1:]) - scores[0], abs=1e-4)
+
+
+def test_what_is_added_beside_a_direction_has_its_length():
+    frozen, refitted = torch.randn(2, 24, generator=torch.Generator().manual_seed(0)) * torch.tensor([[9.0], [2.0]])
+    added = beside_random(frozen, refitted, torch.eye(24)[:5])
+    assert torch.equal(added[:2], torch.stack([frozen, refitted]))
+    assert added[2:].norm(dim=1).tolist() == pytest.approx([float(refitted.norm())] * 5)
+
+
+def test_levels_of_a_shallower_model_stand_for_several():
+    deep, shallow = levels_of(6), levels_of(3)
+    assert [other.layer for _, other in counterparts(deep, shallow)] == [None, None, 0, 1, 1, 1, 2]
+    assert [other for _, other in counterparts(shallow, shallow)] == list(shallow)
+
+
+def test_a_saved_direction_takes_the_place_of_the_models_own(tmp_path, monkeypatch, tiny):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = invoke("direction=sentiment", *quick("direction"), "direction.name=saved", "hydra.run.dir=found")
+    assert code == 0, err
+    (-Direction.load("found/directions/saved.safetensors")).save("flipped.safetensors")
+    saved = ["geometry.direction=flipped.safetensors", "geometry.contrast.name=sentiment"]
+    code, out, err = invoke("geometry=compare", *SMALL, *saved, "geometry.chat_template=false", "hydra.run.dir=here")
+    assert code == 0, err
+    metrics = json.loads((tmp_path / "here" / "metrics.json").read_text())
+    own = {name: metrics[f"geometry/compare/layer_01/{name}"] for name in ("direction/cosine", "effect/length")}
+    assert own == {"direction/cosine": pytest.approx(-1), "effect/length": pytest.approx(1)}
+    assert "direction is flipped.safetensors" in out
+    monkeypatch.setattr(Model, "bridge", property(lambda self: pytest.fail("weights were loaded")))
+    other = ["+model.source.seed=3", "model.name=other", "hydra.run.dir=there"]
+    code, _, err = invoke("geometry=compare", *SMALL, *other, *saved)
+    assert code == 3 and "was found in tiny, not in other" in err
 
 
 def test_words_that_share_a_token_with_something_else_are_left_out(monkeypatch, tiny):
@@ -201,7 +279,12 @@ def test_the_command_with_a_model_and_itself(tmp_path, monkeypatch):
     assert metrics["geometry/compare/layer_02/direction/cosine"] == pytest.approx(1)
     assert metrics["geometry/compare/layer_02/direction/loss"] == 0
     assert "have the same weights" in out
-    assert {"levels.png", "matrix.png", "drift.png"} <= {file.name for file in (run / "figures").iterdir()}
+    for level in ("layer_00", "layer_02"):  # of one model with itself, frozen is refitted
+        own = {n: metrics[f"geometry/compare/{level}/effect/{n}"] for n in ("source", "frozen", "refitted", "length")}
+        assert own.pop("length") == 1 and set(own.values()) == {own["frozen"]} and own["frozen"] != 0
+    assert {"levels.png", "matrix.png", "drift.png", "effect.png"} <= {
+        file.name for file in (run / "figures").iterdir()
+    }
 
 
 def test_the_command_with_checkpoints(tmp_path, monkeypatch):

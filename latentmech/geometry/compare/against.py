@@ -1,35 +1,19 @@
 """Two models side by side: the same words, level by level, and every level against every other."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.activations import Activations, ActivationStore
-from latentmech.data import Contrast, Examples
 from latentmech.geometry.compare import cka
-from latentmech.geometry.compare.common_words import Words
-from latentmech.geometry.compare.drift import Classes, Drift, classes_in, drift
+from latentmech.geometry.compare.drift import Drift, drift
+from latentmech.geometry.compare.effect import Effect, effect
 from latentmech.geometry.compare.measures import Comparison, Similarity
-from latentmech.model import Level, Model, levels_of
-
-
-@dataclass(frozen=True)
-class Side:
-    """One model's states of the words, and of the contrast's texts if there is one."""
-
-    model: Model
-    levels: tuple[Level, ...]
-    activations: Activations
-    words: Words
-    classes: Classes | None
-
-    def states(self, level: Level) -> Float[Tensor, "row d_model"]:
-        """The states of the words at one level."""
-        return self.activations.level(level.hook_name)[torch.from_numpy(self.words.rows)]
+from latentmech.geometry.compare.sides import Side, counterparts
+from latentmech.model import Level
 
 
 @dataclass(frozen=True)
@@ -40,6 +24,7 @@ class AtLevel:
     other: Level
     alike: Similarity
     drift: Drift | None
+    effect: Effect | None
 
 
 @dataclass(frozen=True)
@@ -57,44 +42,60 @@ class Against:
     cka: Float[Tensor, "level other"]
     same: bool
 
+    @property
+    def drifts(self) -> list[tuple[AtLevel, Drift]]:
+        """Levels at which both have a direction."""
+        return [(at, at.drift) for at in self.levels if at.drift is not None]
+
+    @property
+    def effects(self) -> list[tuple[AtLevel, Effect]]:
+        """Levels at which directions were added."""
+        return [(at, at.effect) for at in self.levels if at.effect is not None]
+
     def mean(self, measure: str) -> float:
         """Mean of a measure over the levels that have it; NaN if none has."""
         values = [at.alike.own[measure].value for at in self.levels if measure in at.alike.own]
         return float(np.mean(values)) if values else float("nan")
 
 
-def side_of(
-    model: Model,
-    store: ActivationStore,
-    examples: Examples,
-    words: Words,
-    contrast: Contrast | None,
-    chat_template: bool,
-) -> Side:
-    """What one model makes of the texts. Its weights are given up again, for several may not fit into memory."""
-    levels, loaded = levels_of(model.n_layers), replace(model)
-    activations = store.get(loaded, examples, levels, "word_last")
-    classes = None if contrast is None else classes_in(loaded, store, contrast, levels, chat_template)
-    return Side(model, levels, activations, words, classes)
-
-
 def against(
-    a: Side, b: Side, comparison: Comparison, draws: int, seed: int, progress: Callable[[int], object]
+    a: Side,
+    b: Side,
+    comparison: Comparison,
+    groups: Sequence[str],
+    draws: int,
+    seed: int,
+    progress: Callable[[int], object],
 ) -> Against:
     """Everything that is measured between two models.
 
-    Models of other depth are matched by the share of their blocks that lies below.
+    Args:
+        groups: of the prompts by which steered models are scored.
     """
     found = []
-    for i, level in enumerate(a.levels):
-        other = b.levels[round(i * (len(b.levels) - 1) / (len(a.levels) - 1))]
-        moved = None
-        if a.classes is not None and b.classes is not None and a.model.d_model == b.model.d_model:
-            moved = drift(a.classes, level, b.classes, other, draws, seed)
-        found.append(AtLevel(level, other, comparison(a.states(level), b.states(other)), moved))
+    for level, other in counterparts(a.levels, b.levels):
+        alike, moved = comparison(a.states(level), b.states(other)), _drift(a, level, b, other, draws, seed)
+        found.append(AtLevel(level, other, alike, moved, _effect(a, level, b, other, groups, draws, seed)))
         progress(1)
     same = a.model.fingerprint == b.model.fingerprint
     return Against(b.model.name, tuple(found), b.levels, _every_pair(a, b), same)
+
+
+def _drift(a: Side, level: Level, b: Side, other: Level, draws: int, seed: int) -> Drift | None:
+    if a.classes is None or b.classes is None or a.model.d_model != b.model.d_model:
+        return None
+    return drift(a.classes, level, b.classes, other, draws, seed) if level.hook_name in a.classes.found else None
+
+
+def _effect(
+    a: Side, level: Level, b: Side, other: Level, groups: Sequence[str], draws: int, seed: int
+) -> Effect | None:
+    if level not in a.changes or level not in b.changes:
+        return None
+    assert a.classes is not None
+    assert b.classes is not None
+    own, again = a.classes.found[level.hook_name].norm(), b.classes.found[other.hook_name].norm()
+    return effect(a.changes[level][0], b.changes[level], float(own / again), groups, draws, seed)
 
 
 def _every_pair(a: Side, b: Side) -> Float[Tensor, "level other"]:

@@ -8,7 +8,8 @@ A frozen direction that reads as well as a refitted one has not moved in any way
 alone does not say that it has: where many directions separate the classes, each sample finds another of them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Contrast
-from latentmech.direction import random_directions, unit
+from latentmech.direction import Direction, random_directions, unit
 from latentmech.direction.candidates import Parts
 from latentmech.direction.difference_of_means import difference_of_means
 from latentmech.direction.positions import placed, rendered
@@ -47,10 +48,27 @@ class Drift:
 
 @dataclass(frozen=True)
 class Classes:
-    """A contrast as one model reads it: a row per text at every level."""
+    """A contrast as one model reads it.
+
+    Attributes:
+        rows: a row per text at every level.
+        found: the difference of class means of train there, with its length; zero where there is none.
+    """
 
     parts: Parts
-    rows: dict[str, Float[Tensor, "row d_model"]]
+    rows: Mapping[str, Float[Tensor, "row d_model"]]
+    found: Mapping[str, Float[Tensor, " d_model"]]
+
+    @classmethod
+    def of(cls, parts: Parts, rows: Mapping[str, Float[Tensor, "row d_model"]]) -> "Classes":
+        """With the direction found at every level."""
+        train = parts.within("train")
+        return cls(parts, rows, {name: _found(parts, own, train) for name, own in rows.items()})
+
+    def with_saved(self, direction: Direction) -> "Classes":
+        """With a direction that was found elsewhere, at the hook points that its file knows."""
+        known = {name: direction.norms[name] * direction.vectors[name] for name in direction.vectors}
+        return replace(self, found={name: vector for name, vector in known.items() if name in self.rows})
 
 
 def classes_in(
@@ -60,15 +78,14 @@ def classes_in(
     texts = rendered(model, contrast.joint, chat_template, None)
     examples, _ = placed(model, contrast.joint, texts, ("last",))
     activations = store.get(model, examples, levels, "word_mean")
-    return Classes(Parts.of(contrast), {n: activations.level(n) for n in activations.hook_names})
+    return Classes.of(Parts.of(contrast), {n: activations.level(n) for n in activations.hook_names})
 
 
 def drift(a: Classes, at: Level, b: Classes, other: Level, draws: int, seed: int) -> Drift:
     """The direction of level `at` of the first model, in level `other` of the second."""
     parts, test = a.parts, a.parts.within("test")
-    train = parts.within("train")
     rows_a, rows_b = a.rows[at.hook_name], b.rows[other.hook_name]
-    own, again = (_direction(rows[train], difference_of_means(parts.sample(rows, train))) for rows in (rows_a, rows_b))
+    own, again = unit(a.found[at.hook_name]), unit(b.found[other.hook_name])
     truth, clusters = parts.truth("test"), np.unique(parts.group[test], return_inverse=True)[1]
     source, frozen, refitted = (_scores(rows[test], d) for rows, d in ((rows_a, own), (rows_b, own), (rows_b, again)))
     random = random_directions(200, len(own), seed)
@@ -83,9 +100,12 @@ def drift(a: Classes, at: Level, b: Classes, other: Level, draws: int, seed: int
     )
 
 
-def _direction(rows: Float[Tensor, "row d_model"], found: Float[Tensor, " d_model"]) -> Float[Tensor, " d_model"]:
-    """The unit vector; zero where the states do not differ but by rounding, as those of one token at the embedding."""
-    return unit(found) if found.norm() > 1e-6 * rows.norm(dim=1).mean() else torch.zeros(rows.shape[1])
+def _found(
+    parts: Parts, rows: Float[Tensor, "row d_model"], train: Int[np.ndarray, " train"]
+) -> Float[Tensor, " d_model"]:
+    """Zero where the states do not differ but by rounding, as those of one token at the embedding."""
+    vector = difference_of_means(parts.sample(rows, train)).float()
+    return vector if vector.norm() > 1e-6 * rows[train].norm(dim=1).mean() else torch.zeros_like(vector)
 
 
 def _loss(

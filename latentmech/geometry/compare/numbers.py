@@ -21,5 +21,8 @@ def numbers(ledger: Ledger, other: Against, prefix: str, control: str | None) ->
         if at.drift is not None:
             for name in ("cosine", "source", "frozen", "refitted", "loss", "random_p95"):
                 ledger.add(f"{flat}/direction/{name}", getattr(at.drift, name), f"direction_{name}", **place)
+        if at.effect is not None:
+            for name in ("source", "frozen", "refitted", "random_max", "kept", "length"):
+                ledger.add(f"{flat}/effect/{name}", getattr(at.effect, name), f"effect_{name}", **place)
     for name in MEASURES:
         ledger.add(f"geometry/compare{prefix}/{name}", other.mean(name), f"mean_{name}", control=control)

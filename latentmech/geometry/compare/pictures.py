@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from latentmech.geometry.compare.against import Against
+from latentmech.geometry.compare.findings import Findings
 from latentmech.geometry.compare.measures import MEASURES
 from latentmech.model import Model
 from latentmech.report import Picture, heat_map, layer_curve
@@ -12,13 +15,16 @@ if TYPE_CHECKING:
     from latentmech.geometry.compare.study import CompareStudy
 
 
-def pictures(study: "CompareStudy", model: Model, found: Sequence[Against], twin: Against | None) -> dict[str, Picture]:
-    """All of them; what is drawn for one model is drawn for the last, which of checkpoints is the most trained."""
-    drawn = {"levels": _levels(model, found[-1], twin), "matrix": _matrix(model, found[-1])}
-    if len(found) > 1:
-        drawn["models"] = _models(model, found)
-    if found[-1].levels[0].drift is not None:
-        drawn["drift"] = _drift(study, model, found[-1])
+def pictures(study: "CompareStudy", f: Findings) -> dict[str, Picture]:
+    """All of them; what is drawn for one model is drawn for the last that was given."""
+    last = f.found[-1]
+    drawn = {"levels": _levels(f.model, last, f.twin), "matrix": _matrix(f.model, last)}
+    if f.several:
+        drawn |= {"models": _models(f.model, f.found, f.twin), "course": _course(f.model, f.found)}
+    if last.drifts:
+        drawn["drift"] = _drift(study, f.model, last)
+    if last.effects:
+        drawn["effect"] = _effect(study, f.model, last)
     return drawn
 
 
@@ -41,13 +47,36 @@ def _levels(model: Model, other: Against, twin: Against | None) -> Picture:
     return Picture(title="Level by level", figure=figure, caption=caption)
 
 
-def _models(model: Model, found: Sequence[Against]) -> Picture:
+def _models(model: Model, found: Sequence[Against], twin: Against | None) -> Picture:
     """One point a model, in the order in which they were given: a course of training, if they are checkpoints."""
     series = {title: [other.mean(name) for other in found] for name, title in MEASURES.items()}
-    names = [other.name for other in found]
+    if all(other.drifts for other in found):
+        series["direction's cosine"] = [float(np.nanmean([d.cosine for _, d in other.drifts])) for other in found]
+    lines = {f"{title}, random init": twin.mean(name) for name, title in MEASURES.items()} if twin else None
     title = f"{model.name} against each, mean over levels"
-    figure = layer_curve(names, series, None, None, "similarity", title, xlabel="model", best="")
+    names = [other.name for other in found]
+    figure = layer_curve(names, series, None, lines, "similarity", title, xlabel="model", best="")
     return Picture(title="Model by model", figure=figure, caption="Means over levels of every measure, model by model.")
+
+
+def _course(model: Model, found: Sequence[Against]) -> Picture:
+    """Which levels come to be like the model's own first."""
+    figure = heat_map(
+        np.array([[other.levels[i].alike.own["cka"].value for other in found] for i in _downwards(found[0])]),
+        [found[0].levels[i].level.tick for i in _downwards(found[0])],
+        [other.name for other in found],
+        title=f"CKA with {model.name}",
+        xlabel="model",
+        ylabel="level",
+        bar="debiased linear CKA",
+    )
+    caption = f"Debiased CKA of every level (rows) of {model.name} with its counterpart in each model (columns)."
+    return Picture(title="Level by level, model by model", figure=figure, caption=caption)
+
+
+def _downwards(other: Against) -> range:
+    """Levels from the last to the first: the last one stands on top."""
+    return range(len(other.levels) - 1, -1, -1)
 
 
 def _matrix(model: Model, other: Against) -> Picture:
@@ -65,7 +94,7 @@ def _matrix(model: Model, other: Against) -> Picture:
 
 
 def _drift(study: "CompareStudy", model: Model, other: Against) -> Picture:
-    drifts = [at.drift for at in other.levels if at.drift is not None]
+    drifts = [drift for _, drift in other.drifts]
     series = {
         "cosine": [d.cosine for d in drifts],
         "AUROC, frozen": [d.frozen for d in drifts],
@@ -74,6 +103,23 @@ def _drift(study: "CompareStudy", model: Model, other: Against) -> Picture:
         "AUROC, random p95": [d.random_p95 for d in drifts],
     }
     title = f"The {study.called} direction from {model.name} to {other.name}"
-    figure = layer_curve([at.level.tick for at in other.levels], series, None, None, "", title, best="")
+    figure = layer_curve([at.level.tick for at, _ in other.drifts], series, None, None, "", title, best="")
     caption = "Cosine of the direction found in both models, and what the first model's direction reads in the second."
     return Picture(title="Drift of a direction", figure=figure, caption=caption)
+
+
+def _effect(study: "CompareStudy", model: Model, other: Against) -> Picture:
+    effects = [effect for _, effect in other.effects]
+    both = {"frozen": [e.frozen for e in effects], "refitted": [e.refitted for e in effects]}
+    series = {name: [e.value for e in values] for name, values in both.items()}
+    series[f"in {model.name}"] = [e.source.value for e in effects]
+    bands = {name: ([e.ci_low for e in values], [e.ci_high for e in values]) for name, values in both.items()}
+    bands["random vectors"] = ([-e.random_max for e in effects], [e.random_max for e in effects])
+    title = f"Effect of the {study.called} direction of {model.name} in {other.name}"
+    ticks = [at.level.tick for at, _ in other.effects]
+    figure = layer_curve(ticks, series, bands, None, "change of log-odds, nats", title, best="")
+    caption = (
+        f"Mean change of the log-odds when a direction is added: that of {model.name} in {other.name} (frozen), "
+        f"{other.name}'s own (refitted), and {model.name}'s in itself, with 95 % intervals over prompts."
+    )
+    return Picture(title="Effect of a direction", figure=figure, caption=caption)

@@ -7,14 +7,18 @@ from pathlib import Path
 from tqdm import tqdm
 
 from latentmech.activations import ActivationStore
-from latentmech.data import Corpus, Pairs
+from latentmech.data import Contrast, Corpus, Examples, Pairs
+from latentmech.direction import Direction, load_direction
 from latentmech.errors import BadInput
-from latentmech.geometry.compare.against import against, side_of
+from latentmech.geometry.compare.against import against
 from latentmech.geometry.compare.common_words import FEWEST, Words, common_words
+from latentmech.geometry.compare.findings import Findings
 from latentmech.geometry.compare.measures import Comparison
 from latentmech.geometry.compare.presentation import present
-from latentmech.model import Local, Model
+from latentmech.geometry.compare.sides import Gathering
+from latentmech.model import Local, Model, levels_of
 from latentmech.report import Report
+from latentmech.steering import Trials, TrialSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,13 @@ class CompareStudy:
         components: principal components that span the subspace of a level.
         contrast: the texts whose direction is found in both models; None leaves it out.
         chat_template: put these into the models' chat template, if they have one.
+        direction: a saved one (a path, `wandb:...` or `hub:...`) instead of that found in the model's own states; the
+            contrast should be that which it was found with.
+        allow_foreign: use it although it was found in other weights; the report says so.
+        trials: prompts, and the next tokens that count, by which the effect of adding a direction is measured; None
+            leaves this out.
+        effect_levels: directions are added at so many blocks, evenly apart.
+        random: random vectors added beside them.
         random_init: compare the model with its random-init twin too.
         shuffles: chance draws of every measure.
         halves: half-samples of documents for the interval of CKA.
@@ -45,6 +56,11 @@ class CompareStudy:
     components: int = 10
     contrast: Pairs | None = field(default_factory=Pairs)
     chat_template: bool = True
+    direction: str | None = None
+    allow_foreign: bool = False
+    trials: TrialSource | None = None
+    effect_levels: int = 8
+    random: int = 10
     random_init: bool = True
     shuffles: int = 3
     halves: int = 20
@@ -62,6 +78,7 @@ class CompareStudy:
                 f"geometry.others: {names} are not all different; the folders' names tell their results apart"
             )
         least = {"words": FEWEST, "k": 1, "components": 1, "shuffles": 1, "halves": 0, "draws": 100}
+        least |= {"effect_levels": 1, "random": 1}
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise BadInput(f"geometry.{name}={getattr(self, name)} is too small; expected at least {value}")
@@ -73,16 +90,30 @@ class CompareStudy:
         others, examples = self._others(), self.data()
         words = common_words([model, *others], examples, self.words, self.seed)
         contrast = None if self.contrast is None else self.contrast()
+        saved, warnings = self._saved(model)
+        asked = [self._trials(each, contrast) for each in (model, *others)]
+        gather = self._gathering(store, examples, words, contrast, saved)
+        own = gather.first(model, asked[0])
+        sides = [gather.beside(own, other, trials) for other, trials in zip(others, asked[1:], strict=True)]
         twins = [replace(model, random_init=True, seed=self.seed)] if self.random_init else []
-        own, *sides = (
-            side_of(each, store, examples, words, contrast, self.chat_template) for each in (model, *others, *twins)
-        )
-        total = len(own.levels) * len(sides)
+        blanks = [gather.beside(own, twin, None) for twin in twins]
+        total = len(own.levels) * len([*sides, *blanks])
         with tqdm(total=total, unit="level", desc=f"{model.name}: compared", mininterval=1) as bar:
-            measure, rest = self._comparison(words), (self.draws, self.seed, bar.update)
-            found = [against(own, side, measure, *rest) for side in sides[: len(others)]]
-            blank = [against(own, side, replace(measure, shuffles=0), *rest) for side in sides[len(others) :]]
-        return present(self, model, words, found, blank[0] if blank else None)
+            measure, groups = self._comparison(words), asked[0].groups if asked[0] else ()
+            rest = (groups, self.draws, self.seed, bar.update)
+            found = [against(own, side, measure, *rest) for side in sides]
+            blank = [against(own, side, replace(measure, shuffles=0), *rest) for side in blanks]
+        return present(
+            self,
+            Findings(
+                model=model,
+                words=words,
+                found=found,
+                twin=blank[0] if blank else None,
+                trials=asked[0],
+                warnings=warnings,
+            ),
+        )
 
     @property
     def called(self) -> str:
@@ -90,10 +121,45 @@ class CompareStudy:
         assert self.contrast is not None
         return self.contrast.name if self.contrast.path is None else str(self.contrast.path)
 
+    def _saved(self, model: Model) -> tuple[Direction | None, tuple[str, ...]]:
+        """The direction of `direction`, and what a reader must know about it."""
+        if self.direction is None:
+            return None, ()
+        direction = load_direction(self.direction)
+        warnings = direction.check(model, allow_foreign=self.allow_foreign)
+        known = {level.hook_name for level in levels_of(model.n_layers)}
+        if not known & set(direction.vectors):
+            seen = f"geometry.direction={self.direction} belongs to {direction.hook_name}"
+            raise BadInput(f"{seen}; expected one at resid_post, where models are compared")
+        return direction, warnings
+
+    def _trials(self, model: Model, contrast: Contrast | None) -> Trials | None:
+        return None if self.trials is None or contrast is None else self.trials(model, contrast, "test")
+
     def _others(self) -> list[Model]:
         if self.others:
             return [Model(name=Path(folder).name, source=Local(path=folder)) for folder in self.others]
         return [] if self.other is None else [self.other]
+
+    def _gathering(
+        self,
+        store: ActivationStore,
+        examples: Examples,
+        words: Words,
+        contrast: Contrast | None,
+        saved: Direction | None,
+    ) -> Gathering:
+        return Gathering(
+            store=store,
+            examples=examples,
+            words=words,
+            contrast=contrast,
+            chat_template=self.chat_template,
+            saved=saved,
+            n_levels=self.effect_levels,
+            random=self.random,
+            seed=self.seed,
+        )
 
     def _comparison(self, words: Words) -> Comparison:
         return Comparison(

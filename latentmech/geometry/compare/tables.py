@@ -8,6 +8,7 @@ import pandas as pd
 
 from latentmech.geometry.compare.against import Against, AtLevel
 from latentmech.geometry.compare.common_words import Words
+from latentmech.geometry.compare.findings import Findings
 from latentmech.geometry.compare.measures import MEASURES
 from latentmech.model import Model
 from latentmech.report import Table
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
     from latentmech.geometry.compare.study import CompareStudy
 
 
-def tables(
-    study: "CompareStudy", model: Model, words: Words, found: Sequence[Against], twin: Against | None
-) -> dict[str, Table]:
-    """All of them: one of the models, if there are several, and two of each."""
-    shown = {"models": _models(found, twin)} if len(found) > 1 else {}
-    for other in found:
-        own = f"_{other.name}" if len(found) > 1 else ""
-        shown[f"levels{own}"] = _levels(model, other, twin, words)
-        if other.levels[0].drift is not None:
-            shown[f"drift{own}"] = _drift(study, model, other, twin)
+def tables(study: "CompareStudy", f: Findings) -> dict[str, Table]:
+    """All of them: one of the models, if there are several, and those of each."""
+    shown = {"models": _models(f.found, f.twin)} if f.several else {}
+    for other in f.found:
+        own = f"_{other.name}" if f.several else ""
+        shown[f"levels{own}"] = _levels(f.model, other, f.twin, f.words)
+        if other.drifts:
+            shown[f"drift{own}"] = _drift(study, f.model, other, f.twin)
+        if other.effects:
+            shown[f"effect{own}"] = _effect(study, f.model, other)
     return shown
 
 
@@ -34,9 +35,19 @@ def _models(found: Sequence[Against], twin: Against | None) -> Table:
     for other in [*found, *([twin] if twin else [])]:
         row: dict[str, object] = {"model": "random init" if other is twin else other.name}
         row |= {title: other.mean(name) for name, title in MEASURES.items()}
-        cosines = [at.drift.cosine for at in other.levels if at.drift is not None]
-        rows.append(row | ({"direction cosine": float(np.nanmean(cosines))} if cosines else {}))
+        rows.append(row | _directions(other))
     return Table(title="Models", frame=pd.DataFrame(rows), caption="Means over levels; 1 for equal states.")
+
+
+def _directions(other: Against) -> dict[str, object]:
+    """Means over levels; of the effect over those where it is clear, for there is no share elsewhere."""
+    cosines = [drift.cosine for _, drift in other.drifts]
+    kept = [effect.kept.value for _, effect in other.effects if np.isfinite(effect.kept.value)]
+    row: dict[str, object] = {"direction cosine": float(np.nanmean(cosines))} if cosines else {}
+    if other.effects:
+        row |= {"effect kept": float(np.mean(kept)) if kept else float("nan")}
+        row |= {"clear levels": f"{len(kept)} of {len(other.effects)}"}
+    return row
 
 
 def _levels(model: Model, other: Against, twin: Against | None, words: Words) -> Table:
@@ -67,10 +78,9 @@ def _level_row(at: AtLevel, twin: AtLevel | None) -> dict[str, object]:
 
 
 def _drift(study: "CompareStudy", model: Model, other: Against, twin: Against | None) -> Table:
-    rows = []
-    for i, at in enumerate(other.levels):
-        assert at.drift is not None
-        own, blank = at.drift, twin.levels[i].drift if twin else None
+    rows, blanks = [], {at.level: drift for at, drift in twin.drifts} if twin else {}
+    for at, own in other.drifts:
+        blank = blanks.get(at.level)
         row = {"layer": at.level.tick, "cosine": own.cosine} | ({"cosine twin": blank.cosine} if blank else {})
         row |= {f"in {model.name}": own.source, "frozen": own.frozen, "refitted": own.refitted}
         row |= {"refitted − frozen": own.loss.value, "low": own.loss.ci_low, "high": own.loss.ci_high}
@@ -83,3 +93,21 @@ def _drift(study: "CompareStudy", model: Model, other: Against, twin: Against | 
     )
     title = f"The {study.called} direction from {model.name} to {other.name}"
     return Table(title=title, frame=pd.DataFrame(rows), caption=caption)
+
+
+def _effect(study: "CompareStudy", model: Model, other: Against) -> Table:
+    rows = []
+    for at, own in other.effects:
+        row: dict[str, object] = {"layer": at.level.tick, f"in {model.name}": own.source.value}
+        for name, value in {"frozen": own.frozen, "refitted": own.refitted}.items():
+            row |= {name: value.value, f"{name} low": value.ci_low, f"{name} high": value.ci_high}
+        row |= {"random, largest": own.random_max, "length ratio": own.length}
+        rows.append(row | {"kept": own.kept.value, "low": own.kept.ci_low, "high": own.kept.ci_high})
+    caption = (
+        f"Mean change of the log-odds in nats when the {study.called} direction is added to every token, with 95 % "
+        f"intervals over {own.frozen.n} prompts. Frozen: {model.name}'s direction at its own length, in {other.name}; "
+        f"refitted: {other.name}'s own. Random: the largest of {study.random} random vectors of the refitted one's "
+        "length, either way. Kept: frozen over refitted, where the whole interval of the refitted effect lies beyond "
+        "random. Length ratio: frozen over refitted."
+    )
+    return Table(title=f"What is left of its effect in {other.name}", frame=pd.DataFrame(rows), caption=caption)

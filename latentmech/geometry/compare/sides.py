@@ -1,0 +1,111 @@
+"""What is gathered from each model: states of the words, a contrast's direction, and what adding that changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.activations import Activations, ActivationStore
+from latentmech.data import Contrast, Examples
+from latentmech.direction import Direction, random_directions
+from latentmech.geometry.compare.common_words import Words
+from latentmech.geometry.compare.drift import Classes, classes_in
+from latentmech.geometry.compare.effect import Changes, beside_random, changes
+from latentmech.model import Level, Model, levels_of
+from latentmech.steering import Trials
+
+
+@dataclass(frozen=True)
+class Side:
+    """One model.
+
+    Attributes:
+        activations: of the words.
+        classes: the contrast's texts, if there is a contrast.
+        changes: by level of the first model, what adding directions does to the prompts' log-odds; at some, if asked.
+    """
+
+    model: Model
+    levels: tuple[Level, ...]
+    activations: Activations
+    words: Words
+    classes: Classes | None
+    changes: Mapping[Level, Changes] = field(default_factory=dict)
+
+    def states(self, level: Level) -> Float[Tensor, "row d_model"]:
+        """The states of the words at one level."""
+        return self.activations.level(level.hook_name)[torch.from_numpy(self.words.rows)]
+
+
+def counterparts(a: Sequence[Level], b: Sequence[Level]) -> list[tuple[Level, Level]]:
+    """Every level of the first model with one of the second: that with the same share of the blocks below."""
+    return [(level, b[round(i * (len(b) - 1) / (len(a) - 1))]) for i, level in enumerate(a)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathering:
+    """What is asked of every model. Its weights are given up again, for several may not fit into memory.
+
+    Attributes:
+        saved: a direction to take for the first model's instead of the difference of means.
+        n_levels: at so many blocks, evenly apart, directions are added.
+        random: so many random ones beside them.
+        seed: of these.
+    """
+
+    store: ActivationStore
+    examples: Examples
+    words: Words
+    contrast: Contrast | None
+    chat_template: bool
+    saved: Direction | None
+    n_levels: int
+    random: int
+    seed: int
+
+    def first(self, model: Model, trials: Trials | None) -> Side:
+        """The model that the others are compared with."""
+        loaded = replace(model)
+        side = self._side(model, loaded)
+        if side.classes is not None and self.saved is not None:
+            side = replace(side, classes=side.classes.with_saved(self.saved))
+        if trials is None or side.classes is None:
+            return side
+        places, found = self._places(side.levels, side.classes), side.classes.found
+        added = [(at.hook_name, found[at.hook_name][None]) for at in places]
+        return replace(side, changes=dict(zip(places, changes(loaded, trials, added), strict=True)))
+
+    def beside(self, first: Side, model: Model, trials: Trials | None) -> Side:
+        """Another one; with `trials`, the first model's directions are added in it too."""
+        loaded = replace(model)
+        side = self._side(model, loaded)
+        if trials is None or not first.changes or side.classes is None or model.d_model != first.model.d_model:
+            return side
+        added = self._added(first, side.levels, side.classes)
+        return replace(side, changes=dict(zip(first.changes, changes(loaded, trials, added), strict=True)))
+
+    def _places(self, levels: Sequence[Level], classes: Classes) -> list[Level]:
+        """Blocks evenly apart, of those at which a direction was found."""
+        named = [at for at in levels if at.layer is not None and at.hook_name in classes.found]
+        blocks = [at for at in named if classes.found[at.hook_name].any()]
+        steps = np.linspace(0, len(blocks) - 1, min(self.n_levels, len(blocks))).round().astype(int)
+        return [blocks[i] for i in steps]
+
+    def _added(self, first: Side, levels: Sequence[Level], own: Classes) -> list[tuple[str, Tensor]]:
+        """At each place: its counterpart's hook point, and what is added there."""
+        assert first.classes is not None
+        matched, found = dict(counterparts(first.levels, levels)), first.classes.found
+        random = random_directions(self.random, first.model.d_model, self.seed)
+        pairs = [(at.hook_name, matched[at].hook_name) for at in first.changes]
+        return [(here, beside_random(found[there], own.found[here], random)) for there, here in pairs]
+
+    def _side(self, model: Model, loaded: Model) -> Side:
+        levels = levels_of(model.n_layers)
+        activations = self.store.get(loaded, self.examples, levels, "word_last")
+        if self.contrast is None:
+            return Side(model, levels, activations, self.words, None)
+        classes = classes_in(loaded, self.store, self.contrast, levels, self.chat_template)
+        return Side(model, levels, activations, self.words, classes)
