@@ -15,12 +15,9 @@ What it does not show: anything about small differences. The few directions with
 models may differ in all that matters and keep a CKA of 0.99 (Davari et al. 2023); look at the neighbours as well.
 """
 
-import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64
 from torch import Tensor
-
-from latentmech.statistics import Estimate
 
 Rows = Float64[Tensor, "row width"]
 Gram = Float64[Tensor, "row row"]
@@ -45,19 +42,3 @@ def debiased_cka(a: Gram, b: Gram) -> float:
     """CKA of two Gram matrices over the same rows (at least 4)."""
     a, b = u_centred(a), u_centred(b)
     return float((a * b).sum() / (a.norm() * b.norm()).clamp(min=torch.finfo(a.dtype).tiny))
-
-
-def with_interval(a: Gram, b: Gram, clusters: Int[np.ndarray, " row"], halves: int, seed: int) -> Estimate:
-    """CKA with an interval over clusters, by deleting half of them at random, again and again.
-
-    The spread of the halves around the whole estimates the standard error of the whole (Shao & Wu 1989: the delete-d
-    jackknife with d = n / 2, whose factor is 1). A bootstrap would put copies of a row beside it, and these are alike.
-    """
-    value, rng = debiased_cka(a, b), np.random.default_rng(seed)
-    n = int(clusters.max()) + 1
-    if halves == 0 or n < 8:
-        return Estimate(value, n=len(clusters))
-    kept = [np.isin(clusters, rng.permutation(n)[: n // 2]).nonzero()[0] for _ in range(halves)]
-    parts = [debiased_cka(a[rows][:, rows], b[rows][:, rows]) for rows in map(torch.from_numpy, kept)]
-    error = 1.96 * float(np.sqrt(np.mean((np.array(parts) - value) ** 2)))
-    return Estimate(value, value - error, min(value + error, 1.0), len(clusters))

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.geometry.compare import cka, mutual_neighbours, procrustes, subspace
+from latentmech.geometry.compare.halves import around, around_if_unbiased, half_samples
 from latentmech.statistics import Estimate, bootstrap_mean
 
 MEASURES = {"cka": "CKA", "knn": "mutual kNN", "procrustes": "Procrustes", "subspace": "subspace"}
@@ -37,8 +38,8 @@ class Comparison:
         k: neighbours of each row.
         components: principal components that span a subspace.
         shuffles: how many chance draws.
-        halves: how many half-samples of documents for the interval of CKA.
-        draws: bootstrap resamples of documents for that of mutual neighbours.
+        halves: how many half-samples of documents for the intervals of CKA, Procrustes and subspaces.
+        draws: bootstrap resamples of documents for that of mutual neighbours, a mean over words.
     """
 
     clusters: Int[np.ndarray, " row"]
@@ -55,15 +56,22 @@ class Comparison:
 
     def _own(self, a: Tensor, b: Tensor) -> dict[str, Estimate]:
         near = mutual_neighbours.shared(*(mutual_neighbours.neighbours(rows, self.k) for rows in (a, b)))
+        parts = half_samples(self.clusters, self.halves, self.seed)
+        gram_a, gram_b = cka.gram(a), cka.gram(b)
+        turned = [procrustes.similarity(a[rows], b[rows]) for rows in parts]
+        halved = [cka.debiased_cka(gram_a[rows][:, rows], gram_b[rows][:, rows]) for rows in parts]
         found = {
-            "cka": cka.with_interval(cka.gram(a), cka.gram(b), self.clusters, self.halves, self.seed),
+            "cka": around(cka.debiased_cka(gram_a, gram_b), halved, len(a)),
             "knn": bootstrap_mean(near.double().numpy(), self.clusters, self.draws, self.seed),
-            "procrustes": Estimate(procrustes.similarity(a, b), n=len(a)),
+            "procrustes": around_if_unbiased(procrustes.similarity(a, b), turned, len(a)),
         }
         if a.shape[1] == b.shape[1]:
-            axes = (subspace.principal(rows, self._components(rows)) for rows in (a, b))
-            found["subspace"] = Estimate(subspace.overlap(*axes), n=len(a))
+            shared = [self._overlap(a[rows], b[rows]) for rows in parts]
+            found["subspace"] = around_if_unbiased(self._overlap(a, b), shared, len(a))
         return found
+
+    def _overlap(self, a: Tensor, b: Tensor) -> float:
+        return subspace.overlap(*(subspace.principal(rows, self._components(rows)) for rows in (a, b)))
 
     def _chance(self, a: Tensor, b: Tensor) -> dict[str, Estimate]:
         gram_a, gram_b = cka.gram(a), cka.gram(b)

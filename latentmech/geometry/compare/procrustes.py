@@ -7,7 +7,8 @@ with X and Y centred and at Frobenius norm 1, and |.|_* the sum of singular valu
 1 up to rotation, shift and scale. States of other width are filled up with zeros, which changes no singular value.
 
 What it does not show: agreement beyond chance. With n rows in d dimensions unrelated states can be turned into each
-other to a good part when d is not much smaller than n; the same number for shuffled rows says how far.
+other to a good part when d is not much smaller than n; the same number for shuffled rows says how far. For the same
+reason fewer rows give more, and an interval from half-samples is given only where that is not seen (see `halves`).
 """
 
 import torch
