@@ -8,17 +8,21 @@ import pytest
 import torch
 from commands import invoke, quick
 
+from latentmech.activations import Activations
 from latentmech.data import Examples
 from latentmech.direction import Direction
 from latentmech.errors import BadInput
 from latentmech.geometry.compare import cka, common_words, mutual_neighbours, procrustes, subspace
 from latentmech.geometry.compare.drift import Classes, drift
 from latentmech.geometry.compare.effect import beside_random, changes, effect
+from latentmech.geometry.compare.halves import around, around_if_unbiased, half_samples
 from latentmech.geometry.compare.measures import MEASURES, Comparison
+from latentmech.geometry.compare.probes import fitted, probed, problem, right
 from latentmech.geometry.compare.sides import counterparts
 from latentmech.geometry.compare.study import CompareStudy
 from latentmech.model import Level, Model, Tokens, levels_of
 from latentmech.steering import Stems
+from latentmech.storage import save_tensors
 
 SMALL = quick("geometry=compare")
 
@@ -66,14 +70,32 @@ def test_the_interval_of_cka_covers_what_more_rows_say():
     a = drawn(0, 1200)
     b = a + 12 * drawn(1, 1200)
     truth = cka.debiased_cka(cka.gram(a), cka.gram(b))
-    hits = 0
-    for at in range(0, 1200, 60):
-        part = slice(at, at + 60)
-        found = cka.with_interval(cka.gram(a[part]), cka.gram(b[part]), np.arange(60), 40, 0)
-        hits += found.ci_low <= truth <= found.ci_high
-    assert hits >= 16  # of 20
-    same = cka.with_interval(cka.gram(a), cka.gram(a), np.arange(1200), 5, 0)
-    assert same.ci_low == pytest.approx(1) and same.ci_high == pytest.approx(1)
+    parts = [slice(at, at + 60) for at in range(0, 1200, 60)]
+    found = [alike(a[part], b[part], clusters=np.arange(60), halves=40).own["cka"] for part in parts]
+    assert sum(one.ci_low <= truth <= one.ci_high for one in found) >= 16  # of 20
+    same = alike(a[:300], a[:300], clusters=np.arange(300), halves=5).own
+    for name in ("cka", "procrustes", "subspace"):
+        assert same[name].ci_low == pytest.approx(1) and same[name].ci_high == pytest.approx(1)
+
+
+def test_procrustes_has_an_interval_only_where_there_are_many_rows_for_its_dimensions():
+    """Of twice as many rows in as many dimensions Procrustes of unrelated states says much less: that is its bias."""
+    near = alike(drawn(0, 1200, 4), drawn(0, 1200, 4) + 6 * drawn(1, 1200, 4)).own["procrustes"]
+    assert near.ci_low < near.value < near.ci_high < 1
+    far = alike(drawn(0, 60, 100), drawn(1, 60, 100)).own["procrustes"]
+    assert far.value > 0.8 and np.isnan(far.ci_low)
+
+
+def test_halves_are_whole_documents():
+    clusters = np.arange(60) // 3
+    for kept in half_samples(clusters, 10, 0):
+        assert len(kept) == 30 and len(set(clusters[kept].tolist())) == 10
+    assert half_samples(np.arange(60) // 10, 10, 0) == []
+    assert np.isnan(around(0.5, [], 60).ci_low)
+    off = around(0.5, [0.6, 0.62, 0.64], 60)
+    assert off.ci_high - 0.5 == pytest.approx(1.96 * np.sqrt((0.01 + 0.0144 + 0.0196) / 3))
+    assert np.isnan(around_if_unbiased(0.5, [0.6, 0.62, 0.64], 60).ci_low)
+    assert around_if_unbiased(0.5, [0.4, 0.62, 0.5], 60).ci_low < 0.5
 
 
 def test_neighbours_are_those_of_scikit_learn():
@@ -177,16 +199,18 @@ def prompts(n=40):
 
 
 def test_the_share_of_an_effect_is_a_ratio_of_means_and_needs_an_effect():
-    own, other = steered(0, [3.0])[0], steered(1, [1.0, 2.0, 0.3, -0.4])
+    own, other = steered(0, [3.0])[0], steered(1, [1.0, 2.0, 1.5, 0.3, -0.4])
     found = effect(own, other, 0.5, prompts(), 400, 0)
     assert found.kept.value == pytest.approx(other[0].mean() / other[1].mean())
+    assert found.kept_turned.value == pytest.approx(other[2].mean() / other[1].mean())
     assert found.kept.ci_low < 0.5 < found.kept.ci_high and found.kept.ci_high - found.kept.ci_low < 0.1
     assert found.random_max == pytest.approx(0.4, abs=0.1) and found.source.value == pytest.approx(3, abs=0.1)
     assert found.frozen.value == pytest.approx(other[0].mean()) and found.length == 0.5
     against = effect(own, -other, 0.5, prompts(), 400, 0)
     assert against.kept.value == pytest.approx(found.kept.value) and against.refitted.value < 0
-    for weak in ([1.0, 2.0, 0.3, -2.1], [1.0, 0.01, 0.0, 0.0]):  # random vectors do as much; nothing is done
-        assert np.isnan(effect(own, steered(1, weak), 0.5, prompts(), 400, 0).kept.value)
+    for weak in ([1.0, 2.0, 1.0, 0.3, -2.1], [1.0, 0.01, 1.0, 0.0, 0.0]):  # random vectors do as much; nothing is done
+        unclear = effect(own, steered(1, weak), 0.5, prompts(), 400, 0)
+        assert np.isnan(unclear.kept.value) and np.isnan(unclear.kept_turned.value)
     few = effect(own, other, 0.5, ["a", "b"] * 20, 400, 0)
     assert np.isnan(few.kept.value) and np.isnan(few.refitted.ci_low)
 
@@ -213,7 +237,8 @@ def test_what_is_added_beside_a_direction_has_its_length():
     frozen, refitted = torch.randn(2, 24, generator=torch.Generator().manual_seed(0)) * torch.tensor([[9.0], [2.0]])
     added = beside_random(frozen, refitted, torch.eye(24)[:5])
     assert torch.equal(added[:2], torch.stack([frozen, refitted]))
-    assert added[2:].norm(dim=1).tolist() == pytest.approx([float(refitted.norm())] * 5)
+    assert added[2:].norm(dim=1).tolist() == pytest.approx([float(refitted.norm())] * 6)
+    assert float(torch.cosine_similarity(added[2], frozen, 0)) == pytest.approx(1)
 
 
 def test_levels_of_a_shallower_model_stand_for_several():
@@ -238,6 +263,32 @@ def test_a_saved_direction_takes_the_place_of_the_models_own(tmp_path, monkeypat
     other = ["+model.source.seed=3", "model.name=other", "hydra.run.dir=there"]
     code, _, err = invoke("geometry=compare", *SMALL, *other, *saved)
     assert code == 3 and "was found in tiny, not in other" in err
+
+
+def with_labels(problem, turn, path):
+    """States in which the class of a word is a coordinate, turned; as activations on disk."""
+    labels = torch.from_numpy(problem.labels)
+    rows = torch.randn(int(problem.rows.max()) + 1, 24, generator=torch.Generator().manual_seed(0))
+    rows[torch.from_numpy(problem.rows)] += 5 * torch.eye(24)[labels]
+    save_tensors(path, {"row": torch.arange(len(rows)), "here": rows @ turn}, {})
+    return Activations(("here",), len(rows), 24, (path,))
+
+
+def test_a_frozen_probe_reads_nothing_in_a_turned_space_and_all_of_it_in_the_same(examples, tmp_path):
+    asked, place = problem(examples, "pos", 0), (Level(0, "here"),)
+    own = with_labels(asked, torch.eye(24), tmp_path / "own.safetensors")
+    turned = with_labels(asked, rotation(1), tmp_path / "turned.safetensors")
+    probes = [fitted(asked, states, place, "")[place[0]] for states in (own, turned)]
+    source, frozen, refitted = (
+        right(asked, states, place[0], probe)
+        for states, probe in ((own, probes[0]), (turned, probes[0]), (turned, probes[1]))
+    )
+    same = probed(asked, source, source, source, 100, 0)
+    assert same.source == same.frozen == same.refitted > 0.85 and same.loss.value == 0
+    moved = probed(asked, source, frozen, refitted, 100, 0)
+    assert moved.frozen < 0.5 and moved.refitted == pytest.approx(moved.source, abs=0.05)
+    assert moved.loss.value == pytest.approx(moved.refitted - moved.frozen)
+    assert moved.majority < 0.3 and moved.loss.n == len(source)
 
 
 def test_words_that_share_a_token_with_something_else_are_left_out(monkeypatch, tiny):
@@ -282,7 +333,11 @@ def test_the_command_with_a_model_and_itself(tmp_path, monkeypatch):
     for level in ("layer_00", "layer_02"):  # of one model with itself, frozen is refitted
         own = {n: metrics[f"geometry/compare/{level}/effect/{n}"] for n in ("source", "frozen", "refitted", "length")}
         assert own.pop("length") == 1 and set(own.values()) == {own["frozen"]} and own["frozen"] != 0
-    assert {"levels.png", "matrix.png", "drift.png", "effect.png"} <= {
+    for level in ("embed", "layer_02"):
+        own = {n: metrics[f"geometry/compare/{level}/probe/{n}"] for n in ("source", "frozen", "refitted")}
+        assert set(own.values()) == {own["frozen"]} and own["frozen"] > 0
+        assert metrics[f"geometry/compare/random_init/{level}/probe/frozen"] < own["frozen"]
+    assert {"levels.png", "matrix.png", "drift.png", "effect.png", "probes.png"} <= {
         file.name for file in (run / "figures").iterdir()
     }
 

@@ -12,8 +12,10 @@ from latentmech.geometry.compare import cka
 from latentmech.geometry.compare.drift import Drift, drift
 from latentmech.geometry.compare.effect import Effect, effect
 from latentmech.geometry.compare.measures import Comparison, Similarity
+from latentmech.geometry.compare.probes import Probed, probed, right
 from latentmech.geometry.compare.sides import Side, counterparts
 from latentmech.model import Level
+from latentmech.probe.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class AtLevel:
     alike: Similarity
     drift: Drift | None
     effect: Effect | None
+    probed: Probed | None
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Against:
         return [(at, at.drift) for at in self.levels if at.drift is not None]
 
     @property
+    def probed(self) -> list[tuple[AtLevel, Probed]]:
+        """Levels at which the first model's probe can be read out in the other."""
+        return [(at, at.probed) for at in self.levels if at.probed is not None]
+
+    @property
     def effects(self) -> list[tuple[AtLevel, Effect]]:
         """Levels at which directions were added."""
         return [(at, at.effect) for at in self.levels if at.effect is not None]
@@ -62,6 +70,7 @@ def against(
     a: Side,
     b: Side,
     comparison: Comparison,
+    problem: Problem | None,
     groups: Sequence[str],
     draws: int,
     seed: int,
@@ -70,12 +79,15 @@ def against(
     """Everything that is measured between two models.
 
     Args:
+        problem: the words' labels that probes tell, if they were trained.
         groups: of the prompts by which steered models are scored.
     """
     found = []
     for level, other in counterparts(a.levels, b.levels):
         alike, moved = comparison(a.states(level), b.states(other)), _drift(a, level, b, other, draws, seed)
-        found.append(AtLevel(level, other, alike, moved, _effect(a, level, b, other, groups, draws, seed)))
+        done = _effect(a, level, b, other, groups, draws, seed)
+        read = None if problem is None else _probed(problem, a, level, b, other, draws, seed)
+        found.append(AtLevel(level, other, alike, moved, done, read))
         progress(1)
     same = a.model.fingerprint == b.model.fingerprint
     return Against(b.model.name, tuple(found), b.levels, _every_pair(a, b), same)
@@ -96,6 +108,14 @@ def _effect(
     assert b.classes is not None
     own, again = a.classes.found[level.hook_name].norm(), b.classes.found[other.hook_name].norm()
     return effect(a.changes[level][0], b.changes[level], float(own / again), groups, draws, seed)
+
+
+def _probed(problem: Problem, a: Side, level: Level, b: Side, other: Level, draws: int, seed: int) -> Probed | None:
+    if a.model.d_model != b.model.d_model:
+        return None
+    source = right(problem, a.activations, level, a.probes[level])
+    frozen, refitted = (right(problem, b.activations, other, p) for p in (a.probes[level], b.probes[other]))
+    return probed(problem, source, frozen, refitted, draws, seed)
 
 
 def _every_pair(a: Side, b: Side) -> Float[Tensor, "level other"]:

@@ -10,8 +10,10 @@ reads the classes need not still move the model: reading asks where the states l
 A share of next to nothing is noise, so it is given only where the refitted effect is clear: its interval over prompts
 has to lie beyond the largest effect, either way, of random vectors of its length. Elsewhere it is NaN.
 
-What it does not show: that the frozen vector does the same as the refitted one beyond this score, or that it would at
-another dose. A longer frozen vector can keep more than all; the ratio of the two lengths stands beside.
+A model whose states are larger has a longer vector, which does more for that alone: a frozen vector can keep several
+times the effect. So it is also added at the refitted one's length, and what it keeps then it owes to where it points.
+
+What it does not show: that the frozen vector does the same as the refitted one beyond this score, or at another dose.
 """
 
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentmech.direction import unit
 from latentmech.geometry.compare.drift import FEWEST
 from latentmech.model import Model
 from latentmech.statistics import Estimate, bootstrap, bootstrap_mean
@@ -38,17 +41,21 @@ class Effect:
     Attributes:
         source: effect in the first model of its own direction.
         frozen: effect of that in the second.
+        turned: effect there of the same at the refitted one's length, so that only where it points is frozen.
         refitted: effect there of its own.
         random_max: largest effect there, either way, of random vectors as long as the refitted one.
         kept: frozen over refitted; NaN where the refitted effect is not clear.
+        kept_turned: the same at one length.
         length: the frozen vector's length over the refitted one's.
     """
 
     source: Estimate
     frozen: Estimate
+    turned: Estimate
     refitted: Estimate
     random_max: float
     kept: Estimate
+    kept_turned: Estimate
     length: float
 
 
@@ -70,8 +77,8 @@ def changes(
 def beside_random(
     frozen: Float[Tensor, " d_model"], refitted: Float[Tensor, " d_model"], random: Float[Tensor, "draw d_model"]
 ) -> Float[Tensor, "vector d_model"]:
-    """What is added in the second model: frozen, refitted, and random unit vectors at the length of the latter."""
-    return torch.cat([frozen[None], refitted[None], random * refitted.norm()])
+    """What is added in the second model: frozen, refitted; and at the latter's length the former, and random ones."""
+    return torch.cat([frozen[None], refitted[None], torch.stack([unit(frozen), *random]) * refitted.norm()])
 
 
 def effect(
@@ -85,15 +92,20 @@ def effect(
         groups: of the prompts, which are resampled by them.
     """
     clusters = np.unique(np.array(groups, dtype=object), return_inverse=True)[1]
-    frozen, refitted = other[:2]
+    frozen, refitted, turned = other[:3]
     own = _mean(refitted, clusters, draws, seed)
-    random_max = float(np.abs(other[2:].mean(1)).max())
+    random_max = float(np.abs(other[3:].mean(1)).max())
+    shares = [Estimate(float("nan"))] * 2
+    if is_clear(own, random_max):
+        shares = [_kept(each, refitted, clusters, draws, seed) for each in (frozen, turned)]
     return Effect(
         source=_mean(source, clusters, draws, seed),
         frozen=_mean(frozen, clusters, draws, seed),
+        turned=_mean(turned, clusters, draws, seed),
         refitted=own,
         random_max=random_max,
-        kept=_kept(frozen, refitted, clusters, draws, seed) if is_clear(own, random_max) else Estimate(float("nan")),
+        kept=shares[0],
+        kept_turned=shares[1],
         length=length,
     )
 

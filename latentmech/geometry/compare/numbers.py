@@ -22,7 +22,10 @@ def numbers(ledger: Ledger, other: Against, prefix: str, control: str | None) ->
             for name in ("cosine", "source", "frozen", "refitted", "loss", "random_p95"):
                 ledger.add(f"{flat}/direction/{name}", getattr(at.drift, name), f"direction_{name}", **place)
         if at.effect is not None:
-            for name in ("source", "frozen", "refitted", "random_max", "kept", "length"):
+            for name in ("source", "frozen", "turned", "refitted", "random_max", "kept", "kept_turned", "length"):
                 ledger.add(f"{flat}/effect/{name}", getattr(at.effect, name), f"effect_{name}", **place)
+        if at.probed is not None:
+            for name in ("source", "frozen", "refitted", "loss", "majority"):
+                ledger.add(f"{flat}/probe/{name}", getattr(at.probed, name), f"probe_{name}", **place)
     for name in MEASURES:
         ledger.add(f"geometry/compare{prefix}/{name}", other.mean(name), f"mean_{name}", control=control)

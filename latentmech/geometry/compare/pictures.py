@@ -23,6 +23,8 @@ def pictures(study: "CompareStudy", f: Findings) -> dict[str, Picture]:
         drawn |= {"models": _models(f.model, f.found, f.twin), "course": _course(f.model, f.found)}
     if last.drifts:
         drawn["drift"] = _drift(study, f.model, last)
+    if last.probed:
+        drawn["probes"] = _probes(study, f.model, last, f.twin)
     if last.effects:
         drawn["effect"] = _effect(study, f.model, last)
     return drawn
@@ -54,8 +56,7 @@ def _models(model: Model, found: Sequence[Against], twin: Against | None) -> Pic
         series["direction's cosine"] = [float(np.nanmean([d.cosine for _, d in other.drifts])) for other in found]
     lines = {f"{title}, random init": twin.mean(name) for name, title in MEASURES.items()} if twin else None
     title = f"{model.name} against each, mean over levels"
-    names = [other.name for other in found]
-    figure = layer_curve(names, series, None, lines, "similarity", title, xlabel="model", best="")
+    figure = layer_curve(_names(found), series, None, lines, "similarity", title, xlabel="model", best="")
     return Picture(title="Model by model", figure=figure, caption="Means over levels of every measure, model by model.")
 
 
@@ -64,7 +65,7 @@ def _course(model: Model, found: Sequence[Against]) -> Picture:
     figure = heat_map(
         np.array([[other.levels[i].alike.own["cka"].value for other in found] for i in _downwards(found[0])]),
         [found[0].levels[i].level.tick for i in _downwards(found[0])],
-        [other.name for other in found],
+        _names(found),
         title=f"CKA with {model.name}",
         xlabel="model",
         ylabel="level",
@@ -72,6 +73,13 @@ def _course(model: Model, found: Sequence[Against]) -> Picture:
     )
     caption = f"Debiased CKA of every level (rows) of {model.name} with its counterpart in each model (columns)."
     return Picture(title="Level by level, model by model", figure=figure, caption=caption)
+
+
+def _names(found: Sequence[Against]) -> list[str]:
+    """What tells the models apart: `step_0010` and `step_0100` are 0010 and 0100."""
+    names = [other.name for other in found]
+    heads = {name.rpartition("_")[0] for name in names}
+    return names if len(heads) > 1 else [name.rpartition("_")[2] for name in names]
 
 
 def _downwards(other: Against) -> range:
@@ -108,9 +116,23 @@ def _drift(study: "CompareStudy", model: Model, other: Against) -> Picture:
     return Picture(title="Drift of a direction", figure=figure, caption=caption)
 
 
+def _probes(study: "CompareStudy", model: Model, other: Against, twin: Against | None) -> Picture:
+    read = [probed for _, probed in other.probed]
+    series = {"frozen": [p.frozen for p in read], "refitted": [p.refitted for p in read]}
+    series[f"in {model.name}"] = [p.source for p in read]
+    if twin is not None and twin.probed:
+        series["frozen, random init"] = [p.frozen for _, p in twin.probed]
+    title = f"{study.probe} probes of {model.name} in {other.name}"
+    ticks = [at.level.tick for at, _ in other.probed]
+    figure = layer_curve(ticks, series, None, {"majority": read[0].majority}, "test accuracy", title, best="")
+    caption = f"Accuracy of {model.name}'s probes on {other.name}'s states (frozen), and of {other.name}'s own."
+    return Picture(title="Probes, frozen and refitted", figure=figure, caption=caption)
+
+
 def _effect(study: "CompareStudy", model: Model, other: Against) -> Picture:
     effects = [effect for _, effect in other.effects]
     both = {"frozen": [e.frozen for e in effects], "refitted": [e.refitted for e in effects]}
+    both["frozen, at one length"] = [e.turned for e in effects]
     series = {name: [e.value for e in values] for name, values in both.items()}
     series[f"in {model.name}"] = [e.source.value for e in effects]
     bands = {name: ([e.ci_low for e in values], [e.ci_high for e in values]) for name, values in both.items()}
@@ -119,7 +141,8 @@ def _effect(study: "CompareStudy", model: Model, other: Against) -> Picture:
     ticks = [at.level.tick for at, _ in other.effects]
     figure = layer_curve(ticks, series, bands, None, "change of log-odds, nats", title, best="")
     caption = (
-        f"Mean change of the log-odds when a direction is added: that of {model.name} in {other.name} (frozen), "
-        f"{other.name}'s own (refitted), and {model.name}'s in itself, with 95 % intervals over prompts."
+        f"Mean change of the log-odds when a direction is added: that of {model.name} in {other.name} (frozen; also at "
+        f"the refitted one's length), {other.name}'s own (refitted), and {model.name}'s in itself, with 95 % intervals "
+        "over prompts."
     )
     return Picture(title="Effect of a direction", figure=figure, caption=caption)

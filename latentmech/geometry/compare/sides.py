@@ -14,7 +14,10 @@ from latentmech.direction import Direction, random_directions
 from latentmech.geometry.compare.common_words import Words
 from latentmech.geometry.compare.drift import Classes, classes_in
 from latentmech.geometry.compare.effect import Changes, beside_random, changes
+from latentmech.geometry.compare.probes import fitted
 from latentmech.model import Level, Model, levels_of
+from latentmech.probe import LinearProbe
+from latentmech.probe.problem import Problem
 from latentmech.steering import Trials
 
 
@@ -25,6 +28,7 @@ class Side:
     Attributes:
         activations: of the words.
         classes: the contrast's texts, if there is a contrast.
+        probes: by level, a probe of the words' labels, if that was asked.
         changes: by level of the first model, what adding directions does to the prompts' log-odds; at some, if asked.
     """
 
@@ -33,6 +37,7 @@ class Side:
     activations: Activations
     words: Words
     classes: Classes | None
+    probes: Mapping[Level, LinearProbe] = field(default_factory=dict)
     changes: Mapping[Level, Changes] = field(default_factory=dict)
 
     def states(self, level: Level) -> Float[Tensor, "row d_model"]:
@@ -50,6 +55,7 @@ class Gathering:
     """What is asked of every model. Its weights are given up again, for several may not fit into memory.
 
     Attributes:
+        problem: labels of the words that probes are to tell, if there are any.
         saved: a direction to take for the first model's instead of the difference of means.
         n_levels: at so many blocks, evenly apart, directions are added.
         random: so many random ones beside them.
@@ -61,6 +67,7 @@ class Gathering:
     words: Words
     contrast: Contrast | None
     chat_template: bool
+    problem: Problem | None
     saved: Direction | None
     n_levels: int
     random: int
@@ -105,7 +112,9 @@ class Gathering:
     def _side(self, model: Model, loaded: Model) -> Side:
         levels = levels_of(model.n_layers)
         activations = self.store.get(loaded, self.examples, levels, "word_last")
-        if self.contrast is None:
-            return Side(model, levels, activations, self.words, None)
-        classes = classes_in(loaded, self.store, self.contrast, levels, self.chat_template)
-        return Side(model, levels, activations, self.words, classes)
+        classes, probes = None, {}
+        if self.contrast is not None:
+            classes = classes_in(loaded, self.store, self.contrast, levels, self.chat_template)
+        if self.problem is not None:
+            probes = fitted(self.problem, activations, levels, f"{model.name}: probes")
+        return Side(model, levels, activations, self.words, classes, probes)

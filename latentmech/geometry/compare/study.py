@@ -15,8 +15,10 @@ from latentmech.geometry.compare.common_words import FEWEST, Words, common_words
 from latentmech.geometry.compare.findings import Findings
 from latentmech.geometry.compare.measures import Comparison
 from latentmech.geometry.compare.presentation import present
+from latentmech.geometry.compare.probes import problem
 from latentmech.geometry.compare.sides import Gathering
 from latentmech.model import Local, Model, levels_of
+from latentmech.probe.problem import Problem
 from latentmech.report import Report
 from latentmech.steering import Trials, TrialSource
 
@@ -37,13 +39,15 @@ class CompareStudy:
         direction: a saved one (a path, `wandb:...` or `hub:...`) instead of that found in the model's own states; the
             contrast should be that which it was found with.
         allow_foreign: use it although it was found in other weights; the report says so.
+        probe: a task over the words of `data`, such as `pos`, whose probes are read out frozen and refitted; None
+            leaves them out.
         trials: prompts, and the next tokens that count, by which the effect of adding a direction is measured; None
             leaves this out.
         effect_levels: directions are added at so many blocks, evenly apart.
         random: random vectors added beside them.
         random_init: compare the model with its random-init twin too.
         shuffles: chance draws of every measure.
-        halves: half-samples of documents for the interval of CKA.
+        halves: half-samples of documents for the intervals of CKA, Procrustes and subspaces.
         draws: bootstrap resamples.
         seed: of all of these.
     """
@@ -58,6 +62,7 @@ class CompareStudy:
     chat_template: bool = True
     direction: str | None = None
     allow_foreign: bool = False
+    probe: str | None = "pos"
     trials: TrialSource | None = None
     effect_levels: int = 8
     random: int = 10
@@ -92,7 +97,8 @@ class CompareStudy:
         contrast = None if self.contrast is None else self.contrast()
         saved, warnings = self._saved(model)
         asked = [self._trials(each, contrast) for each in (model, *others)]
-        gather = self._gathering(store, examples, words, contrast, saved)
+        labels = None if self.probe is None else problem(examples, self.probe, self.seed)
+        gather = self._gathering(store, examples, words, contrast, labels, saved)
         own = gather.first(model, asked[0])
         sides = [gather.beside(own, other, trials) for other, trials in zip(others, asked[1:], strict=True)]
         twins = [replace(model, random_init=True, seed=self.seed)] if self.random_init else []
@@ -100,9 +106,9 @@ class CompareStudy:
         total = len(own.levels) * len([*sides, *blanks])
         with tqdm(total=total, unit="level", desc=f"{model.name}: compared", mininterval=1) as bar:
             measure, groups = self._comparison(words), asked[0].groups if asked[0] else ()
-            rest = (groups, self.draws, self.seed, bar.update)
+            rest = (labels, groups, self.draws, self.seed, bar.update)
             found = [against(own, side, measure, *rest) for side in sides]
-            blank = [against(own, side, replace(measure, shuffles=0), *rest) for side in blanks]
+            blank = [against(own, side, replace(measure, shuffles=0, halves=0), *rest) for side in blanks]
         return present(
             self,
             Findings(
@@ -137,6 +143,10 @@ class CompareStudy:
         return None if self.trials is None or contrast is None else self.trials(model, contrast, "test")
 
     def _others(self) -> list[Model]:
+        for folder in self.others:
+            if not Path(folder).expanduser().exists():
+                seen = f"geometry.others: {folder} is not there; name folders of checkpoints"
+                raise BadInput(f"{seen}, or make some: scripts/train_checkpoints.py {Path(folder).parent}")
         if self.others:
             return [Model(name=Path(folder).name, source=Local(path=folder)) for folder in self.others]
         return [] if self.other is None else [self.other]
@@ -147,6 +157,7 @@ class CompareStudy:
         examples: Examples,
         words: Words,
         contrast: Contrast | None,
+        labels: Problem | None,
         saved: Direction | None,
     ) -> Gathering:
         return Gathering(
@@ -155,6 +166,7 @@ class CompareStudy:
             words=words,
             contrast=contrast,
             chat_template=self.chat_template,
+            problem=labels,
             saved=saved,
             n_levels=self.effect_levels,
             random=self.random,

@@ -24,7 +24,7 @@ def headline(study: "CompareStudy", f: Findings) -> str:
         f"{other.mean('knn'):.3f} of their neighbours{rest}; they are least alike at {named(least)}, with "
         f"{min(values):.3f}."
     )
-    return " ".join([text, *_reading(study, other), *_moving(study, other)])
+    return " ".join([text, *_reading(study, other), *_probes(study, other), *_moving(study, other)])
 
 
 def _reading(study: "CompareStudy", other: Against) -> Iterator[str]:
@@ -41,6 +41,13 @@ def _reading(study: "CompareStudy", other: Against) -> Iterator[str]:
     )
 
 
+def _probes(study: "CompareStudy", other: Against) -> Iterator[str]:
+    """What frozen probes read."""
+    if other.probed:
+        frozen, refitted = (float(np.mean([getattr(p, n) for _, p in other.probed])) for n in ("frozen", "refitted"))
+        yield f"Probes for {study.probe} are right for {frozen:.3f} of the words frozen, and {refitted:.3f} refitted."
+
+
 def _moving(study: "CompareStudy", other: Against) -> Iterator[str]:
     """What a frozen direction still brings about."""
     clear = [(at, effect) for at, effect in other.effects if np.isfinite(effect.kept.value)]
@@ -54,7 +61,8 @@ def _moving(study: "CompareStudy", other: Against) -> Iterator[str]:
         yield (
             f"Added at {named(at)}, where its own direction moves {other.name} most ({best.refitted.value:+.2f} nats), "
             f"the frozen one keeps {best.kept.value:.2f} [{best.kept.ci_low:.2f}, {best.kept.ci_high:.2f}] of the "
-            f"effect; random vectors reach {best.random_max:.2f}."
+            f"effect, and {best.kept_turned.value:.2f} at the other's length; random vectors reach "
+            f"{best.random_max:.2f}."
         )
 
 
@@ -90,7 +98,11 @@ def notes(study: "CompareStudy", f: Findings) -> list[str]:
         )
     for other in f.found:
         said += _about(other, f)
-    off = {"random-init twin": f.twin is None, "effect of the direction": f.trials is None}
+    off = {
+        "random-init twin": f.twin is None,
+        "probes": study.probe is None,
+        "effect of the direction": f.trials is None,
+    }
     return said + [f"Switched off by setting: {name}." for name, is_off in off.items() if is_off]
 
 
@@ -101,11 +113,11 @@ def _about(other: Against, f: Findings) -> Iterator[str]:
         yield f"{other.name} has another number of blocks: levels are matched by their share of the depth."
     if not other.drifts:
         yield f"No direction is compared with {other.name}: the width differs, or it was switched off."
-    unclear = [named(at) for at, effect in other.effects if np.isnan(effect.kept.value)]
+    unclear = sum(np.isnan(effect.kept.value) for _, effect in other.effects)
     if other.effects and np.isnan(other.effects[0][1].refitted.ci_low):
         yield f"The prompts belong to fewer than {FEWEST} groups, so effects have no interval and no share is given."
     elif unclear:
         yield (
-            f"In {other.name} no share of the effect is given at {', '.join(unclear)}: the refitted direction does "
-            "not do clearly more there than random vectors."
+            f"In {other.name} no share of the effect is given at {unclear} of {len(other.effects)} blocks: there the "
+            "refitted direction does not do clearly more than random vectors."
         )

@@ -1,0 +1,88 @@
+"""What becomes of a linear probe: trained on the first model's states, and read out on the other's as it is.
+
+    source     test accuracy in the first model of its own probe
+    frozen     test accuracy of that probe, weights and bias untouched, on the other model's states
+    refitted   test accuracy of a probe trained on the other model's states
+
+A refitted probe asks whether the label can still be read, a frozen one whether it still lies where it lay: a turn of
+the whole space would leave the first as it is and ruin the second. Probes are ridge regressions onto the labels (a
+closed form, see `latentmech.probe.ridge`), the strength chosen on dev documents; test documents are read once.
+
+What it does not show: that the model uses what the probe reads. A frozen probe also fails where states only grew or
+moved, for its scale and bias are frozen with it; and a label that follows from the word alone is read at any level.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from latentmech.activations import Activations
+from latentmech.data import Examples, flat, task
+from latentmech.geometry.compare.drift import FEWEST
+from latentmech.model import Level
+from latentmech.probe import METHODS, LinearProbe
+from latentmech.probe.findings import logits_on_test
+from latentmech.probe.fitting import Fitting
+from latentmech.probe.problem import Problem, problem_of
+from latentmech.statistics import Estimate, bootstrap_mean
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One level of two models.
+
+    Attributes:
+        loss: refitted minus frozen, with an interval over the test documents.
+        majority: accuracy of always saying the most frequent label of train.
+    """
+
+    source: float
+    frozen: float
+    refitted: float
+    loss: Estimate
+    majority: float
+
+
+def problem(examples: Examples, label: str, seed: int) -> Problem:
+    """The task of telling the words' labels, over all words of the texts."""
+    asked = task(label)
+    return problem_of(flat(examples, asked, "drop"), examples, asked.positive, seed)
+
+
+def fitted(problem: Problem, activations: Activations, levels: Sequence[Level], title: str) -> dict[Level, LinearProbe]:
+    """A probe for every level of one model."""
+    fits = Fitting(method=METHODS["ridge"], problem=problem)(activations, levels, title)
+    return {fit.level: fit.probe for fit in fits}
+
+
+def right(problem: Problem, activations: Activations, at: Level, probe: LinearProbe) -> Bool[np.ndarray, " test"]:
+    """Which test words a probe gets right on a level's states, wherever it was trained."""
+    answers = logits_on_test(problem, activations.level(at.hook_name), probe).argmax(1)
+    return answers == problem.of("test", problem.labels)
+
+
+def probed(
+    problem: Problem,
+    source: Bool[np.ndarray, " test"],
+    frozen: Bool[np.ndarray, " test"],
+    refitted: Bool[np.ndarray, " test"],
+    draws: int,
+    seed: int,
+) -> Probed:
+    """What the answers come to."""
+    loss, clusters = refitted.astype(float) - frozen, problem.clusters("test")
+    enough = int(clusters.max()) + 1 >= FEWEST
+    return Probed(
+        source=float(source.mean()),
+        frozen=float(frozen.mean()),
+        refitted=float(refitted.mean()),
+        loss=bootstrap_mean(loss, clusters, draws, seed) if enough else Estimate(float(loss.mean()), n=len(loss)),
+        majority=_majority(problem),
+    )
+
+
+def _majority(problem: Problem) -> float:
+    most = np.bincount(problem.of("train", problem.labels)).argmax()
+    return float((problem.of("test", problem.labels) == most).mean())
