@@ -9,7 +9,7 @@ import pytest
 import yaml
 from commands import QUICK, ROOT, invoke, quick, room_of
 
-from latentmech.model import Model
+from latentmech.model import Model, Tiny
 
 CONF = ROOT / "conf"
 
@@ -170,11 +170,28 @@ def test_analogies_say_in_words_whether_the_offset_adds_anything(tmp_path):
     assert len(rows) == len(metrics) and {"embed", "layer_00", "unembed"} <= set(rows["layer"].dropna())
 
 
+def write_checkpoints(option):
+    """Tiny models in the folders that a preset names."""
+    preset = (CONF / "experiment" / f"{option}.yaml").read_text()
+    for number, folder in enumerate(sorted(set(re.findall(r"\S+/step_\d+", preset)))):
+        Path(folder).parent.mkdir(parents=True, exist_ok=True)
+        Path(folder).symlink_to(Tiny(seed=number)().folder)
+
+
 @pytest.mark.parametrize("option", options("experiment"))
 def test_every_preset_runs(option):
-    preset = f"+experiment={option}"
-    code, _, err = invoke(preset, *quick(room_of([preset])))
+    preset, small = f"+experiment={option}", quick(room_of([f"+experiment={option}"]))
+    if option == "geometry_over_training":  # it names its models by their folders
+        write_checkpoints(option)
+        small = [setting for setting in small if "model" not in setting]
+    code, _, err = invoke(preset, *small)
     assert code == 0, err
+
+
+def test_checkpoints_that_are_not_there_are_named_with_the_script_that_makes_them():
+    code, _, err = invoke("+experiment=geometry_over_training", "report=console")
+    assert code == 2 and err.count("\n") == 1
+    assert "runs/checkpoints/step_0000 is not there" in err and "scripts/train_checkpoints.py runs/checkpoints" in err
 
 
 @pytest.mark.parametrize("method", ["ridge", "lda", "mass_mean"])
