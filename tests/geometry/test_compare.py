@@ -13,6 +13,7 @@ from latentmech.data import Examples
 from latentmech.direction import Direction
 from latentmech.errors import BadInput
 from latentmech.geometry.compare import cka, common_words, mutual_neighbours, procrustes, subspace
+from latentmech.geometry.compare.checkpoints import checkpoint
 from latentmech.geometry.compare.drift import Classes, drift
 from latentmech.geometry.compare.effect import beside_random, changes, effect
 from latentmech.geometry.compare.halves import around, around_if_unbiased, half_samples
@@ -20,7 +21,7 @@ from latentmech.geometry.compare.measures import MEASURES, Comparison
 from latentmech.geometry.compare.probes import fitted, probed, problem, right
 from latentmech.geometry.compare.sides import counterparts
 from latentmech.geometry.compare.study import CompareStudy
-from latentmech.model import Level, Model, Tokens, levels_of
+from latentmech.model import Hub, Level, Local, Model, Tokens, levels_of
 from latentmech.steering import Stems
 from latentmech.storage import save_tensors
 
@@ -356,6 +357,23 @@ def test_the_command_with_checkpoints(tmp_path, monkeypatch):
     assert {f"geometry/compare/{name}/cka" for name in own} <= set(metrics)
     assert "Mean CKA over the levels of tiny: step_2 0." in out
     assert "another number of blocks" in out and "the width differs" in out
+
+
+def test_a_checkpoint_is_a_folder_or_a_revision_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a@b").mkdir()
+    assert checkpoint("a@b").source == Local(path="a@b")
+    remote = checkpoint("org/pythia@step1000")
+    assert remote.name == "pythia@step1000" and remote.source == Hub(name="org/pythia", revision="step1000")
+    for place in ("nowhere/step_1", "@step_1", "org/pythia@"):
+        with pytest.raises(BadInput, match="is not there; name folders of checkpoints, or organisation/model@revision"):
+            checkpoint(place)
+
+
+def test_a_checkpoint_out_of_reach_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = invoke("geometry=compare", *SMALL, "geometry.others=[org/pythia@step1000]")
+    assert code == 4 and err.count("\n") == 1 and "org/pythia@step1000 is neither cached nor reachable" in err
 
 
 @pytest.mark.parametrize(

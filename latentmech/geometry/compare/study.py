@@ -11,13 +11,14 @@ from latentmech.data import Contrast, Corpus, Examples, Pairs
 from latentmech.direction import Direction, load_direction
 from latentmech.errors import BadInput
 from latentmech.geometry.compare.against import against
+from latentmech.geometry.compare.checkpoints import checkpoint
 from latentmech.geometry.compare.common_words import FEWEST, Words, common_words
 from latentmech.geometry.compare.findings import Findings
 from latentmech.geometry.compare.measures import Comparison
 from latentmech.geometry.compare.presentation import present
 from latentmech.geometry.compare.probes import problem
 from latentmech.geometry.compare.sides import Gathering
-from latentmech.model import Local, Model, levels_of
+from latentmech.model import Model, levels_of
 from latentmech.probe.problem import Problem
 from latentmech.report import Report
 from latentmech.steering import Trials, TrialSource
@@ -29,7 +30,8 @@ class CompareStudy:
 
     Attributes:
         other: the second model.
-        others: folders of checkpoints; with any, they are compared instead of `other`.
+        others: folders of checkpoints, or `organisation/model@revision` on the hub; with any, they are compared instead
+            of `other`.
         data: the texts whose words are compared.
         words: at most so many of them, each form once.
         k: neighbours of each word.
@@ -79,9 +81,7 @@ class CompareStudy:
             raise BadInput("geometry.other is not set; choose a second model, such as model@geometry.other=tiny")
         names = [Path(folder).name for folder in self.others]
         if len(set(names)) < len(names):
-            raise BadInput(
-                f"geometry.others: {names} are not all different; the folders' names tell their results apart"
-            )
+            raise BadInput(f"geometry.others: {names} are not all different; these names tell their results apart")
         least = {"words": FEWEST, "k": 1, "components": 1, "shuffles": 1, "halves": 0, "draws": 100}
         least |= {"effect_levels": 1, "random": 1}
         for name, value in least.items():
@@ -143,12 +143,8 @@ class CompareStudy:
         return None if self.trials is None or contrast is None else self.trials(model, contrast, "test")
 
     def _others(self) -> list[Model]:
-        for folder in self.others:
-            if not Path(folder).expanduser().exists():
-                seen = f"geometry.others: {folder} is not there; name folders of checkpoints"
-                raise BadInput(f"{seen}, or make some: scripts/train_checkpoints.py {Path(folder).parent}")
         if self.others:
-            return [Model(name=Path(folder).name, source=Local(path=folder)) for folder in self.others]
+            return [checkpoint(place) for place in self.others]
         return [] if self.other is None else [self.other]
 
     def _gathering(
