@@ -93,11 +93,14 @@ def test_a_task_arrives_where_its_gain_appears():
     assert arrival(made_row("a", "syntax", step(0), noise=0)).value == 0, "the embedding holds it"
     fallen = np.where(np.arange(11) < 5, step(2), 0.4)
     assert arrival(made_row("a", "syntax", fallen, noise=0)).value == pytest.approx(0.2), "later losses do not count"
+    below = np.where(np.arange(11) < 2, 0.2, 0.9)
+    assert arrival(made_row("a", "syntax", below, noise=0)).value == pytest.approx(0.2), "nor do earlier ones"
     half = np.maximum(step(2, 0.7), step(6))
     assert arrival(made_row("a", "syntax", half, noise=0)).value == pytest.approx(0.4)
     noisy = arrival(made_row("a", "syntax", step(5)))
     assert noisy.ci_low < noisy.ci_high
     assert np.isnan(arrival(made_row("a", "syntax", step(5), test_gain=0)).value), "no gain on test, no place"
+    assert np.isnan(arrival(made_row("a", "syntax", step(5), test_gain=0.01)).value), "nor one within its interval"
 
 
 def test_a_gain_is_over_the_strongest_baseline():
