@@ -12,7 +12,7 @@ from commands import invoke, quick
 from latentmech.data import Corpus, Examples
 from latentmech.errors import BadInput
 from latentmech.geometry.lens.findings import Findings, Means
-from latentmech.geometry.lens.next_token import METRICS, Places, Readings, places_in, readings, unigram
+from latentmech.geometry.lens.next_token import METRICS, Places, Readings, _shape, _told, places_in, readings, unigram
 from latentmech.geometry.lens.study import LensStudy
 from latentmech.geometry.lens.tables import text_table
 from latentmech.geometry.lens.vocabulary import Cosines, cosines
@@ -79,6 +79,14 @@ def test_shuffled_targets_are_those_of_other_places(tiny, places):
     same = replace(places, targets=torch.full_like(places.targets, 7))
     alike = readings(tiny, same, 0)
     np.testing.assert_array_equal(alike.own["log_loss"], alike.shuffled["log_loss"])
+
+
+def test_kl_is_from_the_last_level_and_ranks_count_from_one():
+    said, last = torch.tensor([[0.7, 0.2, 0.1]]).log(), torch.tensor([[0.1, 0.1, 0.8]]).log()
+    by_hand = 0.1 * np.log(0.1 / 0.7) + 0.1 * np.log(0.1 / 0.2) + 0.8 * np.log(0.8 / 0.1)
+    assert float(_shape(said, last)["kl"]) == pytest.approx(by_hand, abs=1e-6)
+    told = {name: float(value) for name, value in _told(said, torch.tensor([1])).items()}
+    assert told == pytest.approx({"log_loss": -np.log(0.2), "accuracy": 0, "reciprocal_rank": 0.5, "rank": 1})
 
 
 def test_unigrams_are_counted_in_other_texts(tiny, places):
