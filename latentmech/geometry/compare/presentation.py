@@ -6,7 +6,7 @@ from latentmech.geometry.compare.findings import Findings
 from latentmech.geometry.compare.numbers import numbers
 from latentmech.geometry.compare.pictures import pictures
 from latentmech.geometry.compare.tables import tables
-from latentmech.geometry.compare.wording import course, headline, notes
+from latentmech.geometry.compare.words import course, headline, notes
 from latentmech.report import Ledger, Report
 
 if TYPE_CHECKING:

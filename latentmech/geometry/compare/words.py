@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentmech.geometry.compare.against import Against, AtLevel
+from latentmech.geometry.compare.against import Against
 from latentmech.geometry.compare.drift import FEWEST
 from latentmech.geometry.compare.findings import Findings
 
@@ -21,7 +21,7 @@ def headline(study: "CompareStudy", f: Findings) -> str:
     rest = f" (with its random-init twin {twin.mean('cka'):.3f} and {twin.mean('knn'):.3f})" if twin else ""
     text = (
         f"{f.model.name} and {other.name} have a mean CKA of {other.mean('cka'):.3f} and share "
-        f"{other.mean('knn'):.3f} of their neighbours{rest}; they are least alike at {named(least)}, with "
+        f"{other.mean('knn'):.3f} of their neighbours{rest}; they are least alike at {least.level.place}, with "
         f"{min(values):.3f}."
     )
     return " ".join([text, *_reading(study, other), *_probes(study, other), *_moving(study, other)])
@@ -37,7 +37,7 @@ def _reading(study: "CompareStudy", other: Against) -> Iterator[str]:
     yield (
         f"The {study.called} direction has a mean cosine of {cosine:.3f} between the two; used frozen instead of "
         f"refitted it loses {mean:.3f} AUROC in the mean; of {len(other.drifts)} levels it loses most at "
-        f"{named(worst)}, with {lost.frozen:.3f} against {lost.refitted:.3f}."
+        f"{worst.level.place}, with {lost.frozen:.3f} against {lost.refitted:.3f}."
     )
 
 
@@ -59,10 +59,10 @@ def _moving(study: "CompareStudy", other: Against) -> Iterator[str]:
     if clear:
         at, best = max(clear, key=lambda pair: abs(pair[1].refitted.value))
         yield (
-            f"Added at {named(at)}, where its own direction moves {other.name} most ({best.refitted.value:+.2f} nats), "
-            f"the frozen one keeps {best.kept.value:.2f} [{best.kept.ci_low:.2f}, {best.kept.ci_high:.2f}] of the "
-            f"effect, and {best.kept_turned.value:.2f} at the other's length; random vectors reach "
-            f"{best.random_max:.2f}."
+            f"Added at {at.level.place}, where its own direction moves {other.name} most "
+            f"({best.refitted.value:+.2f} nats), the frozen one keeps {best.kept.value:.2f} "
+            f"[{best.kept.ci_low:.2f}, {best.kept.ci_high:.2f}] of the effect, and {best.kept_turned.value:.2f} at the "
+            f"other's length; random vectors reach {best.random_max:.2f}."
         )
 
 
@@ -77,11 +77,6 @@ def course(study: "CompareStudy", f: Findings) -> str:
     return (
         f"{text} Mean cosine of the {study.called} direction: {', '.join(f'{n} {c:.3f}' for n, c in cosines.items())}."
     )
-
-
-def named(at: AtLevel) -> str:
-    """A level in a sentence."""
-    return "the embedding" if at.level.layer is None else f"block {at.level.layer}"
 
 
 def notes(study: "CompareStudy", f: Findings) -> list[str]:
