@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from tqdm import tqdm
 
 from latentmech.direction import unit
 from latentmech.geometry.compare.drift import FEWEST
@@ -68,10 +69,12 @@ def changes(
         return trials.at(places).log_odds(logits)
 
     def scores(variants: Sequence[Variant]) -> Changes:
-        return next_logits(model, variants, trials.texts, read).double().numpy()
+        return next_logits(model, variants, trials.texts, read, progress=bar.update).double().numpy()
 
-    clean = scores([{}])
-    return [scores([{name: Addition(vector)} for vector in some]) - clean for name, some in added]
+    rows = (1 + sum(len(some) for _, some in added)) * len(trials)
+    with tqdm(total=rows, unit="row", desc=f"{model.name}: steering", mininterval=1) as bar:
+        clean = scores([{}])
+        return [scores([{name: Addition(vector)} for vector in some]) - clean for name, some in added]
 
 
 def beside_random(
