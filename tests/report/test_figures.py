@@ -51,6 +51,13 @@ def test_many_levels_share_the_axis_without_collisions():
     assert len(shown) < 20
 
 
+def test_a_long_title_stays_within_the_picture():
+    figure = layer_curve(LEVELS, {"probe": CURVE}, title="The effect of a direction of one model in another " * 3)
+    figure.draw_without_rendering()
+    drawn = figure.axes[0]._left_title.get_window_extent()
+    assert drawn.x1 <= figure.bbox.x1 and drawn.y1 <= figure.bbox.y1
+
+
 @pytest.mark.parametrize("values", [[float("nan")] * 3, [0.5, float("nan"), 0.5]])
 def test_gaps_and_flat_curves_are_drawn(values):
     assert png(layer_curve(["embed", "0", "1"], {"probe": values}), dpi=30).startswith(b"\x89PNG")

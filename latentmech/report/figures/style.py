@@ -6,6 +6,7 @@ markers, dashes and names in the margin say the same once more, for readers of a
 """
 
 import io
+import textwrap
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#222222"
+PER_INCH = 8  # letters of a title
 
 
 def png(figure: Figure, dpi: int = 150) -> bytes:
@@ -29,7 +31,8 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def dress(axes: Axes, title: str, xlabel: str, ylabel: str) -> None:
-    """Title and axis names, in one size and one ink."""
+    """Title and axis names, in one size and one ink; a title that is wider than the picture takes several lines."""
+    title = textwrap.fill(title, int(PER_INCH * axes.figure.bbox.width / axes.figure.dpi))
     axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", color=INK, pad=12)
     axes.set_xlabel(xlabel, fontsize=10.5, color=INK)
     axes.set_ylabel(ylabel, fontsize=10.5, color=INK)
