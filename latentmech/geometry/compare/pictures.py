@@ -137,7 +137,7 @@ def _effect(study: "CompareStudy", model: Model, other: Against) -> Picture:
     series[f"in {model.name}"] = [e.source.value for e in effects]
     bands = {name: ([e.ci_low for e in values], [e.ci_high for e in values]) for name, values in both.items()}
     bands["random vectors"] = ([-e.random_max for e in effects], [e.random_max for e in effects])
-    title = f"Effect of the {study.called} direction of {model.name} in {other.name}"
+    title = f"Adding the {study.called} direction to {other.name}"
     ticks = [at.level.tick for at, _ in other.effects]
     figure = layer_curve(ticks, series, bands, None, "change of log-odds, nats", title, best="")
     caption = (
