@@ -21,7 +21,9 @@ from latentmech.model import Level
 if TYPE_CHECKING:
     from latentmech.geometry.map.study import MapStudy
 
-Rows = Float[np.ndarray, "point axis"]
+Rows = Float[np.ndarray, "point d_model"]
+Coordinates = Float[np.ndarray, "point axis"]
+Cloud = Rows | Coordinates
 
 
 def level_findings(
@@ -68,7 +70,7 @@ def _layout(
     spaces: Sequence[Rows],
     rank: Sequence[Ranks],
     draws: Sequence[Points],
-    before: Sequence[Rows] | None,
+    before: Sequence[Coordinates] | None,
 ) -> Layout:
     """One kind of map for every seed; turned towards the level before, and measured."""
     project, coordinates, scores = _projection(study, method), [], []
@@ -90,7 +92,7 @@ def _space_scores(study: "MapStudy", rank: Sequence[Ranks], draws: Sequence[Poin
 
 def _clouds(
     study: "MapStudy", spaces: Sequence[Rows], layouts: Sequence[Layout]
-) -> Iterator[tuple[str, Sequence[tuple[Rows, Rows]]]]:
+) -> Iterator[tuple[str, Sequence[tuple[Cloud, Cloud]]]]:
     """What is clustered, for every seed beside its null: the space, UMAP's few dimensions of it, the flat maps."""
     seeds = study.every_seed
     nulls = [coordinates_shuffled(space, seed) for space, seed in zip(spaces, seeds, strict=True)]
@@ -108,7 +110,7 @@ def _clouds(
 
 
 def _clusters(
-    study: "MapStudy", clouds: Mapping[str, Sequence[tuple[Rows, Rows]]], draws: Sequence[Points]
+    study: "MapStudy", clouds: Mapping[str, Sequence[tuple[Cloud, Cloud]]], draws: Sequence[Points]
 ) -> Iterator[tuple[tuple[str, str], Scores]]:
     for where, cloud in clouds.items():
         sets = zip(cloud, draws, study.every_seed, strict=True)
