@@ -57,6 +57,20 @@ def test_parts_are_estimated_apart_and_too_small_ones_not():
     assert np.isnan(found["two_nn@0.02"]) and found["two_nn@0.5"] != found["two_nn"]
 
 
+def test_an_estimate_is_that_of_the_part_and_scale_it_is_named_after():
+    uneven = SHEET * np.logspace(0, 3, 33)
+    found = estimates(uneven, distances(uneven), (5, 20), (0.5, 1.0), 0)
+    for share, rows in (("@0.5", uneven[np.random.default_rng(0).permutation(600)[:300]]), ("", uneven)):
+        near = nearest(distances(rows), 20)
+        assert found[f"two_nn{share}"] == pytest.approx(skdim.id.TwoNN(discard_fraction=0.1).fit(rows).dimension_)
+        for k in (5, 20):
+            assert found[f"mle_k{k}{share}"] == pytest.approx(levina_bickel(near, k))
+        assert found[f"participation_ratio{share}"] == pytest.approx(participation_ratio(rows))
+        of_correlations = np.linalg.eigvalsh(np.corrcoef(rows.T))
+        by_hand = of_correlations.sum() ** 2 / (of_correlations**2).sum()
+        assert found[f"participation_ratio_standardised{share}"] == pytest.approx(by_hand)
+
+
 def test_the_first_position_is_left_out_where_a_word_stands_there(examples):
     whole = Model(name="tiny", source=Tiny())
     without = Model(name="tiny", source=Tiny(), prepend_bos=False)

@@ -25,6 +25,12 @@ def test_whitened_documents_are_uncorrelated_and_of_one_size():
     assert torch.allclose(torch.cov(white.T), torch.eye(6), atol=0.05)
 
 
+def test_whitening_undoes_correlations_of_coordinates_of_unequal_size():
+    mixed = rows(20_000) @ torch.triu(torch.ones(6, 6))
+    assert torch.corrcoef(mixed.T)[3, 4] > 0.05 and mixed.std(0).max() > 50 * mixed.std(0).min()
+    assert torch.allclose(torch.cov(fit("whitened", mixed)(mixed).T), torch.eye(6), atol=0.05)
+
+
 def test_spaces_are_fitted_once_and_applied_to_others():
     documents, queries = rows(500), rows(3) + 7
     assert torch.equal(fit("raw", documents)(queries), queries)
