@@ -57,6 +57,20 @@ def test_parts_are_estimated_apart_and_too_small_ones_not():
     assert np.isnan(found["two_nn@0.02"]) and found["two_nn@0.5"] != found["two_nn"]
 
 
+@pytest.mark.parametrize("unit", [1e-4, 1, 1e4])
+def test_what_is_a_copy_does_not_depend_on_the_unit_or_on_one_row_far_off(unit):
+    rows = np.vstack([np.repeat(unit * SHEET[:50], 2, axis=0), np.full((1, 33), unit * 1e4)])
+    own, distance = distinct(rows)
+    np.testing.assert_array_equal(own, rows[[*range(0, 100, 2), 100]])
+    np.testing.assert_allclose(distance, distances(own), atol=1e-4 * unit)
+
+
+def test_two_nn_is_not_asked_of_a_handful_or_of_equal_distances():
+    near = nearest(distances(SHEET), 2)
+    assert np.isnan(two_nn(near[:9])) and np.isfinite(two_nn(near[:10]))
+    assert np.isnan(two_nn(np.ones((20, 2))))
+
+
 def test_an_estimate_is_that_of_the_part_and_scale_it_is_named_after():
     uneven = SHEET * np.logspace(0, 3, 33)
     found = estimates(uneven, distances(uneven), (5, 20), (0.5, 1.0), 0)

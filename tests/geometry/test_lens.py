@@ -9,8 +9,10 @@ import pytest
 import torch
 from commands import invoke, quick
 
+from latentmech.activations import ActivationStore
 from latentmech.data import Corpus, Examples
 from latentmech.errors import BadInput
+from latentmech.geometry.lens import study
 from latentmech.geometry.lens.findings import Findings, Means
 from latentmech.geometry.lens.next_token import METRICS, Places, Readings, _shape, _told, places_in, readings, unigram
 from latentmech.geometry.lens.study import LensStudy
@@ -106,7 +108,7 @@ def test_cosines_tell_a_tokens_own_row_from_others():
     table = torch.randn(50, 16, generator=torch.Generator().manual_seed(0)) + 3
     out = torch.randn(50, 16, generator=torch.Generator().manual_seed(1)) + 3
     ids, targets = torch.arange(40), torch.arange(40) + 5
-    states = torch.stack([table[ids], out[targets]]) + 9
+    states = torch.stack([table[ids], out[targets]]) + torch.tensor([9, -30])[:, None, None]  # each its own centre
     places = Places(ids, targets, np.zeros(40, dtype=np.int64), states)
     found = cosines(places, table, out, 0)
     assert found.own["own_embedding"].mean(1) == pytest.approx([1, 0], abs=0.12)
@@ -181,3 +183,24 @@ def test_means_are_over_test_texts_and_unigrams_over_others(tiny):
     assert set(texts.splits) == {"test"}
     n = [len(ids) for ids in tiny.tokenizer(list(texts.texts))["input_ids"]]
     assert sum(n) >= 60 > sum(n) - max(n)
+
+
+def test_the_study_gives_each_part_its_texts_and_tables(tiny, monkeypatch):
+    """Tables that are not tied, as the tiny model's are, and findings before they are presented."""
+    embed, unembed = torch.randn(2, len(embedding(tiny)), 32, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(study, "present", lambda _study, _model, _texts, findings: findings)
+    monkeypatch.setattr(study, "embedding", lambda _: embed)
+    monkeypatch.setattr(study, "unembedding", lambda _: unembed)
+    found = LensStudy(tokens=60, data=Corpus(limit=600), layers=[0], draws=100)(tiny, ActivationStore())
+    assert [level.layer for level in found.levels] == [None, 0, 2]
+    expected = cosines(found.places, embed, unembed, 0)
+    for own, wanted in ((found.cosines.own, expected.own), (found.cosines.random, expected.random)):
+        assert all((own[kind] == wanted[kind]).all() for kind in wanted) and len(wanted) == 3
+    examples = Corpus(limit=600)()
+    train, dev = (
+        examples.select([i for i, at in enumerate(examples.splits) if at == part]) for part in ("train", "dev")
+    )
+    np.testing.assert_array_equal(found.unigram["log_loss"], unigram(tiny, train, dev, found.places)["log_loss"])
+    assert found.twin.own["log_loss"].shape == found.own.own["log_loss"].shape
+    assert not np.allclose(found.twin.own["log_loss"], found.own.own["log_loss"])
+    assert len(found.drawn.ids) == len(tiny.tokenizer(study.TEXT)["input_ids"]), "from the first token on"

@@ -12,7 +12,8 @@ from latentmech.geometry.map.quality import ranks
 from latentmech.geometry.map.scores import cluster_scores, layout_scores, space_scores
 
 BLOBS, BLOB = make_blobs(120, 2, centers=4, cluster_std=0.3, center_box=(-9, 9), random_state=1)
-EVEN = np.stack(np.meshgrid(np.arange(11.0), np.arange(11.0)), -1).reshape(-1, 2)  # nowhere denser than elsewhere
+EVEN = np.stack(np.meshgrid(np.arange(11.0), np.arange(11.0)), -1).reshape(-1, 2)
+EVEN = np.vstack([EVEN, [[11, 0], [11, 1]]])  # nowhere denser than elsewhere
 
 
 def test_silhouette_is_by_hand_and_without_noise():

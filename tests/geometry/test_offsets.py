@@ -8,7 +8,7 @@ from gensim.models import KeyedVectors
 from latentmech.data import WordPairs
 from latentmech.data.analogies import Analogies, all_questions
 from latentmech.geometry.analogies.answering import answers_in, by_example, by_relation, random_offsets
-from latentmech.geometry.analogies.offsets import cos_add, cos_mul, others_mean
+from latentmech.geometry.analogies.offsets import cos_add, cos_mul, no_offset, only_b, others_mean, relation_means
 from latentmech.geometry.analogies.questions import questions_of, ranked
 from latentmech.geometry.similarity import prepared
 
@@ -68,6 +68,25 @@ def test_the_mean_offset_leaves_the_asked_pair_out():
         [values[[j for j in range(6) if j != i and relation[j] == relation[i]]].mean(0) for i in range(6)]
     )
     torch.testing.assert_close(others_mean(values, relation), expected)
+
+
+def test_a_pair_that_is_alone_has_no_others_and_every_relation_its_mean():
+    values, relation = cloud(1, 4, 3), torch.tensor([0, 1, 0, 0])
+    assert torch.equal(others_mean(values, relation)[1], torch.zeros(3))
+    torch.testing.assert_close(relation_means(values, relation), torch.stack([values[[0, 2, 3]].mean(0), values[1]]))
+
+
+def test_3cosmul_is_its_formula_even_where_a_points_away():
+    cosine = torch.tensor([[-1.0, 0.2], [0.5, -0.4], [0.8, 0.1]])
+    at = [torch.tensor([i]) for i in range(3)]
+    a, b, c = (1 + cosine) / 2
+    torch.testing.assert_close(cos_mul(cosine)(*at)[0], (b * c / (a + 1e-6)).log(), rtol=1e-4, atol=1e-4)
+
+
+def test_the_baselines_look_at_the_one_word_that_they_name():
+    cosine, places = cloud(1, 6, 9), (torch.tensor([0, 1]), torch.tensor([2, 3]), torch.tensor([4, 5]))
+    assert torch.equal(no_offset(cosine)(*places), cosine[4:6])
+    assert torch.equal(only_b(cosine)(*places), cosine[2:4])
 
 
 def test_the_mean_offset_is_the_cosine_to_the_shifted_vector():

@@ -71,6 +71,7 @@ def test_cosine_search_is_exact():
     distances, places = oracle.kneighbors(queries.numpy())
     assert (ranking.documents == places).all()
     assert ranking.scores == pytest.approx(1 - distances, abs=1e-5)
+    assert by_cosine(queries, documents[:3], 10).documents.shape == (40, 3), "no more than there are"
 
 
 def test_shuffled_judgements_fall_to_chance(passages):

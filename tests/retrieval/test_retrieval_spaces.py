@@ -31,6 +31,12 @@ def test_whitening_undoes_correlations_of_coordinates_of_unequal_size():
     assert torch.allclose(torch.cov(fit("whitened", mixed)(mixed).T), torch.eye(6), atol=0.05)
 
 
+def test_a_coordinate_that_never_varies_says_nothing():
+    documents = torch.cat([rows(500), torch.full((500, 1), 3.0)], dim=1)
+    white = fit("whitened", documents)(documents)
+    assert torch.isfinite(white).all() and white[:, 6].abs().max() < 1e-6
+
+
 def test_spaces_are_fitted_once_and_applied_to_others():
     documents, queries = rows(500), rows(3) + 7
     assert torch.equal(fit("raw", documents)(queries), queries)

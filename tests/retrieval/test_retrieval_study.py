@@ -9,9 +9,10 @@ import pytest
 from latentmech.activations import ActivationStore
 from latentmech.data import Library
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import Model
+from latentmech.model import Model, levels_of
 from latentmech.retrieval import RetrievalStudy, VectorDatabase
-from latentmech.retrieval.candidates import best_of
+from latentmech.retrieval.candidates import best_of, encoded, exactly
+from latentmech.retrieval.measures import DEPTH, per_query
 from latentmech.retrieval.numbers import at_levels
 
 
@@ -57,6 +58,28 @@ def test_the_choice_is_made_on_dev_and_test_is_the_other_half(tiny):
     assert [c.score for c in at_levels(findings.candidates)] == [
         max(c.score for c in findings.candidates if c.level.layer == layer) for layer in (None, 1)
     ]
+
+
+def test_test_is_read_with_what_dev_chose_for_each_searcher(tiny):
+    own = RetrievalStudy(data=Library(limit=100), draws=100, shuffles=0, layers=(1,), pairs=None)
+    store = ActivationStore()
+    findings = own.find(tiny, store)
+    test = findings.collection.only("test")
+    twin = replace(tiny, random_init=True, seed=0)
+    embed = [candidate for candidate in findings.candidates if candidate.level.layer is None]
+    for who, model, among in (
+        ("model", tiny, findings.candidates),
+        ("embed", tiny, embed),
+        ("random_init", twin, findings.twin),
+    ):
+        chosen = max(among, key=lambda candidate: candidate.dev.mean())
+        both = encoded(model, store, findings.collection, levels_of(3, "resid_post", (1,)), own.poolings)
+        expected = per_query(exactly(both, chosen, findings.collection, "test", DEPTH), test)
+        for name, values in expected.items():
+            assert findings.test[who][name] == pytest.approx(values), (who, name)
+    gap = np.mean(findings.test["model"]["ndcg@10"]) - np.mean(findings.test["bm25"]["ndcg@10"])
+    assert findings.lead("bm25", 100).value == pytest.approx(gap) and gap != 0
+    assert findings.best in findings.equals(100) and len(findings.equals(100)) < len(findings.candidates)
 
 
 def test_a_second_run_answers_from_disk(twins, tiny, monkeypatch):
