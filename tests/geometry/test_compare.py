@@ -10,7 +10,7 @@ from commands import invoke, quick
 
 from latentmech.activations import Activations
 from latentmech.data import Examples
-from latentmech.direction import Direction
+from latentmech.direction import Direction, random_directions, unit
 from latentmech.errors import BadInput
 from latentmech.geometry.compare import cka, common_words, mutual_neighbours, procrustes, subspace
 from latentmech.geometry.compare.checkpoints import checkpoint
@@ -22,10 +22,12 @@ from latentmech.geometry.compare.probes import fitted, probed, problem, right
 from latentmech.geometry.compare.sides import counterparts
 from latentmech.geometry.compare.study import CompareStudy
 from latentmech.model import Hub, Level, Local, Model, Tokens, levels_of
+from latentmech.statistics import auroc, bootstrap, bootstrap_mean
 from latentmech.steering import Stems
 from latentmech.storage import save_tensors
 
 SMALL = quick("geometry=compare")
+RNG = np.random.default_rng(0)
 
 
 def drawn(seed, n=60, width=24, scale=3.0):
@@ -96,7 +98,12 @@ def test_halves_are_whole_documents():
     off = around(0.5, [0.6, 0.62, 0.64], 60)
     assert off.ci_high - 0.5 == pytest.approx(1.96 * np.sqrt((0.01 + 0.0144 + 0.0196) / 3))
     assert np.isnan(around_if_unbiased(0.5, [0.6, 0.62, 0.64], 60).ci_low)
-    assert around_if_unbiased(0.5, [0.4, 0.62, 0.5], 60).ci_low < 0.5
+    assert np.isnan(around_if_unbiased(0.5, [0.4, 0.38, 0.36], 60).ci_low), "biased downwards"
+    spread = 0.1 * np.sqrt(2 / 3)
+    for gap, biased in ((0.9 * spread, False), (1.1 * spread, True)):
+        assert np.isnan(around_if_unbiased(0.6 + gap, [0.6, 0.7, 0.5], 60).ci_low) == biased, "bias beyond the spread"
+    assert around(0.99, [0.9], 60).ci_high == 1, "no measure says more"
+    assert len(half_samples(np.arange(64) // 8, 10, 0)) == 10, "eight documents are enough"
 
 
 def test_neighbours_are_those_of_scikit_learn():
@@ -189,6 +196,47 @@ def test_a_direction_that_moved_reads_nothing_frozen_and_all_of_it_refitted():
     assert moved.random_p95 < moved.refitted
 
 
+def test_drift_is_by_hand_from_means_of_train_and_areas_on_test():
+    from sklearn.metrics import roc_auc_score
+
+    positive, test = Halves.positive, Halves.split == "test"
+    rows = [drawn(seed, 80, scale=1.0) + torch.from_numpy(positive)[:, None] * step * torch.eye(24)[0]
+            for seed, step in ((0, 0.9), (1, 0.5))]  # fmt: skip
+    found = drift(*(each for own in rows for each in (Halves.classes(own), Level(0, "here"))), 200, 0)
+    steps = [(own[positive & ~test].mean(0) - own[~positive & ~test].mean(0)).numpy() for own in rows]
+    scores = [(rows[i][test].numpy() @ steps[j]) for i, j in ((0, 0), (1, 0), (1, 1))]
+    source, frozen, refitted = (roc_auc_score(positive[test], own) for own in scores)
+    assert (found.source, found.frozen, found.refitted) == pytest.approx((source, frozen, refitted))
+    assert found.cosine == pytest.approx(
+        steps[0] @ steps[1] / np.prod([np.linalg.norm(own) for own in steps]), abs=1e-5
+    )
+    random = [
+        roc_auc_score(positive[test], rows[1][test].numpy() @ own) for own in random_directions(200, 24, 0).numpy()
+    ]
+    assert found.random_p95 == pytest.approx(np.percentile(np.maximum(random, 1 - np.array(random)), 95))
+    truth, pairs = positive[test], np.arange(40) // 2
+    by_pair = bootstrap(lambda w: auroc(scores[2], truth, w) - auroc(scores[1], truth, w), pairs, 200, 0)
+    assert (found.loss.value, found.loss.ci_low) == pytest.approx((refitted - frozen, by_pair.ci_low))
+
+
+def test_a_difference_that_is_rounding_is_no_direction():
+    rows = torch.ones(80, 24) + 3e-7 * torch.from_numpy(Halves.positive)[:, None]
+    assert (
+        not Halves.classes(rows).found["here"].any()
+        and Halves.classes(rows * 9 + 1e-3 * (rows > 1)).found["here"].any()
+    )
+
+
+def test_a_saved_direction_has_the_length_that_its_file_says():
+    own = Halves.classes(drawn(0, 80))
+    vector = unit(torch.arange(24.0))
+    both, none = {"here": vector, "away": vector}, {}
+    norms = {"here": 7.0, "away": 1.0}
+    means = {"positive_means": none, "negative_means": none, "resid_norms": none}
+    saved = own.with_saved(Direction(hook_name="here", vectors=both, norms=norms, card=none, **means))
+    assert set(saved.found) == {"here"} and torch.allclose(saved.found["here"], 7 * vector)
+
+
 def steered(seed, effects, n=40):
     """Changes of `n` prompts around the given means, one vector a row."""
     noise = np.random.default_rng(seed).normal(0, 0.2, (len(effects), n))
@@ -205,7 +253,8 @@ def test_the_share_of_an_effect_is_a_ratio_of_means_and_needs_an_effect():
     assert found.kept.value == pytest.approx(other[0].mean() / other[1].mean())
     assert found.kept_turned.value == pytest.approx(other[2].mean() / other[1].mean())
     assert found.kept.ci_low < 0.5 < found.kept.ci_high and found.kept.ci_high - found.kept.ci_low < 0.1
-    assert found.random_max == pytest.approx(0.4, abs=0.1) and found.source.value == pytest.approx(3, abs=0.1)
+    assert found.random_max == pytest.approx(-other[4].mean()) and found.source.value == pytest.approx(3, abs=0.1)
+    assert found.turned.value == pytest.approx(other[2].mean())
     assert found.frozen.value == pytest.approx(other[0].mean()) and found.length == 0.5
     against = effect(own, -other, 0.5, prompts(), 400, 0)
     assert against.kept.value == pytest.approx(found.kept.value) and against.refitted.value < 0
@@ -290,6 +339,26 @@ def test_a_frozen_probe_reads_nothing_in_a_turned_space_and_all_of_it_in_the_sam
     assert moved.frozen < 0.5 and moved.refitted == pytest.approx(moved.source, abs=0.05)
     assert moved.loss.value == pytest.approx(moved.refitted - moved.frozen)
     assert moved.majority < 0.3 and moved.loss.n == len(source)
+
+
+def test_what_a_probe_loses_is_counted_over_test_words_and_resampled_by_document():
+    """Forty documents of three words; the commonest label of train is a rare one of dev and of test."""
+    names, parts = tuple(f"d{i}" for i in range(40)), ("train",) * 10 + ("dev",) * 10 + ("test",) * 20
+    tags = {"train": ("NOUN", "NOUN", "VERB"), "dev": ("VERB", "VERB", "VERB"), "test": ("VERB", "NOUN", "VERB")}
+    examples = Examples(
+        ids=names, texts=("a b c",) * 40, groups=names, splits=parts, spans=(((0, 1), (2, 3), (4, 5)),) * 40,
+        columns={"upos": tuple(tags[part] for part in parts)}, word_columns=frozenset({"upos"}),
+    )  # fmt: skip
+    asked = problem(examples, "pos", 0)
+    test = asked.units.split == "test"
+    refitted = RNG.random(test.sum()) < 0.9
+    frozen = refitted & (asked.units.group[test] % 2 == 0)  # wrong in every second document
+    found = probed(asked, refitted, frozen, refitted, 200, 0)
+    assert found.loss.value == pytest.approx((refitted.sum() - frozen.sum()) / test.sum()) and found.loss.value > 0.2
+    documents = np.unique(asked.units.group[test], return_inverse=True)[1]
+    expected = bootstrap_mean(refitted.astype(float) - frozen, documents, 200, 0)
+    assert (found.loss.ci_low, found.loss.ci_high) == pytest.approx((expected.ci_low, expected.ci_high))
+    assert found.majority == pytest.approx(1 / 3)
 
 
 def test_words_that_share_a_token_with_something_else_are_left_out(monkeypatch, tiny):
