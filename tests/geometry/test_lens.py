@@ -188,10 +188,12 @@ def test_means_are_over_test_texts_and_unigrams_over_others(tiny):
 def test_the_study_gives_each_part_its_texts_and_tables(tiny, monkeypatch):
     """Tables that are not tied, as the tiny model's are, and findings before they are presented."""
     embed, unembed = torch.randn(2, len(embedding(tiny)), 32, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(study, "present", lambda _study, _model, _texts, findings: findings)
+    kept, presented = [], study.present
+    monkeypatch.setattr(study, "present", lambda *parts: (kept.append(parts[-1]), presented(*parts))[1])
     monkeypatch.setattr(study, "embedding", lambda _: embed)
     monkeypatch.setattr(study, "unembedding", lambda _: unembed)
-    found = LensStudy(tokens=60, data=Corpus(limit=600), layers=[0], draws=100)(tiny, ActivationStore())
+    LensStudy(tokens=60, data=Corpus(limit=600), layers=[0], draws=100)(tiny, ActivationStore())
+    (found,) = kept
     assert [level.layer for level in found.levels] == [None, 0, 2]
     expected = cosines(found.places, embed, unembed, 0)
     for own, wanted in ((found.cosines.own, expected.own), (found.cosines.random, expected.random)):
