@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # huggingface_hub, transformers and tokenizers read these once, when they are imported.
@@ -23,6 +24,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENTMECH_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def random_numbers_in_any_order(request: pytest.FixtureRequest) -> None:
+    """A file's generators begin anew in every test: which tests ran before, or beside it, means nothing."""
+    for name in ("RNG", "RANDOM"):
+        generator = getattr(request.module, name, None)
+        if isinstance(generator, np.random.Generator):
+            generator.bit_generator.state = np.random.default_rng(1).bit_generator.state
 
 
 @pytest.fixture(scope="session")

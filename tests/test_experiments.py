@@ -7,7 +7,8 @@ from commands import ROOT, invoke
 
 EXPERIMENTS = sorted(path.parent.name for path in (ROOT / "experiments").glob("*/expected.json"))
 
-FEWER = {  # fewer random directions and test requests than the published run has: they take most of its time
+FEWER = {  # fewer controls, texts and test requests than the published run has: they take most of its time
+    "pos_across_layers": ["probe.control_seeds=1", "probe.shuffles=0", "probe.code_length=false"],
     "refusal_is_one_direction": [
         "steering.random=1",
         "steering.trials.limit=4",
@@ -19,6 +20,7 @@ FEWER = {  # fewer random directions and test requests than the published run ha
         "steering.necessity.test_limit=24",
     ],
     "sycophancy_dose_response": [
+        "steering.direction.data.limit=120",
         "steering.layer=23",
         "steering.random=1",
         "steering.shuffled=false",

@@ -113,9 +113,10 @@ def test_what_only_rounds_is_not_blown_up():
 
 
 def test_hdbscan_is_blind_in_many_dimensions_and_sees_after_umap():
-    centres = RNG.normal(size=(4, 300))
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(4, 300))
     labels = np.repeat(np.arange(4), 40)
-    rows = 0.45 * centres[labels] + RNG.normal(size=(160, 300))
+    rows = 0.4 * centres[labels] + rng.normal(size=(160, 300))
     null = coordinates_shuffled(rows, 0)
     full = dict(cluster_scores(rows, null, labels, 10, 20, 0))["hdbscan"]
     few = dict(cluster_scores(gathered(rows, 5, 0), gathered(null, 5, 0), labels, 10, 20, 0))["hdbscan"]
