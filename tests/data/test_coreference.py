@@ -97,10 +97,13 @@ def test_mentions_must_be_two(write):
         Corpus(path=write("x.jsonl", '{"marked": "[Anna] left.", "label": "yes"}\n'))()
 
 
+PRONOUNS = {"he", "she", "him", "her", "his", "hers"}
+
+
 @pytest.mark.real
 @pytest.mark.skipif(not REAL.is_dir(), reason="no corpora here")
 def test_the_published_sets_are_read():
     gap = Corpus(path=REAL / "gap-validation.tsv")()
-    assert len(gap) == 2 * 454 and all(p in {"he", "she", "him", "her", "his", "hers"} or p for _, p, _ in pairs(gap))
+    assert len(gap) == 2 * 454 and all({a.lower(), b.lower()} & PRONOUNS for a, b, _ in pairs(gap))
     winobias = Corpus(path=REAL / "pro_stereotyped_type1.txt.dev")()
     assert len(winobias) > 1400 and Counter(winobias.columns["label"])["yes"] == len(winobias) / 2
