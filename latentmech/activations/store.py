@@ -16,44 +16,30 @@ from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.activations.activations import ROW, Activations
-from latentmech.activations.collect import Progress, Request, collect_into
+from latentmech.activations.collection import Progress, Request, collect_into
 from latentmech.activations.manifest import Manifest, Shard, damaged
 from latentmech.activations.pooling import POOLINGS, poolings_of
+from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import PADDING_SIDES, Level, Model, length_sorted, text_rows, tokenise, word_rows
-from latentmech.storage import blank_tensors, cache_root, fingerprint, make_folder, save_json, write_bytes
+from latentmech.model import Level, Model, length_sorted, text_rows, tokenise, word_rows
+from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
+from latentmech.tensors import blank_tensors
 
 FORMAT = 1  # raise when the layout on disk changes
 HEADER = 2**16  # bytes that a shard's header stays below, for some hundred hook points
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActivationStore:
+class ActivationStore(ActivationStoreSettings):
     """Content-addressed activations: read from disk where they are there, else collected.
 
     An entry is a folder of shards with a manifest. A killed run resumes after the last recorded shard; two
-    processes that want the same entry take turns, and the second finds it done.
-
-    Attributes:
-        root: where entries live; default `<cache>/activations`.
-        token_budget: tokens per forward batch, padding included.
-        shard_rows: rows after which a shard is closed; at most one shard is lost by a kill.
-        padding_side: `right` or `left`.
+    processes that want the same entry take turns, and the second finds it done. Its settings are those of
+    `ActivationStoreSettings`.
     """
 
-    root: str | None = None
-    token_budget: int = 1024
-    shard_rows: int = 2048
-    padding_side: str = "right"
     _verified: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.padding_side not in PADDING_SIDES:
-            raise BadInput(f"activations.padding_side={self.padding_side} is unknown; expected right or left")
-        for name in ("token_budget", "shard_rows"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"activations.{name}={getattr(self, name)} is too small; expected at least 1")
 
     def get(
         self, model: Model, examples: Examples, levels: Sequence[Level], position: str = "word_last"

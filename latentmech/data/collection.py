@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from latentmech.data.examples import Examples
 from latentmech.data.splits import seeded_order
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 Judgements = Mapping[str, Mapping[str, int]]
 
@@ -44,7 +43,7 @@ def collection_of(documents: Examples, queries: Examples, judgements: Judgements
     known = set(documents.ids)
     if strange := sorted(set(judgements) - set(queries.ids)):
         seen = f"{source}: {len(strange)} judged queries are not there, {strange[0]!r} for one"
-        raise BadInput(f"{seen}; {suggest(strange[0], queries.ids, 5)}: repair the judgements")
+        raise BadInput(f"{seen}; {expected(strange[0], queries.ids, limit=5)}: repair the judgements")
     absent = {name for graded in judgements.values() for name in graded} - known
     answered = {name for name, graded in judgements.items() if any(graded[d] > 0 for d in graded.keys() & known)}
     if not answered:

@@ -14,8 +14,7 @@ from latentmech.data.examples import Examples, Span, distinct
 from latentmech.data.files import read_text
 from latentmech.data.sentences import DEPREL, FEATS, FORM, LEMMA, MISC, UPOS, XPOS, Sentence, sentences
 from latentmech.data.spans import divide, join, locate
-from latentmech.data.suggest import shown
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, shown
 
 FIXED = {"form": FORM, "lemma": LEMMA, "upos": UPOS, "xpos": XPOS, "deprel": DEPREL}
 

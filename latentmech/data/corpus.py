@@ -11,8 +11,7 @@ from latentmech.data.files import missing
 from latentmech.data.folder import READERS, read_file, read_folder
 from latentmech.data.limit import limited
 from latentmech.data.splits import assign, check_shares, split_by_group
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def _bundled(name: str) -> Examples:
     with _corpora() as folder:
         found = {path.stem: path for path in folder.iterdir() if path.suffix in READERS} if folder.is_dir() else {}
         if name not in found:
-            raise BadInput(f"no bundled corpus {name!r}; {suggest(name, found)}; or set `path` to your own data")
+            raise BadInput(f"no bundled corpus {name!r}; {expected(name, found)}; or set `path` to your own data")
         return replace(read_file(found[name]), source=f"bundled {name}")
 
 
@@ -97,6 +96,6 @@ def grouped(examples: Examples, column: str) -> Examples:
     available = [name for name in examples.columns if name not in examples.word_columns]
     if column not in available:
         seen = f"{examples.source}: no column {column!r} with one value per text to group by"
-        raise BadInput(f"{seen}; {suggest(column, available)}; or leave `group` out to group by document")
+        raise BadInput(f"{seen}; {expected(column, available)}; or leave `group` out to group by document")
     values = zip(examples.columns[column], examples.ids, strict=True)
     return replace(examples, groups=tuple(value or own for value, own in values))

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput, ResourceError
+from latentmech.errors import BadInput, ResourceError, expected
 
 
 def read_text(path: Path) -> str:
@@ -21,7 +20,7 @@ def missing(path: Path) -> BadInput:
     while not folder.is_dir():
         path, folder = folder, folder.parent
     names = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
-    return BadInput(f"no {path.name!r} in {folder.resolve()}; {suggest(path.name, names)}")
+    return BadInput(f"no {path.name!r} in {folder.resolve()}; {expected(path.name, sorted(names), 'the folder has')}")
 
 
 def _bytes(path: Path) -> bytes:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from itertools import chain, repeat
 
 from latentmech.data.examples import Examples
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 OTHER = "other"
 
@@ -36,6 +35,8 @@ class Task:
         keep: for other columns (or this one), the values that a word must have to be in the task.
         mapping: new labels for old ones, as a table or a function; a label that it does not know is left out.
         positive: makes the task binary: this label against `other`.
+        stage: the part of language that it belongs to: `syntax`, `semantics`, `output`; `own` for a task of the user's.
+        capital: whether a capital letter inside a text speaks for the positive label.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Task:
     keep: Mapping[str, Collection[str]] = field(default_factory=dict)
     mapping: Mapping[str, str] | Callable[[str], str | None] | None = None
     positive: str | None = None
+    stage: str = "own"
+    capital: bool = False
 
     def per_word(self, examples: Examples) -> bool:
         """Whether the task labels words; otherwise it labels whole texts."""
@@ -83,18 +86,23 @@ def _values(examples: Examples, column: str, per_word: bool) -> list[str | None]
 
 def _check_column(examples: Examples, column: str) -> None:
     if column not in examples.columns:
-        advice = suggest(column, examples.columns)
+        advice = expected(column, examples.columns)
         raise BadInput(f"no column {column!r} in {examples.source}; {advice}: name one of these or add it")
 
 
 TASKS = {
     task.name: task
     for task in (
-        Task("pos", "upos"),
-        Task("proper_noun", "upos", positive="PROPN"),
-        Task("number", "Number", keep={"upos": ("NOUN", "PROPN"), "Number": ("Sing", "Plur")}),
-        Task("tense", "Tense", keep={"upos": ("VERB", "AUX"), "VerbForm": ("Fin",), "Tense": ("Past", "Pres")}),
-        Task("entity", "Entity", mapping=name_type),
+        Task("pos", "upos", stage="syntax"),
+        Task("proper_noun", "upos", positive="PROPN", stage="syntax", capital=True),
+        Task("number", "Number", keep={"upos": ("NOUN", "PROPN"), "Number": ("Sing", "Plur")}, stage="syntax"),
+        Task(
+            "tense",
+            "Tense",
+            keep={"upos": ("VERB", "AUX"), "VerbForm": ("Fin",), "Tense": ("Past", "Pres")},
+            stage="syntax",
+        ),
+        Task("entity", "Entity", mapping=name_type, stage="semantics"),
     )
 }
 
@@ -104,5 +112,5 @@ def task(name: str, column: str | None = None) -> Task:
     if column is not None:
         return Task(name, column)
     if name not in TASKS:
-        raise BadInput(f"no task {name!r}; {suggest(name, TASKS)}; or name a `column` of your own data")
+        raise BadInput(f"no task {name!r}; {expected(name, TASKS)}; or name a `column` of your own data")
     return TASKS[name]

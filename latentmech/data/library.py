@@ -7,9 +7,8 @@ from pathlib import Path
 from latentmech.data.beir import is_beir, read_beir
 from latentmech.data.collection import Collection, at_least, fewer_documents, fewer_queries, halved
 from latentmech.data.files import missing
-from latentmech.data.suggest import suggest
 from latentmech.data.trec import NUMBERINGS, read_trec
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Library:
             if value is not None and value < 2:
                 raise BadInput(f"{name}={value}; expected at least 2, or null to keep all")
         if self.path is None and self.name not in bundled_collections():
-            seen = f"no bundled collection {self.name!r}; {suggest(self.name, bundled_collections())}"
+            seen = f"no bundled collection {self.name!r}; {expected(self.name, bundled_collections())}"
             raise BadInput(f"{seen}; or set `path` to your own data")
 
     def __call__(self) -> Collection:

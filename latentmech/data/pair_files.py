@@ -12,9 +12,8 @@ from latentmech.data.examples import Examples, distinct
 from latentmech.data.folder import split_in
 from latentmech.data.merge import merge
 from latentmech.data.rows import csv_rows, json_rows, jsonl_rows
-from latentmech.data.suggest import suggest
 from latentmech.data.table import Row, label, tabulated
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 READERS = {".jsonl": jsonl_rows, ".json": json_rows, ".csv": csv_rows, ".tsv": csv_rows}
 KNOWN_AS = {
@@ -39,7 +38,7 @@ def read_pair_file(path: Path, positive: str | None) -> Contrast:
         return _from_pairs(path, rows)
     if {"text", "label"} <= names:
         return _from_labels(tabulated(path, rows), positive)
-    advice = suggest("positive", names)
+    advice = expected("positive", sorted(names), "the row has")
     raise BadInput(f"{rows[0].where}: neither positive and negative nor text and label in the row; {advice}: rename")
 
 

@@ -15,8 +15,7 @@ from latentmech.data.letters import letters_balanced
 from latentmech.data.limit import limited
 from latentmech.data.pair_files import read_pair_file, read_pair_folder
 from latentmech.data.splits import check_shares, seeded_order, split_by_group
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Pairs:
         if self.limit is not None and self.limit < 1:
             raise BadInput(f"limit={self.limit}; expected a positive number of texts, or null to keep all")
         if self.path is None and self.name not in bundled_pairs():
-            seen = f"no bundled contrast {self.name!r}; {suggest(self.name, bundled_pairs())}"
+            seen = f"no bundled contrast {self.name!r}; {expected(self.name, bundled_pairs())}"
             raise BadInput(f"{seen}; or set `path` to your own data")
 
     def __call__(self) -> Contrast:

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from latentmech.data.examples import Examples
 from latentmech.data.files import read_text
-from latentmech.data.suggest import shown
 from latentmech.data.table import Row, tabulated
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, shown
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from latentmech.data.suggest import shown
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, shown
 
 FORM, LEMMA, UPOS, XPOS, FEATS, DEPREL, MISC = 1, 2, 3, 4, 5, 7, 9
 RANGE = re.compile(r"(\d+)-(\d+)")

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from latentmech.data.examples import Examples, Span, distinct
 from latentmech.data.spans import join, locate, unmarked
-from latentmech.data.suggest import shown, suggest
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected, shown
 
 NO_LABELS = ("text", "words", "marked", "id", "split")
 GROUPS = ("group", "document")
@@ -56,7 +55,7 @@ def label(value: object, where: str) -> str | None:
 
 def _text(row: Row) -> str:
     if "text" not in row.values:
-        advice = suggest("text", row.values)
+        advice = expected("text", row.values, "the row has")
         raise BadInput(f"{row.where}: no 'text' (nor 'words') in the row: rename its column; {advice}")
     text = row.values["text"]
     if not isinstance(text, str) or not text.strip():

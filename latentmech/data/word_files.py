@@ -13,8 +13,7 @@ import numpy as np
 from latentmech.data.analogies import Analogies, all_questions
 from latentmech.data.files import missing, read_text
 from latentmech.data.rows import csv_rows
-from latentmech.data.suggest import shown
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, shown
 
 Pair = tuple[str, str, str]  # relation, first, second
 SUFFIXES = (".txt", ".csv", ".tsv")

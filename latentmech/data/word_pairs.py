@@ -8,9 +8,8 @@ from pathlib import Path
 
 from latentmech.data.analogies import Analogies
 from latentmech.data.splits import seeded_order
-from latentmech.data.suggest import suggest
 from latentmech.data.word_files import read_analogies
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class WordPairs:
     def _chosen(self, analogies: Analogies, relations: Sequence[str]) -> Analogies:
         for name in relations:
             if name not in analogies.relations:
-                raise BadInput(f"{analogies.source} has no relation {name!r}; {suggest(name, analogies.relations)}")
+                raise BadInput(f"{analogies.source} has no relation {name!r}; {expected(name, analogies.relations)}")
         return analogies.where(lambda i: analogies.relation[i] in relations)
 
     def _limited(self, analogies: Analogies, limit: int) -> Analogies:

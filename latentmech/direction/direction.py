@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.model import Level, Model
-from latentmech.storage import load_tensors, save_tensors
+from latentmech.tensors import load_tensors, save_tensors
 
 FORMAT = "latentmech.direction/1"
 PER_LEVEL = ("vector", "positive_mean", "negative_mean")

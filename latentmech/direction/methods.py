@@ -5,14 +5,13 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.data.suggest import suggest
 from latentmech.direction.difference_of_means import difference_of_means
 from latentmech.direction.lda import lda
 from latentmech.direction.leace import leace
 from latentmech.direction.logistic import logistic
 from latentmech.direction.pca_of_differences import pca_of_differences
 from latentmech.direction.sample import Sample
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 Method = Callable[[Sample], Float[Tensor, " d_model"]]
 
@@ -28,5 +27,5 @@ METHODS: dict[str, Method] = {
 def method_of(name: str) -> Method:
     """The method of that name."""
     if name not in METHODS:
-        raise BadInput(f"direction.method={name} is unknown; {suggest(name, METHODS)}")
+        raise BadInput(f"direction.method={name} is unknown; {expected(name, METHODS)}")
     return METHODS[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latentmech.direction.direction import Direction
 from latentmech.direction.formats import import_gguf, model_card
-from latentmech.direction.formats.model_card import file_name
+from latentmech.direction.formats.hub_readme import file_name
 from latentmech.errors import BadInput, LatentmechError, ResourceError
 from latentmech.storage import write_bytes
 

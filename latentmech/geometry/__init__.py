@@ -1,19 +1,16 @@
 """Where things lie in a latent space, what its levels say, how it differs from another, and how far to believe it."""
 
-from latentmech.geometry.analogies import AnalogiesStudy
-from latentmech.geometry.compare import CompareStudy
-from latentmech.geometry.dimension import DimensionStudy
-from latentmech.geometry.interpolation import InterpolationStudy
-from latentmech.geometry.lens import LensStudy
-from latentmech.geometry.map import MapStudy
-from latentmech.geometry.neighbours import NeighboursStudy
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AnalogiesStudy",
-    "CompareStudy",
-    "DimensionStudy",
-    "InterpolationStudy",
-    "LensStudy",
-    "MapStudy",
-    "NeighboursStudy",
-]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.geometry.analogies import AnalogiesStudy
+    from latentmech.geometry.compare import CompareStudy
+    from latentmech.geometry.dimension import DimensionSettings, DimensionStudy
+    from latentmech.geometry.interpolation import InterpolationStudy
+    from latentmech.geometry.lens import LensStudy
+    from latentmech.geometry.map import MapStudy
+    from latentmech.geometry.neighbours import NeighboursStudy
+
+__getattr__, __dir__, __all__ = lazily(__name__)

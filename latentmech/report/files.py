@@ -1,20 +1,18 @@
 """What a run leaves in its folder. Scripts and later papers rely on these names and formats."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from latentmech.report.cells import visible
 from latentmech.report.figures import png
 from latentmech.report.html import render_html
+from latentmech.report.methods import as_markdown
 from latentmech.report.plain import plain
-from latentmech.report.report import ROW_COLUMNS, Report
-from latentmech.storage import save_json, save_tensors, write_bytes
-
-NUMBERS = {"seed": "Int64", "n": "Int64"} | dict.fromkeys(("strength", "value", "ci_low", "ci_high"), "float64")
+from latentmech.report.report import Report
+from latentmech.storage import save_json, write_bytes
+from latentmech.tensors import save_tensors
 
 
 def write_run(
@@ -39,18 +37,9 @@ def write_run(
     return _written(folder, report)
 
 
-def tidy(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows as a frame with the columns `ROW_COLUMNS`, whose types do not depend on what is missing."""
-    return pd.DataFrame({name: _column([row.get(name) for row in rows], name) for name in ROW_COLUMNS})
-
-
-def _column(values: Sequence[Any], name: str) -> pd.Series:
-    return pd.Series(values, dtype=NUMBERS.get(name, "string"))
-
-
 def _write_numbers(folder: Path, report: Report) -> None:
     buffer = io.BytesIO()
-    tidy(report.rows).to_parquet(buffer, index=False)
+    report.frame().to_parquet(buffer, index=False)
     write_bytes(folder / "results.parquet", buffer.getvalue())
     save_json(folder / "metrics.json", plain(report.metrics))
 
@@ -63,6 +52,8 @@ def _write_extras(folder: Path, report: Report) -> None:
         write_bytes(folder / "figures" / f"{name}.png", png(picture.figure))
     for name, page in report.pages.items():
         write_bytes(folder / f"{name}.html", page.encode())
+    if report.methods:
+        write_bytes(folder / "methods.md", as_markdown(report.title, report.methods).encode())
     for name, (tensors, card) in report.artifacts.items():
         save_tensors(folder / name, tensors, plain(card))
 
@@ -73,6 +64,6 @@ def _written(folder: Path, report: Report) -> dict[str, Path]:
     names |= {"settings": "config.yaml", "provenance": "run.json"}
     names |= {"tables": "tables"} if report.tables else {}
     names |= {"figures": "figures"} if report.pictures else {}
-    names |= {name: f"{name}.html" for name in report.pages}
+    names |= {name: f"{name}.html" for name in report.pages} | ({"methods": "methods.md"} if report.methods else {})
     names |= {Path(name).parts[0]: Path(name).parts[0] for name in (*report.artifacts, *report.exports)}
     return {name: folder / file for name, file in names.items()}

@@ -1,6 +1,6 @@
 """`Report`: everything a study has to say, before anyone decides where it goes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from latentmech.report.methods import Method
+
 ROW_COLUMNS = (
     *("study", "task", "layer", "site", "method", "control", "split", "seed", "strength"),
-    *("metric", "value", "ci_low", "ci_high", "n"),
+    *("metric", "value", "ci_low", "ci_high", "interval", "n", "groups"),
 )
+NUMBERS = {"seed": "Int64", "n": "Int64", "groups": "Int64"}
+NUMBERS |= dict.fromkeys(("strength", "value", "ci_low", "ci_high"), "float64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ class Report:
             pointed at to be seen.
         curves: metrics against an axis, for trackers.
         notes: caveats and switched-off controls, one sentence each.
+        methods: how it was found and tested, for a paper's appendix (`methods.md`).
         artifacts: file name -> (tensors, card), saved as safetensors with a JSON card beside.
         exports: name of a folder below the run's -> what fills it, given its path; for what is too large to hold.
         provenance: fingerprints of model and data, for `run.json`.
@@ -75,11 +80,16 @@ class Report:
     pages: Mapping[str, str] = field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
     notes: tuple[str, ...] = ()
+    methods: tuple[Method, ...] = ()
     artifacts: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
     exports: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
-        """Tidy rows as a frame with exactly the columns `ROW_COLUMNS`."""
-        return pd.DataFrame(list(self.rows), columns=list(ROW_COLUMNS))
+        """The rows as `results.parquet` has them: the columns `ROW_COLUMNS`, of types that do not depend on gaps."""
+        return pd.DataFrame({name: _column([row.get(name) for row in self.rows], name) for name in ROW_COLUMNS})
+
+
+def _column(values: Sequence[Any], name: str) -> pd.Series:
+    return pd.Series(values, dtype=NUMBERS.get(name, "string"))

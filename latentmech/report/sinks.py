@@ -6,15 +6,16 @@ It returns lines for the console, such as the address of what it made.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from latentmech.report.report import Report
+if TYPE_CHECKING:
+    from latentmech.report.report import Report
 
 
 @dataclass(frozen=True)
 class ConsoleSink:
     """Nowhere else: the console and the folder are enough (`report=console`)."""
 
-    def __call__(self, report: Report, config: Mapping[str, Any], folder: Path) -> list[str]:  # noqa: ARG002
+    def __call__(self, report: "Report", config: Mapping[str, Any], folder: Path) -> list[str]:  # noqa: ARG002
         """Send nothing, say nothing."""
         return []

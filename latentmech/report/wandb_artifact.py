@@ -11,7 +11,8 @@ from latentmech.errors import ResourceError
 from latentmech.report.plain import plain
 from latentmech.report.report import Report
 from latentmech.report.wandb_sink import has_key
-from latentmech.storage import cache_root, make_folder, save_tensors
+from latentmech.storage import cache_root, make_folder
+from latentmech.tensors import save_tensors
 
 KINDS = {"directions": "direction"}
 

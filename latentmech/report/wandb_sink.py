@@ -11,15 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from latentmech.errors import BadInput
+from latentmech.fields import OneOf, check
 from latentmech.report.plain import plain
-from latentmech.report.report import Report
 
 if TYPE_CHECKING:
     from wandb import Run
+
+    from latentmech.report.report import Report
 
 KEY_VARIABLES = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
 MODES = ("online", "offline", "disabled")
@@ -43,15 +45,14 @@ class WandbSink:
     tags: Sequence[str] = ()
     job_type: str | None = None
     name: str | None = None
-    mode: str | None = None
+    mode: Annotated[str | None, OneOf(*MODES, None)] = None
     init_timeout: float = 45.0
     finish_timeout: float = 300.0
 
     def __post_init__(self) -> None:
-        if self.mode not in (None, *MODES):
-            raise BadInput(f"report.mode={self.mode} is unknown; expected {', '.join(MODES)}, or null to find out")
+        check(self, "report")
 
-    def __call__(self, report: Report, config: Mapping[str, Any], folder: Path) -> list[str]:
+    def __call__(self, report: "Report", config: Mapping[str, Any], folder: Path) -> list[str]:
         """Log the report as one run below `folder`; returns where it is, or how to send it, for the console."""
         mode = resolve_mode(self.mode)
         try:
@@ -64,7 +65,7 @@ class WandbSink:
             return [f"{line}; all results are in {folder}"]
         return [f"{line}; keeping the run offline", *replace(self, mode="offline")(report, config, folder)]
 
-    def _deliver(self, report: Report, config: Mapping[str, Any], folder: Path, mode: str) -> list[str]:
+    def _deliver(self, report: "Report", config: Mapping[str, Any], folder: Path, mode: str) -> list[str]:
         """Start, log, finish. Once started, W&B has the run on disk: a failure after that needs no second run."""
         # wandb takes a second to import, so only a run that uses it pays
         from latentmech.report import wandb_run

@@ -10,11 +10,11 @@ from latentmech.data.text_pairs import TextPairs
 from latentmech.errors import BadInput, ResourceError
 from latentmech.model import Model, SentenceEncoder, levels_of
 from latentmech.report import Report
-from latentmech.retrieval.bm25 import bm25
 from latentmech.retrieval.candidates import Candidate, Encoded, best_of, candidates, encoded, exactly
 from latentmech.retrieval.corpus import corpus_findings
 from latentmech.retrieval.findings import Findings, shuffled_scores
 from latentmech.retrieval.measures import DEPTH, MAIN, per_query
+from latentmech.retrieval.okapi import bm25
 from latentmech.retrieval.presentation import present
 from latentmech.retrieval.ranking import Ranking
 from latentmech.retrieval.searcher import Searcher, searcher

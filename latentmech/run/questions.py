@@ -10,23 +10,34 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from latentmech.activations import ActivationStore
-from latentmech.data import Corpus, Library, Pairs
+from latentmech.activations import ActivationStoreSettings
+from latentmech.data import Corpus, Library, Pairs, TextPairs, WordPairs
 from latentmech.direction import DirectionStudy
 from latentmech.geometry import (
     AnalogiesStudy,
     CompareStudy,
-    DimensionStudy,
+    DimensionSettings,
     InterpolationStudy,
     LensStudy,
     MapStudy,
     NeighboursStudy,
 )
-from latentmech.model import Model, SentenceEncoder
+from latentmech.model import (
+    Adapted,
+    Hub,
+    Local,
+    ModelSettings,
+    PackageFolder,
+    RegistryPackage,
+    ScopeSettings,
+    SentenceEncoderSettings,
+    Tiny,
+    WordVectorsSettings,
+)
 from latentmech.probe import AtlasStudy, ProbeStudy
 from latentmech.report import ConsoleSink, WandbSink
 from latentmech.retrieval import RetrievalStudy, VectorDatabase
-from latentmech.settings import schema
+from latentmech.settings import names_of, schema
 from latentmech.steering import (
     CausalSelection,
     Letters,
@@ -45,7 +56,7 @@ ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with se
         "analogies": AnalogiesStudy,
         "neighbours": NeighboursStudy,
         "map": MapStudy,
-        "dimension": DimensionStudy,
+        "dimension": DimensionSettings,
         "lens": LensStudy,
         "interpolation": InterpolationStudy,
         "compare": CompareStudy,
@@ -53,10 +64,14 @@ ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with se
     "retrieval": {"retrieval": RetrievalStudy},
 }
 STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
-SHARED = {"model": Model, "activations": ActivationStore, "data": Corpus, "pairs": Pairs}
+SHARED = {"model": ModelSettings, "activations": ActivationStoreSettings, "data": Corpus, "pairs": Pairs}
 SHARED |= {"stems": Stems, "letters": Letters, "requests": Requests, "necessity": Necessity}
-SHARED |= {"library": Library, "encoder": SentenceEncoder, "vectors": VectorDatabase}
+SHARED |= {"library": Library, "encoder": SentenceEncoderSettings, "vectors": VectorDatabase}
 SHARED |= {"causal": CausalSelection, "refusal_rate": RefusalRate, "wandb": WandbSink, "console": ConsoleSink}
+SOURCES = (RegistryPackage, PackageFolder, Local, Hub, Tiny, Adapted)
+KNOWN = names_of(
+    [*STUDIES.values(), *SHARED.values(), *SOURCES, ScopeSettings, WordPairs, WordVectorsSettings, TextPairs]
+)
 PACKAGE = Path(__file__).parent.parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 

@@ -135,7 +135,7 @@ def test_a_missing_file_and_a_folder(write, tmp_path):
     write("train.conllu", DONT)
     with pytest.raises(BadInput, match=r"no 'trian.conllu' in .*did you mean 'train.conllu'"):
         read_conllu(tmp_path / "trian.conllu")
-    with pytest.raises(BadInput, match=r"no 'nowhere' in .*There is: train.conllu"):
+    with pytest.raises(BadInput, match=r"no 'nowhere' in .*the folder has train.conllu"):
         read_conllu(tmp_path / "nowhere" / "deep" / "a.conllu")
     with pytest.raises(BadInput, match="is a folder; expected a file"):
         read_conllu(tmp_path)

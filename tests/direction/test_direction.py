@@ -66,7 +66,7 @@ def test_a_torn_card_is_noticed(direction, tmp_path):
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
-    from latentmech.storage import save_tensors
+    from latentmech.tensors import save_tensors
 
     save_tensors(tmp_path / "p.safetensors", {"weight": torch.ones(2, 3)}, {"classes": ["a", "b"]})
     with pytest.raises(IntegrityError, match=r"is no direction \(format None\); expected latentmech.direction/1"):

@@ -24,7 +24,7 @@ from latentmech.geometry.compare.study import CompareStudy
 from latentmech.model import Hub, Level, Local, Model, Tokens, levels_of
 from latentmech.statistics import auroc, bootstrap, bootstrap_mean
 from latentmech.steering import Stems
-from latentmech.storage import save_tensors
+from latentmech.tensors import save_tensors
 
 SMALL = quick("geometry=compare")
 RNG = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from latentmech.probe.atlas.row import measured
 from latentmech.probe.atlas.subject import subjects_of
 from latentmech.probe.atlas.transfer import Trained, matrices
 from latentmech.probe.fitting import LevelFit
-from latentmech.storage import save_tensors
+from latentmech.tensors import save_tensors
 
 LEVELS = (Level(None, "embed"), Level(0, "early"), Level(1, "late"))
 SPLITS = ("train",) * 4 + ("dev",) * 4 + ("test",) * 4

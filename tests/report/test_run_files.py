@@ -9,7 +9,7 @@ import pytest
 
 from latentmech.report import ROW_COLUMNS, write_run
 from latentmech.report.plain import plain
-from latentmech.storage import load_tensors
+from latentmech.tensors import load_tensors
 
 
 @pytest.fixture

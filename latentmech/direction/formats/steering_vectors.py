@@ -16,7 +16,7 @@ from pathlib import Path
 from latentmech.direction.direction import Direction
 from latentmech.direction.formats.blocks import Levels, block_vectors, from_blocks
 from latentmech.errors import BadInput
-from latentmech.storage import load_tensors, save_tensors
+from latentmech.tensors import load_tensors, save_tensors
 
 FORMAT = "steering_vectors.SteeringVector"
 KEY = "layer_activations."

@@ -1,5 +1,10 @@
 """Maps of a level in two or three dimensions, and how much of the level they keep."""
 
-from latentmech.geometry.map.study import MapStudy
+from typing import TYPE_CHECKING
 
-__all__ = ["MapStudy"]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.geometry.map.study import MapStudy
+
+__getattr__, __dir__, __all__ = lazily(__name__)

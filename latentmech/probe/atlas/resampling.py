@@ -68,7 +68,7 @@ def resampled(
         clusters: each row's document, numbered from 0.
         metric: `accuracy`, or `f1` of class 1.
     """
-    draws = cluster_draws(clusters, n_draws, seed)
+    draws = cluster_draws(int(clusters.max()) + 1, n_draws, seed)
     scores = [_ratio(a, labels, clusters, metric) for a in answers]
     tops, bottoms = np.stack([s[0] for s in scores], 1), np.stack([s[1] for s in scores], 1)
     values = tops.sum(0) / np.maximum(bottoms.sum(0), 1)

@@ -6,8 +6,7 @@ from typing import Literal
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Pairs
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 from latentmech.model import POSITIONS, Level, Model, levels_of
 from latentmech.probe.atlas.fitting import Fitted, Labellings, controls_of, fit_all
 from latentmech.probe.atlas.next_token import next_token
@@ -168,4 +167,4 @@ def _check_all(name: str, values: Iterable[object], choices: Sequence[str]) -> N
         raise BadInput(f"probe.{name}={values} is one name; expected a list, such as probe.{name}=[{values}]")
     for value in values:
         if value not in choices:
-            raise BadInput(f"probe.{name}: {value} is unknown; {suggest(str(value), choices)}")
+            raise BadInput(f"probe.{name}: {value} is unknown; {expected(str(value), choices)}")
