@@ -1,4 +1,4 @@
-"""The house: which room knows which, how a question's folder is laid out, what settings may know, and how large it is."""
+"""The house: which room knows which, how a folder is laid out, what settings may know, and how large it is."""
 
 import ast
 import subprocess
@@ -67,7 +67,7 @@ def test_rooms_know_only_what_lies_below_them(path):
 def edges() -> dict[str, set[str]]:
     """Which file imports which; a name from a room's face counts as the file that it comes from."""
     modules = {name_of(path): path for path in FILES}
-    faces = {name_of(p): dict((name, m) for m, name in imports(p)) for p in FILES if p.name == "__init__.py"}
+    faces = {name_of(p): {name: m for m, name in imports(p)} for p in FILES if p.name == "__init__.py"}
 
     def source(module: str, name: str) -> str:
         while name in faces.get(module, {}):
