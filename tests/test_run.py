@@ -329,7 +329,7 @@ BAD = {
     "retrieval=passages retrieval.poolings=[middle]": "middle is unknown; expected some of last, mean, weighted_mean",
     "retrieval=passages retrieval.data.name=passage": "no bundled collection .passage.; did you mean .passages.",
     "retrieval=passages retrieval.data.path=nowhere": "no .nowhere. in",
-    "retrieval=passages retrieval.index.nprobes=0": "index.nprobes=0; expected at least 1",
+    "retrieval=passages retrieval.index.nprobes=0": "index.nprobes=0 is too small; expected at least 1",
     "retrieval=passages encoder@retrieval.encoder=local": "retrieval.encoder.source.path is not set",
     "probe=atlas probe.tasks=[poss]": "probe.tasks: poss is unknown; did you mean 'pos'",
     "probe=atlas probe.tasks=pos": "probe.tasks=pos is one name; expected a list",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from latentmech.data.conllu import read_conllu
     from latentmech.data.contrast import PROMPT, Contrast, contrast_of, said
     from latentmech.data.corpus import Corpus
-    from latentmech.data.duplicates import Duplicates, cross_split_duplicates
+    from latentmech.data.duplicates import Duplicates, cross_split_duplicates, shingles
     from latentmech.data.examples import Examples, Span
     from latentmech.data.labels import TASKS, Task, task
     from latentmech.data.letters import alternating, letters_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from latentmech.data.rows import read_csv, read_jsonl
     from latentmech.data.splits import split_by_group
     from latentmech.data.surface import SURFACE, ending, surface_scores, words
-    from latentmech.data.text_pairs import TextPairs
+    from latentmech.data.text_pairs import LabelledPairs, TextPairs
     from latentmech.data.units import WHOLE_TEXT, UnitTable, flat
     from latentmech.data.word_pairs import WordPairs, common_words, with_company
 

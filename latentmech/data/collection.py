@@ -65,11 +65,12 @@ def with_blanks(collection: Collection, blank: int) -> Collection:
 
 
 def halved(collection: Collection, dev: float, seed: int) -> Collection:
-    """A seeded share of the queries is dev, the rest is test."""
-    order = seeded_order(collection.queries.ids, seed)
+    """A seeded share of the queries, in whole groups, is dev; the rest is test."""
+    queries = collection.queries
+    order = seeded_order(set(queries.groups), seed)
     first = set(order[: max(1, min(round(dev * len(order)), len(order) - 1))])
-    splits = tuple("dev" if name in first else "test" for name in collection.queries.ids)
-    return replace(collection, queries=replace(collection.queries, splits=splits, own_splits=False))
+    splits = tuple("dev" if group in first else "test" for group in queries.groups)
+    return replace(collection, queries=replace(queries, splits=splits, own_splits=False))
 
 
 def fewer_queries(collection: Collection, limit: int, seed: int) -> Collection:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from hashlib import blake2b
 from itertools import chain
 
+import numpy as np
+
 from latentmech.data.examples import Examples
 from latentmech.errors import BadInput
 
@@ -34,7 +36,7 @@ def check_shares(shares: Sequence[float]) -> None:
 
 def assign(examples: Examples, shares: dict[str, float], seed: int) -> tuple[str, ...]:
     """Per text the name of its part; the parts get `shares` of the words and none stays empty."""
-    cluster_of = clusters(examples)
+    cluster_of = tied(examples.texts, examples.groups)
     sizes = dict.fromkeys(cluster_of, 0)
     for cluster, size in zip(cluster_of, examples.sizes(), strict=True):
         sizes[cluster] += size
@@ -56,20 +58,20 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=lambda name: (blake2b(f"{seed}:{name}".encode(), digest_size=8).digest(), name))
 
 
-def clusters(examples: Examples) -> tuple[str, ...]:
-    """Per text the first name among all groups that are tied to its own through common texts (union-find)."""
-    parent = {group: group for group in examples.groups}
-    holder: dict[str, str] = {}
+def tied(texts: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Per text the first name among all groups that are tied to its own through common texts."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(group: str) -> str:
-        while parent[group] != group:
-            parent[group] = group = parent[parent[group]]
-        return group
-
-    for text, group in zip(examples.texts, examples.groups, strict=True):
-        low, high = sorted((root(group), root(holder.setdefault(normalised(text), group))))
-        parent[high] = low
-    return tuple(root(group) for group in examples.groups)
+    names, group = np.unique(np.array(groups, dtype=object), return_inverse=True)
+    _, text = np.unique(np.array([normalised(text) for text in texts], dtype=object), return_inverse=True)
+    size = len(names) + int(text.max(initial=-1)) + 1
+    holds = coo_array((np.ones(len(text)), (group, len(names) + text)), shape=(size, size))
+    part = connected_components(holds, directed=False)[1]
+    first: dict[int, str] = {}
+    for name, number in zip(names, part, strict=False):  # names are sorted
+        first.setdefault(number, name)
+    return [first[part[place]] for place in group]
 
 
 def _fill(sizes: dict[str, int], targets: dict[str, float], seed: int) -> dict[str, str]:

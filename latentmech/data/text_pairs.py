@@ -8,13 +8,13 @@ import numpy as np
 
 from latentmech.data.examples import Examples
 from latentmech.data.rows import jsonl_rows
-from latentmech.data.splits import seeded_order
+from latentmech.data.splits import seeded_order, tied
 from latentmech.data.table import Row, tabulated
 from latentmech.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledPairs:
     """Pairs with their labels.
 
     Attributes:
@@ -22,12 +22,14 @@ class Labelled:
         right: the second.
         duplicate: whether they say the same.
         dev: which pairs are there to choose by; the others are test.
+        groups: a name for each pair, the same where pairs share a text, directly or through others.
     """
 
     left: Examples
     right: Examples
     duplicate: np.ndarray
     dev: np.ndarray
+    groups: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class TextPairs:
     path: str | Path | None = None
     seed: int = 0
 
-    def __call__(self) -> Labelled:
+    def __call__(self) -> LabelledPairs:
         """Read and halve."""
         if self.path is not None:
             return _labelled(Path(self.path).expanduser(), self.seed)
@@ -50,7 +52,7 @@ class TextPairs:
             return _labelled(folder / "pairs.jsonl", self.seed)
 
 
-def _labelled(path: Path, seed: int) -> Labelled:
+def _labelled(path: Path, seed: int) -> LabelledPairs:
     rows = jsonl_rows(path)
     for row in rows:
         if not isinstance(row.values.get("duplicate"), bool):
@@ -64,4 +66,5 @@ def _labelled(path: Path, seed: int) -> Labelled:
             raise BadInput(f"{path}: {len(places)} pairs with duplicate={str(kind).lower()}; expected at least 2")
         order = seeded_order(map(str, places.tolist()), seed)
         dev[[int(name) for name in order[: len(order) // 2]]] = True
-    return Labelled(left, right, duplicate, dev)
+    groups = tied([*left.texts, *right.texts], [*left.ids, *right.ids])[: len(rows)]
+    return LabelledPairs(left, right, duplicate, dev, np.array(groups, dtype=object))

@@ -7,16 +7,20 @@
 
 What is not judged counts as not relevant, so on data whose judgements were pooled from lexical searchers a good
 document that they did not find counts against whoever finds it.
+
+Some documents are found for, or relevant to, many queries, so knowing nothing of a query is worth more than 0. How
+much, a ranking shows that is judged by what other queries asked for.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
 from latentmech.data import Collection
 from latentmech.retrieval.ranking import Ranking
-from latentmech.statistics import Estimate, bootstrap_mean
 
 MAIN = "ndcg@10"
 DEPTH = 100  # documents found per query; beyond it nothing counts
@@ -44,6 +48,24 @@ def per_query(ranking: Ranking, collection: Collection, names: Sequence[str] = (
     return scores
 
 
-def estimates(scores: Scores, draws: int) -> dict[str, Estimate]:
-    """Means over queries with 95 % intervals over resampled queries."""
-    return {name: bootstrap_mean(values, np.arange(len(values)), draws) for name, values in scores.items()}
+def shuffled_scores(
+    ranking: Ranking, collection: Collection, shuffles: int, seed: int
+) -> Float[np.ndarray, " shuffle"]:
+    """Mean nDCG@10 when queries are judged by what those of another group asked for: the null of a permutation test.
+
+    Where every query is a group of its own, judgements are exchanged among queries; else among groups, a query of a
+    smaller group lending its judgements more than once.
+    """
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, group in zip(collection.queries.ids, collection.queries.groups, strict=True):
+        members[group].append(name)
+    groups, random = list(members.values()), np.random.default_rng(seed)
+    means = []
+    for _ in range(shuffles):
+        others = [groups[i] for i in random.permutation(len(groups))]
+        lender = {
+            name: other[i % len(other)] for own, other in zip(groups, others, strict=True) for i, name in enumerate(own)
+        }
+        judged = {name: collection.judgements[lender[name]] for name in collection.queries.ids}
+        means.append(per_query(ranking, replace(collection, judgements=judged), (MAIN,))[MAIN].mean())
+    return np.array(means)

@@ -9,7 +9,7 @@ from latentmech.data import Collection, Examples
 from latentmech.errors import BadInput
 from latentmech.retrieval.measures import DEPTH
 from latentmech.retrieval.ranking import NOTHING, Ranking
-from latentmech.retrieval.spaces import Space
+from latentmech.retrieval.spaces import CosineSpace
 from latentmech.retrieval.vector_database import VectorDatabase
 from latentmech.retrieval.vector_index import VectorIndex
 from latentmech.retrieval.vectors import Vectors
@@ -30,7 +30,7 @@ class Searcher:
     documents: Vectors
     index: VectorIndex
     encode: Callable[[Examples], Vectors]
-    space: Space | None = None
+    space: CosineSpace | None = None
 
     def ranking(self, collection: Collection) -> Ranking:
         """What is found for the queries of `collection`."""

@@ -36,7 +36,7 @@ from latentmech.model import (
 )
 from latentmech.probe import AtlasStudy, ProbeStudy
 from latentmech.report import ConsoleSink, WandbSink
-from latentmech.retrieval import RetrievalStudy, VectorDatabase
+from latentmech.retrieval import RetrievalSettings, VectorDatabaseSettings
 from latentmech.settings import names_of, schema
 from latentmech.steering import (
     CausalSelection,
@@ -61,12 +61,12 @@ ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with se
         "interpolation": InterpolationStudy,
         "compare": CompareStudy,
     },
-    "retrieval": {"retrieval": RetrievalStudy},
+    "retrieval": {"retrieval": RetrievalSettings},
 }
 STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
 SHARED = {"model": ModelSettings, "activations": ActivationStoreSettings, "data": Corpus, "pairs": Pairs}
 SHARED |= {"stems": Stems, "letters": Letters, "requests": Requests, "necessity": Necessity}
-SHARED |= {"library": Library, "encoder": SentenceEncoderSettings, "vectors": VectorDatabase}
+SHARED |= {"library": Library, "encoder": SentenceEncoderSettings, "vectors": VectorDatabaseSettings}
 SHARED |= {"causal": CausalSelection, "refusal_rate": RefusalRate, "wandb": WandbSink, "console": ConsoleSink}
 SOURCES = (RegistryPackage, PackageFolder, Local, Hub, Tiny, Adapted)
 KNOWN = names_of(
