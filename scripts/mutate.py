@@ -105,9 +105,19 @@ def turnable(tree: ast.Module) -> Iterator[ast.expr]:
     """Nodes inside functions that decide."""
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef) and decides(function):
-            for node in ast.walk(function):
-                if isinstance(node, ast.BoolOp | ast.IfExp) or (isinstance(node, ast.UnaryOp) and is_not(node)) or (isinstance(node, ast.Compare) and type(node.ops[0]) in TURNED) or (isinstance(node, ast.Call) and called(node) in SWAPPED):
-                    yield node
+            yield from (node for node in ast.walk(function) if isinstance(node, ast.expr) and can_turn(node))
+
+
+def can_turn(node: ast.expr) -> bool:
+    """Whether it can be turned round."""
+    match node:
+        case ast.BoolOp() | ast.IfExp() | ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.Compare():
+            return type(node.ops[0]) in TURNED
+        case ast.Call():
+            return called(node) in SWAPPED
+    return False
 
 
 def decides(function: ast.FunctionDef) -> bool:
@@ -115,11 +125,6 @@ def decides(function: ast.FunctionDef) -> bool:
     gives = ast.unparse(function.returns) if function.returns else ""
     name = function.name.lstrip("_")
     return gives.strip('"') in DECIDES or any(part in name for part in CHOOSES)
-
-
-def is_not(node: ast.UnaryOp) -> bool:
-    """`not x`."""
-    return isinstance(node.op, ast.Not)
 
 
 def called(node: ast.Call) -> str:
