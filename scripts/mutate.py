@@ -3,9 +3,9 @@
     .venv/bin/python scripts/mutate.py            40 of them, drawn with a seed
     .venv/bin/python scripts/mutate.py --n 10 --seed 3 --only steering
 
-A line decides a sentence or a choice if it stands in a function that gives text, a truth value or a place in a list, and
-holds a comparison, an `and` or `or`, a `not`, a choice between two values, or a largest or smallest. The tests of its
-room are run on a copy of the tree; a change that all of them pass is printed at the end.
+A line decides a sentence or a choice if it stands in a function that gives text, a truth value or a place in a list,
+and holds a comparison, an `and` or `or`, a `not`, a choice between two values, or a largest or smallest. The tests of
+its room are run on a copy of the tree; a change that all of them pass is marked.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Levels not shown to be worse than the best: a model confidence set.
 
-The best of many levels is the best partly by luck, so "worse than the best" cannot be asked of each level alone: of 30
-equal ones that would leave out a truly best one in half of all cases. The model confidence set (Hansen, Lunde & Nason
-2011, "The model confidence set", their range statistic) asks of all pairs at once: a level leaves if some other is ahead
-of it by more standard errors than resampled groups put between any two,
+The best of many levels is the best partly by luck, so "worse than the best" cannot be asked of each level alone: of
+30 equal ones that would leave out a truly best one in half of all cases. The model confidence set (Hansen, Lunde &
+Nason 2011, "The model confidence set", their range statistic) asks of all pairs at once: a level leaves if some other
+is ahead of it by more standard errors than resampled groups put between any two,
 
     max_j (s_j - s_i) / se_ij  >  95 % quantile of  max_ij |e_i - e_j| / se_ij          e: deviations of a draw
 
