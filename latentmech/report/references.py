@@ -40,6 +40,8 @@ REFERENCES = {
         ("robertson2009", "article", "Robertson, Stephen and Zaragoza, Hugo",
          "The probabilistic relevance framework: BM25 and beyond", "2009",
          "Foundations and Trends in Information Retrieval 3(4)"),
+        ("romano2005", "article", "Romano, Joseph P. and Wolf, Michael",
+         "Stepwise multiple testing as formalized data snooping", "2005", "Econometrica 73(4)"),
         ("voita2020", "inproceedings", "Voita, Elena and Titov, Ivan",
          "Information-theoretic probing with minimum description length", "2020", "EMNLP"),
     )
