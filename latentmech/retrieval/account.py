@@ -151,9 +151,9 @@ def _verdict(found: RetrievalFindings) -> str:
     if found.p is None:
         return verdict(found.leads)
     null = f"shuffled judgements ({found.by_chance.value:.3f}; p = {found.p:.3f} of {len(found.shuffled)} shuffles)"
-    if not found.is_by_chance:
-        return f"{verdict(found.leads)}; it beats {null}"
-    return f"is not shown to beat {null}" if beats(found.leads) else f"{verdict(found.leads)}; {null}"
+    if beats(found.leads):
+        return f"is not shown to beat {null}" if found.is_by_chance else f"{verdict(found.leads)} and {null}"
+    return f"{verdict(found.leads)}; {null}" if found.is_by_chance else f"{verdict(found.leads)}; it does beat {null}"
 
 
 def notes(found: RetrievalFindings) -> Iterator[str]:

@@ -16,7 +16,7 @@ from latentmech.retrieval.ranking import Ranking, by_cosine
 from latentmech.retrieval.spaces import fit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SearchCandidate:
     """A way to turn texts into vectors, and its nDCG@10 on each dev query."""
 

@@ -92,6 +92,7 @@ class RetrievalFindings:
         twin: the candidates of the random-init twin; empty if switched off.
         shuffled: mean nDCG@10 of the model with each shuffle of the judgements; empty if switched off.
         searchers: the index of the `model` and, if there is one, of the `encoder`.
+        index_recall: recall@10 of the model's index on the test queries; None where its search is exact.
         corpus: near-duplicates and clusters.
         notes: what the encoder left out.
     """
@@ -105,6 +106,7 @@ class RetrievalFindings:
     twin: Sequence[SearchCandidate]
     shuffled: Float[np.ndarray, " shuffle"]
     searchers: Mapping[str, Searcher]
+    index_recall: float | None
     corpus: CorpusFindings
     draws: int
     seed: int
@@ -157,14 +159,6 @@ class RetrievalFindings:
         clusters = clusters_of(self.collection.only("dev").queries.groups)
         places = confidence_set([mean_of(c.dev, clusters, 0, 1) for c in self.candidates], self.draws, self.seed)
         return None if places is None else [self.candidates[i] for i in places]
-
-    @cached_property
-    def index_recall(self) -> float | None:
-        """recall@10 of the model's index on the test queries; None where its search is exact."""
-        own = self.searchers["model"]
-        if not own.index.is_approximate:
-            return None
-        return own.index.recall(own.encode(self.collection.only("test").queries))
 
     @cached_property
     def _clusters(self) -> Int[np.ndarray, " query"]:

@@ -41,6 +41,10 @@ class Searcher:
         scores = [row + [-np.inf] * (width - len(row)) for row in cosines]
         return Ranking(np.array(documents, dtype=np.int64), np.array(scores))
 
+    def recall(self, queries: Examples) -> float | None:
+        """recall@10 of the index for these queries; None where its search is exact."""
+        return self.index.recall(self.encode(queries)) if self.index.is_approximate else None
+
 
 def searcher(
     database: VectorDatabase, documents: Examples, vectors: Vectors, encode: Callable[[Examples], Vectors]

@@ -62,6 +62,7 @@ class RetrievalStudy(RetrievalSettings):
             twin=twin,
             shuffled=shuffled_scores(rankings["model"], test, self.shuffles, self.seed),
             searchers=searchers,
+            index_recall=searchers["model"].recall(test.queries),
             corpus=self._corpus(searchers, collection.documents, pairs),
             draws=self.draws,
             seed=self.seed,

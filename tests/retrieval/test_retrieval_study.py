@@ -79,7 +79,7 @@ def test_test_is_read_with_what_dev_chose_for_each_searcher(tiny):
             assert findings.scores[who][name] == pytest.approx(values), (who, name)
     gap = np.mean(findings.scores["model"]["ndcg@10"]) - np.mean(findings.scores["bm25"]["ndcg@10"])
     assert findings.gaps["bm25"].difference.value == pytest.approx(gap) and gap != 0
-    assert findings.chosen in findings.equals and len(findings.equals) < len(findings.candidates)
+    assert findings.chosen in findings.equals
 
 
 def test_a_second_run_answers_from_disk(twins, tiny, monkeypatch):
