@@ -12,8 +12,7 @@ from pathlib import Path
 
 from latentmech.data.collection import Collection, collection_of, with_blanks
 from latentmech.data.examples import Examples
-from latentmech.data.rows import csv_rows, jsonl_rows
-from latentmech.data.table import SPLITS, Row, label, tabulated
+from latentmech.data.table import SPLITS, Row, csv_rows, jsonl_rows, label, tabulated
 from latentmech.errors import BadInput
 
 QRELS = ("query-id", "corpus-id", "score")

@@ -8,11 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from latentmech.data.contrast import PROMPT, Contrast, contrast_of
-from latentmech.data.examples import Examples, distinct
-from latentmech.data.folder import split_in
-from latentmech.data.merge import merge
-from latentmech.data.rows import csv_rows, json_rows, jsonl_rows
-from latentmech.data.table import Row, label, tabulated
+from latentmech.data.examples import Examples, distinct, merge
+from latentmech.data.table import Row, csv_rows, json_rows, jsonl_rows, label, split_in, tabulated
 from latentmech.errors import BadInput, expected
 
 READERS = {".jsonl": jsonl_rows, ".json": json_rows, ".csv": csv_rows, ".tsv": csv_rows}

@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
-from latentmech.data.contrast import Contrast, contrast_of, said
+from latentmech.data.contrast import Contrast, contrast_of, letters_balanced, said
 from latentmech.data.corpus import grouped
 from latentmech.data.examples import Examples
-from latentmech.data.files import missing
-from latentmech.data.letters import letters_balanced
-from latentmech.data.limit import limited
+from latentmech.data.files import bundled, bundled_names, check_bundled, given
 from latentmech.data.pair_files import read_pair_file, read_pair_folder
-from latentmech.data.splits import check_shares, seeded_order, split_by_group
-from latentmech.errors import BadInput, expected
+from latentmech.data.splits import NAMES, check_shares, limited, seeded_order, with_splits
+from latentmech.errors import BadInput
+from latentmech.fields import AtLeast, check
 
 
 @dataclass(frozen=True)
@@ -41,25 +40,24 @@ class Pairs:
     name: str = "sentiment"
     positive: str | None = None
     balance: bool = True
-    limit: int | None = None
+    limit: Annotated[int | None, AtLeast(1)] = None
     limit_seed: int = 0
     split: Sequence[float] = (0.6, 0.2, 0.2)
     split_seed: int = 0
     group: str | None = None
 
     def __post_init__(self) -> None:
+        check(self, "data")
         check_shares(self.split)
-        if self.limit is not None and self.limit < 1:
-            raise BadInput(f"limit={self.limit}; expected a positive number of texts, or null to keep all")
-        if self.path is None and self.name not in bundled_pairs():
-            seen = f"no bundled contrast {self.name!r}; {expected(self.name, bundled_pairs())}"
-            raise BadInput(f"{seen}; or set `path` to your own data")
+        if self.path is None:
+            check_bundled("contrasts", "contrast", self.name)
 
     def __call__(self) -> Contrast:
         """Read, split, balance, limit."""
         contrast = self._read()
         joint, positive = contrast.joint, contrast.labels
-        joint = self._split(joint if self.group is None else grouped(joint, self.group))
+        joint = joint if self.group is None else grouped(joint, self.group)
+        joint = replace(joint, splits=with_splits(said(joint), NAMES, self.split, self.split_seed).splits)
         notes = list(contrast.notes)
         if self.balance and contrast.paired:
             even = letters_balanced(replace(contrast_of(joint, positive, paired=True), notes=()), self.limit_seed)
@@ -74,29 +72,15 @@ class Pairs:
 
     def _read(self) -> Contrast:
         if self.path is None:
-            with resources.as_file(resources.files("latentmech.data") / "contrasts") as folder:
+            with bundled("contrasts") as folder:
                 return replace(read_pair_file(folder / f"{self.name}.jsonl", None), source=f"bundled {self.name}")
-        path = Path(self.path).expanduser()
-        if not path.exists():
-            raise missing(path)
-        read = read_pair_folder if path.is_dir() else read_pair_file
-        return read(path, self.positive)
-
-    def _split(self, joint: Examples) -> Examples:
-        present = set(joint.splits)
-        if not joint.own_splits:
-            return replace(joint, splits=split_by_group(said(joint), self.split, self.split_seed).splits)
-        if present < {"train", "dev", "test"}:
-            seen = f"{joint.source}: only the split {', '.join(sorted(present))}"
-            raise BadInput(f"{seen}; expected train, dev and test: add the rest, or give one file without splits")
-        return joint
+        path = given(self.path)
+        return read_pair_folder(path, self.positive) if path.is_dir() else read_pair_file(path, self.positive)
 
 
 def bundled_pairs() -> list[str]:
     """Names of the bundled contrasts."""
-    folder = resources.files("latentmech.data") / "contrasts"
-    cards = [file.name.removesuffix(".md") for file in folder.iterdir() if file.name.endswith(".md")]
-    return sorted(cards)
+    return bundled_names("contrasts")
 
 
 def _balanced(joint: Examples, positive: np.ndarray, seed: int) -> tuple[Examples, np.ndarray, str]:
@@ -127,7 +111,7 @@ def _limited(joint: Examples, positive: np.ndarray, limit: int, seed: int) -> tu
 
 def _check_splits(joint: Examples, positive: np.ndarray) -> None:
     splits = np.array(joint.splits)
-    for split in ("train", "dev", "test"):
+    for split in NAMES:
         for kind, name in ((True, "positive"), (False, "negative")):
             if not ((splits == split) & (positive == kind)).any():
                 seen = f"{joint.source} has no {name} text in {split}"

@@ -4,9 +4,11 @@ Words of one document resemble each other, and a sentence that stands in train a
 memory. So what moves is a *cluster*: groups (documents) joined wherever they share a text. Clusters go in a
 seeded order to the split that they leave least full, measured in words; large ones first, while there is room
 to even them out.
-The order comes from hashes of the group names: it depends neither on the order of the rows nor on a library.
+The order comes from hashes of the group names: it depends neither on the order of the rows nor on a library. A smaller
+corpus is made of whole groups too, so that what holds for them still holds.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -14,7 +16,7 @@ from itertools import chain
 
 import numpy as np
 
-from latentmech.data.examples import Examples
+from latentmech.data.examples import Examples, distinct
 from latentmech.errors import BadInput
 
 NAMES = ("train", "dev", "test")
@@ -25,6 +27,22 @@ def split_by_group(examples: Examples, shares: Sequence[float], seed: int) -> Ex
     check_shares(shares)
     assigned = assign(examples, dict(zip(NAMES, shares, strict=True)), seed)
     return replace(examples, splits=assigned, own_splits=False)
+
+
+def with_splits(examples: Examples, needed: Sequence[str], shares: Sequence[float], seed: int) -> Examples:
+    """The splits that came with the data, or else splits made here.
+
+    Raises:
+        BadInput: not all that are needed came with the data.
+    """
+    present = set(examples.splits)
+    if not examples.own_splits:
+        return split_by_group(examples, shares, seed)
+    if not present >= set(needed):
+        wanted = f"{', '.join(needed[:-1])} and {needed[-1]}"
+        seen = f"{examples.source}: only the split {', '.join(sorted(present))}"
+        raise BadInput(f"{seen}; expected {wanted}: add the rest, or give one file without splits")
+    return examples
 
 
 def check_shares(shares: Sequence[float]) -> None:
@@ -89,3 +107,31 @@ def _fill(sizes: dict[str, int], targets: dict[str, float], seed: int) -> dict[s
 
 def _large_first(order: list[str], sizes: dict[str, int], large: float) -> Iterable[str]:
     return chain((u for u in order if sizes[u] > large), (u for u in order if sizes[u] <= large))
+
+
+def limited(examples: Examples, limit: int, seed: int) -> Examples:
+    """About `limit` words (texts, if words are not annotated) in whole groups, each split by its share.
+
+    The groups of a smaller limit are also in a larger one. Every split keeps at least one group.
+    """
+    sizes = examples.sizes()
+    if sum(sizes) <= limit:
+        return examples
+    kept = {(split, group) for split in distinct(examples.splits) for group in _sample(examples, split, limit, seed)}
+    return examples.where(lambda i: (examples.splits[i], examples.groups[i]) in kept)
+
+
+def _sample(examples: Examples, split: str, limit: int, seed: int) -> list[str]:
+    """Groups of one split in seeded order, as many as come nearest to its part of the limit."""
+    sizes = examples.sizes()
+    weight: Counter[str] = Counter()
+    for own, group, size in zip(examples.splits, examples.groups, sizes, strict=True):
+        if own == split:
+            weight[group] += size
+    order = seeded_order(weight, seed)
+    room = limit * weight.total() / sum(sizes)
+    taken = 0
+    while taken < len(order) and room > weight[order[taken]] / 2:
+        room -= weight[order[taken]]
+        taken += 1
+    return order[: max(taken, 1)]
