@@ -13,7 +13,7 @@ from latentmech.data.coreference import coreference_reader
 from latentmech.data.examples import Examples, merge
 from latentmech.data.files import bundled, check_bundled, given
 from latentmech.data.splits import assign, check_shares, limited, with_splits
-from latentmech.data.table import SPLITS, read_csv, read_jsonl, split_in
+from latentmech.data.table import SPLITS, by_suffix, read_csv, read_jsonl, split_in
 from latentmech.errors import BadInput, expected
 from latentmech.fields import AtLeast, check
 
@@ -88,11 +88,7 @@ def grouped(examples: Examples, column: str) -> Examples:
 
 def read_file(path: Path) -> Examples:
     """Read one file in the format that its suffix names, or as one of the sets that come in a form of their own."""
-    reader = coreference_reader(path) or READERS.get(path.suffix.lower())
-    if reader is None:
-        seen = f"{path}: the suffix {path.suffix!r}"
-        raise BadInput(f"{seen}; expected one of {', '.join(READERS)}: convert the file or rename it")
-    return reader(path)
+    return (coreference_reader(path) or by_suffix(path, READERS))(path)
 
 
 def read_folder(folder: Path) -> Examples:

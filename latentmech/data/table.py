@@ -8,10 +8,11 @@ Instead of `text` a row may have `marked`, a text with two mentions in brackets:
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from latentmech.data.examples import Examples, Span, distinct, unique_ids
 from latentmech.data.files import read_text
@@ -139,6 +140,18 @@ def _splits(rows: Sequence[Row]) -> tuple[str, ...]:
             seen = f"the split {shown(name)}"
             raise BadInput(f"{where}: {seen}; expected train, dev or test in every row: repair it or drop 'split'")
     return tuple(SPLITS[str(name).lower()] for _, name in named)
+
+
+def by_suffix(path: Path, readers: Mapping[str, Callable[[Path], Any]]) -> Callable[[Path], Any]:
+    """The reader for a file.
+
+    Raises:
+        BadInput: there is none for files that end so.
+    """
+    if path.suffix.lower() not in readers:
+        seen = f"{path}: the suffix {path.suffix!r}"
+        raise BadInput(f"{seen}; expected one of {', '.join(readers)}: convert the file or rename it")
+    return readers[path.suffix.lower()]
 
 
 def split_in(stem: str) -> str | None:

@@ -14,11 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from latentmech.errors import BadInput, ResourceError
-from latentmech.model.batching import Batch
+from latentmech.model.batching import Batch, out_of_memory
 from latentmech.model.generation import Generated, Runner, lengths_of, with_room
 from latentmech.model.handle import Model
 from latentmech.model.intervention import intervening, places_of
-from latentmech.model.memory import out_of_memory
 from latentmech.model.scope import Edit, Scope
 
 if TYPE_CHECKING:

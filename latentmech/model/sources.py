@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model.checkpoint import Checkpoint
-from latentmech.model.folders import downloading, filling
+from latentmech.model.checkpoint import Checkpoint, downloading, filling
 from latentmech.model.gguf import convert_gguf, converted, converted_folder
 from latentmech.storage import cache_root, file_sha256, write_bytes
 

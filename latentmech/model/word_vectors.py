@@ -17,9 +17,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.data.files import read_text
+from latentmech.data import read_text
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model.folders import downloading, filling
+from latentmech.model.checkpoint import downloading, filling
 from latentmech.model.settings import WordVectorsSettings
 from latentmech.model.sources import pip_download
 from latentmech.storage import cache_root, file_sha256, save_json
