@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     )
     from latentmech.report.files import write_run
     from latentmech.report.html import render_html
-    from latentmech.report.ledger import Ledger
     from latentmech.report.methods import Method
-    from latentmech.report.report import ROW_COLUMNS, Curve, Picture, Report, Table
-    from latentmech.report.sinks import ConsoleSink
+    from latentmech.report.report import ROW_COLUMNS, Curve, Ledger, Picture, Report, Table
+    from latentmech.report.sinks import ConsoleSink, WandbSink, fetch_artifact
     from latentmech.report.sweep import joined, print_sweep
-    from latentmech.report.wandb_sink import WandbSink
 
 __getattr__, __dir__, __all__ = lazily(__name__)

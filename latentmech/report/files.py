@@ -9,9 +9,8 @@ from latentmech.report.cells import visible
 from latentmech.report.figures import png
 from latentmech.report.html import render_html
 from latentmech.report.methods import as_markdown
-from latentmech.report.plain import plain
 from latentmech.report.report import Report
-from latentmech.storage import save_json, write_bytes
+from latentmech.storage import plain, save_json, write_bytes
 from latentmech.tensors import save_tensors
 
 

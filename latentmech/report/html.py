@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from latentmech.report.cells import column_cells, is_numeric, visible
 from latentmech.report.figures import png
-from latentmech.report.plain import plain
 from latentmech.report.report import Picture, Report, Table
+from latentmech.storage import plain
 
 
 def render_html(report: Report, command: str, config_yaml: str, provenance: Mapping[str, Any]) -> str:

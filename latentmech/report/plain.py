@@ -1,24 +1,5 @@
-"""Any value as plain JSON: what a study reports may hold numpy numbers, paths, tuples and NaN; files may not."""
+"""The name under which other rooms still ask for it."""
 
-import math
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from typing import Any
+from latentmech.storage import plain
 
-
-def plain(value: Any) -> Any:
-    """`value` with mappings as dicts, sequences as lists, numbers as numbers, NaN and infinity as null.
-
-    JSON has no NaN; Python writes one all the same, and then other languages cannot read the file.
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, AbstractSet):
-        return sorted(plain(item) for item in value)
-    if hasattr(value, "tolist"):  # numpy and torch, numbers and arrays alike
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int) else str(value)
+__all__ = ["plain"]

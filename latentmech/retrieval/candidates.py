@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -46,8 +47,9 @@ class Encoded:
 
     def at(self, level: Level, pooling: str) -> tuple[Float[Tensor, "document d"], Float[Tensor, "query d"]]:
         """Documents and queries as they come out of one level."""
-        step, first = len(self.poolings), list(self.poolings).index(pooling)
-        documents, queries = (part.level(level.hook_name)[first::step] for part in (self.documents, self.queries))
+        sides = (part.level(level.hook_name) for part in (self.documents, self.queries))
+        n, which = len(self.poolings), list(self.poolings).index(pooling)
+        documents, queries = (rearrange(rows, "(text pooling) d -> pooling text d", pooling=n)[which] for rows in sides)
         return documents, queries
 
 

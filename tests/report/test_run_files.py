@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from latentmech.report import ROW_COLUMNS, write_run
-from latentmech.report.plain import plain
+from latentmech.storage import plain
 from latentmech.tensors import load_tensors
 
 
