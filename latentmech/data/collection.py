@@ -30,7 +30,10 @@ class Collection:
 
     def only(self, split: str) -> "Collection":
         """The same documents with the queries of one split."""
-        queries = self.queries.where(lambda i: self.queries.splits[i] == split)
+        return self.asking(self.queries.in_split(split))
+
+    def asking(self, queries: Examples) -> "Collection":
+        """The same documents with some of the queries."""
         return replace(self, queries=queries, judgements={name: self.judgements[name] for name in queries.ids})
 
 
@@ -79,8 +82,7 @@ def fewer_queries(collection: Collection, limit: int, seed: int) -> Collection:
     for split in dict.fromkeys(queries.splits):
         names = [name for name, own in zip(queries.ids, queries.splits, strict=True) if own == split]
         kept |= set(seeded_order(names, seed)[: max(1, round(limit * len(names) / len(queries)))])
-    chosen = queries.where(lambda i: queries.ids[i] in kept)
-    return replace(collection, queries=chosen, judgements={name: collection.judgements[name] for name in chosen.ids})
+    return collection.asking(queries.where(lambda i: queries.ids[i] in kept))
 
 
 def fewer_documents(collection: Collection, limit: int, seed: int) -> Collection:

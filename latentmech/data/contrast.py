@@ -65,11 +65,7 @@ class Contrast:
 
     def in_split(self, split: str) -> "Contrast":
         """The texts of one split; pairs are never in two."""
-
-        def part(examples: Examples) -> Examples:
-            return examples.where(lambda i: examples.splits[i] == split)
-
-        return replace(self, positive=part(self.positive), negative=part(self.negative))
+        return replace(self, positive=self.positive.in_split(split), negative=self.negative.in_split(split))
 
 
 def contrast_of(joint: Examples, positive: Bool[np.ndarray, " text"], *, paired: bool) -> Contrast:

@@ -67,7 +67,7 @@ class Corpus:
             return replace(read_file(file), source=f"bundled {self.name}")
 
     def _with_dev(self, examples: Examples) -> Examples:
-        train = examples.where(lambda i: examples.splits[i] == "train")
+        train = examples.in_split("train")
         share = self.split[1] / (self.split[0] + self.split[1])
         part = dict(zip(train.ids, assign(train, {"train": 1 - share, "dev": share}, self.split_seed), strict=True))
         splits = tuple(part.get(name, split) for name, split in zip(examples.ids, examples.splits, strict=True))

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from latentmech.errors import BadInput, shown
 
 Span = tuple[int, int]
+PER_TEXT = ("ids", "texts", "groups", "splits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +60,10 @@ class Examples:
         def pick(values: Sequence) -> tuple:
             return tuple(values[i] for i in indices)
 
+        texts: dict[str, Any] = {name: pick(getattr(self, name)) for name in PER_TEXT}
         return replace(
             self,
-            ids=pick(self.ids),
-            texts=pick(self.texts),
-            groups=pick(self.groups),
-            splits=pick(self.splits),
+            **texts,
             spans=None if self.spans is None else pick(self.spans),
             columns={name: pick(values) for name, values in self.columns.items()},
         )
@@ -71,6 +71,10 @@ class Examples:
     def where(self, keep: Callable[[int], bool]) -> "Examples":
         """The texts whose index satisfies `keep`."""
         return self.select([i for i in range(len(self)) if keep(i)])
+
+    def in_split(self, split: str) -> "Examples":
+        """The texts of one split."""
+        return self.where(lambda i: self.splits[i] == split)
 
 
 def distinct(values: Iterable[str]) -> list[str]:
@@ -106,12 +110,10 @@ def merge(parts: Sequence[Examples]) -> Examples:
     names = distinct(name for part in parts for name in part.columns)
     word_columns = frozenset[str]().union(*(part.word_columns for part in parts))
     spans = [part.spans for part in parts if part.spans is not None]
+    texts: dict[str, Any] = {name: sum((getattr(part, name) for part in parts), ()) for name in PER_TEXT}
     return replace(
         parts[0],
-        ids=sum((part.ids for part in parts), ()),
-        texts=sum((part.texts for part in parts), ()),
-        groups=sum((part.groups for part in parts), ()),
-        splits=sum((part.splits for part in parts), ()),
+        **texts,
         spans=sum(spans, ()) if spans else None,
         columns={name: sum((_column(part, name, word_columns) for part in parts), ()) for name in names},
         word_columns=word_columns,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -164,10 +164,11 @@ def _two(path: Path, where: str, line: str) -> Pair:
 
 def _joined(parts: Sequence[Analogies]) -> Analogies:
     starts = np.cumsum([0, *map(len, parts)])
+    columns: dict[str, Any] = {
+        name: sum((getattr(part, name) for part in parts), ()) for name in ("first", "second", "relation")
+    }
     return Analogies(
-        first=tuple(word for part in parts for word in part.first),
-        second=tuple(word for part in parts for word in part.second),
-        relation=tuple(name for part in parts for name in part.relation),
+        **columns,
         questions=np.concatenate([part.questions + start for part, start in zip(parts, starts, strict=False)]),
         notes=tuple(note for part in parts for note in part.notes),
     )

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
         point_maps,
         trade_off,
     )
-    from latentmech.report.files import write_run
-    from latentmech.report.html import render_html
-    from latentmech.report.methods import Method
-    from latentmech.report.report import ROW_COLUMNS, Curve, Ledger, Picture, Report, Table
+    from latentmech.report.files import render_html, write_run
+    from latentmech.report.report import ROW_COLUMNS, Curve, Ledger, Method, Picture, Report, Table
     from latentmech.report.sinks import ConsoleSink, WandbSink, fetch_artifact
     from latentmech.report.sweep import joined, print_sweep
 

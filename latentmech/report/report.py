@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from latentmech.report.methods import Method
+from latentmech.report.references import REFERENCES
 from latentmech.statistics import Estimate
 
 ROW_COLUMNS = (
@@ -48,6 +48,23 @@ class Curve:
     axis: str
     steps: tuple[float, ...]
     values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One step: what was done, and after whom.
+
+    Attributes:
+        said: whole sentences.
+        cites: keys of `REFERENCES`.
+    """
+
+    said: str
+    cites: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if unknown := [key for key in self.cites if key not in REFERENCES]:
+            raise KeyError(f"no reference is called {unknown[0]}")
 
 
 @dataclass(frozen=True, kw_only=True)
