@@ -69,7 +69,7 @@ class WordPairs:
 
 def common_words() -> tuple[str, ...]:
     """2,517 English words that occur in the bundled texts, the commonest first; names are not among them."""
-    with bundled("words") as folder:
+    with bundled("word_lists") as folder:
         return tuple((folder / "common.txt").read_text(encoding="utf-8").split())
 
 
@@ -88,7 +88,7 @@ def with_company(analogies: Analogies) -> Analogies:
 
 
 def _bundled() -> Analogies:
-    with bundled("words") as folder:
+    with bundled("word_lists") as folder:
         return replace(read_analogies(folder / "pairs.csv"), source="bundled pairs")
 
 
