@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
-    from latentmech.probe.atlas import AtlasStudy
+    from latentmech.probe.atlas import AtlasSettings, AtlasStudy
     from latentmech.probe.linear_probe import LinearProbe
     from latentmech.probe.methods import METHODS
     from latentmech.probe.sample import Sample, sample_of
