@@ -9,11 +9,11 @@ from jaxtyping import Int
 from latentmech.activations import Activations
 from latentmech.model import Level
 from latentmech.probe.atlas.subject import Subject
-from latentmech.probe.findings import logits_on_test
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import Method
 from latentmech.probe.sample import sample_of_level
+from latentmech.probe.scores import logits_on_test
 from latentmech.probe.side_by_side import side_by_side
 
 Labellings = Sequence[tuple[str, np.ndarray]]

@@ -14,9 +14,9 @@ from jaxtyping import Int
 from latentmech.activations import Activations
 from latentmech.data import Examples
 from latentmech.model import Level, Model, says, tokenise, word_rows
-from latentmech.probe import baselines
 from latentmech.probe.atlas.resampling import Resampled, resampled
 from latentmech.probe.atlas.row import AtlasRow, best_of
+from latentmech.probe.surface import lookup
 
 WRONG = -1  # whatever the lens says instead of the right token
 
@@ -97,7 +97,7 @@ class _Following:
         train = self.rows_in("train")
         commonest = Counter(self.token[train].tolist()).most_common(1)[0][0]
         n = int(self.token.max()) + 1
-        table = baselines.lookup(self.form[train].tolist(), self.token[train], self.form[rows].tolist(), n)
+        table = lookup(self.form[train].tolist(), self.token[train], self.form[rows].tolist(), n)
         return {"majority": np.full(len(rows), commonest), "lookup": table}
 
 

@@ -74,7 +74,7 @@ class Subject:
         """Answers without the model."""
         if self.pairing is not None:
             return mention_answers(self.problem, self.examples, split)
-        return surface_answers(self.problem, split, proper_noun=self.task == "proper_noun")
+        return surface_answers(self.problem, split, capital=self.task == "proper_noun")
 
 
 def subjects_of(

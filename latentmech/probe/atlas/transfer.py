@@ -11,7 +11,7 @@ from latentmech.activations import Activations
 from latentmech.probe.atlas.fitting import Fitted
 from latentmech.probe.atlas.resampling import resampled
 from latentmech.probe.atlas.subject import Subject
-from latentmech.probe.findings import logits_on_test
+from latentmech.probe.scores import logits_on_test
 from latentmech.statistics import Estimate
 
 OTHER = -1  # a class that the tested set does not have
