@@ -34,7 +34,7 @@ from latentmech.model import (
     Tiny,
     WordVectorsSettings,
 )
-from latentmech.probe import AtlasSettings, ProbeStudy
+from latentmech.probe import AtlasSettings, ProbeSettings
 from latentmech.report import ConsoleSink, WandbSink
 from latentmech.retrieval import RetrievalStudy, VectorDatabase
 from latentmech.settings import names_of, schema
@@ -49,7 +49,7 @@ from latentmech.steering import (
 )
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
-    "probe": {"probe": ProbeStudy, "atlas": AtlasSettings},
+    "probe": {"probe": ProbeSettings, "atlas": AtlasSettings},
     "direction": {"direction": DirectionStudy},
     "steering": {"steering": SteeringStudy},
     "geometry": {

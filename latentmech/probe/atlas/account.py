@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from latentmech.model import Level, Model
-from latentmech.probe.atlas.findings import CONTROL_TASK, ORDER, AtlasFindings, AtlasRow, AtlasTransfer
+from latentmech.probe.atlas.findings import ORDER, AtlasFindings, AtlasRow, AtlasTransfer
 from latentmech.probe.atlas.tables import called, in_words, level_table, spelled, task_table, transfer_table
+from latentmech.probe.findings import CONTROL
 from latentmech.report import Ledger, Method, Picture, Report, account, by_depth, heat_map
 from latentmech.statistics import FEWEST, verdict
 from latentmech.storage import fingerprint
@@ -88,7 +89,7 @@ def _on_test(row: AtlasRow, ledger: Ledger) -> None:
         ledger.add(f"probe/{row.name}/{name}/test/{row.metric}", row.control(name), row.metric, **columns)
     ledger.add(f"probe/{row.name}/gain", row.nearest.difference, "gain", **at, control=row.nearest.rival)
     for lead in row.leads:
-        metric, name = ("selectivity",) * 2 if lead.rival == CONTROL_TASK else ("lead", f"lead/{lead.rival}")
+        metric, name = ("selectivity",) * 2 if lead.rival == CONTROL else ("lead", f"lead/{lead.rival}")
         ledger.add(f"probe/{row.name}/{name}", lead.difference, metric, **at, control=lead.rival)
 
 
@@ -188,8 +189,10 @@ def row_in_words(row: AtlasRow) -> str:
     """Where one task peaks, which levels are not worse, and what that is worth."""
     few = f"too few groups on dev ({len(row.documents)}) to tell which levels are worse"
     equals = few if row.equals is None else f"not shown to be worse: {spelled(row.levels, row.equals)}"
-    ahead = [replace(lead, rival=called(lead.rival)) for lead in (row.leads if row.nearest.clear else [row.nearest])]
-    others = [called(lead.rival) for lead in row.leads if not lead.clear and lead is not row.nearest]
+    ahead = [
+        replace(lead, rival=called(lead.rival, row)) for lead in (row.leads if row.nearest.clear else [row.nearest])
+    ]
+    others = [called(lead.rival, row) for lead in row.leads if not lead.clear and lead is not row.nearest]
     nor = f"; nor {', '.join(others)}" if others else ""
     score = f"Test {in_words(row.metric)} {row.on_test['probe']:.3f}"
     return f"{row.name} peaks at {row.peak.place}; {equals}. {score}: it {verdict(ahead)}{nor}."
@@ -222,7 +225,7 @@ def methods(found: AtlasFindings) -> Iterator[Method]:
         "chosen on dev by accuracy, for two classes by balanced accuracy, which is one half for every constant answer; "
         "test is read once, at the chosen level."
     )
-    if any(CONTROL_TASK in row.controls for row in found.rows):
+    if any(CONTROL in row.controls for row in found.rows):
         said = "Control tasks give every word form a class at random, in the proportions of the task."
         yield Method(said, ("hewitt2019",))
     yield Method(

@@ -19,6 +19,8 @@ from latentmech.data import Examples
 from latentmech.model import Level
 from latentmech.probe.atlas.arrival import arrival_of, depth, mean_arrival
 from latentmech.probe.atlas.fitting import best_of
+from latentmech.probe.findings import CONTROL
+from latentmech.probe.scores import mean_of_tallies
 from latentmech.statistics import (
     FEWEST,
     Estimate,
@@ -36,7 +38,6 @@ from latentmech.statistics import (
 )
 
 ORDER = ("syntax", "semantics", "output")
-CONTROL_TASK = "control_task"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +130,7 @@ class AtlasRow:
     def leads(self) -> list[Lead]:
         """How far the probe is ahead, on test, of every rival that lacks the information; the strongest rival first."""
         rivals = {name: score for name, score in self.test.items() if name != "probe"}
-        rivals |= {name: mean_score(scores) for name, scores in self.controls.items()}
+        rivals |= {name: mean_of_tallies(scores) for name, scores in self.controls.items()}
         return leads(self.test["probe"], rivals, self.draws)
 
     @property
@@ -140,7 +141,7 @@ class AtlasRow:
     @property
     def selectivity(self) -> Estimate:
         """How far the probe is ahead of the control task (Hewitt & Liang 2019); NaN where there is none."""
-        return next((lead.difference for lead in self.leads if lead.rival == CONTROL_TASK), Estimate(float("nan")))
+        return next((lead.difference for lead in self.leads if lead.rival == CONTROL), Estimate(float("nan")))
 
     def control(self, name: str) -> Estimate:
         """Score of one kind of control on test, over its seeds; NaN if there is none."""
@@ -256,8 +257,3 @@ class AtlasFindings:
     def not_after(self) -> list[tuple[AtlasStage, AtlasStage]]:
         """Neighbours in the order of which the second does not clearly arrive deeper than the first."""
         return [(a, b) for a, b in pairwise(self.stages) if not a.delay(b).ci_low > 0]
-
-
-def mean_score(scores: Sequence[Tally]) -> Tally:
-    """The mean of scores on the same rows, such as those of several seeds."""
-    return Tally(lambda w: np.mean([score.by(w) for score in scores], axis=0), scores[0].n, scores[0].groups)

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from latentmech.activations import Activations
 from latentmech.model import Level
 from latentmech.probe.atlas.subject import Subject
+from latentmech.probe.findings import CONTROL, SHUFFLED
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.methods import Method
 from latentmech.probe.sample import sample_of_level
@@ -110,5 +111,5 @@ def controls_of(subject: Subject, n_tasks: int, n_shuffles: int, seed: int) -> L
     """Control tasks (Hewitt & Liang 2019), which need words that recur, and shuffled labels."""
     problem = subject.problem
     n_tasks = n_tasks if subject.unit == "word" else 0
-    tasks = [("control_task", problem.control_labels(seed + i)) for i in range(n_tasks)]
-    return tasks + [("shuffled", problem.shuffled_labels(seed + i)) for i in range(n_shuffles)]
+    tasks = [(CONTROL, problem.control_labels(seed + i)) for i in range(n_tasks)]
+    return tasks + [(SHUFFLED, problem.shuffled_labels(seed + i)) for i in range(n_shuffles)]

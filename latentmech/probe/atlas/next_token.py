@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentmech.data import Examples
 from latentmech.model import Model, says, tokenise, word_rows
-from latentmech.probe import baselines
+from latentmech.probe.surface import lookup
 from latentmech.statistics import Tally, clusters_of, mean_of
 
 WRONG = -1  # where there is no next token
@@ -58,7 +58,7 @@ class NextTokens:
         train = self.rows_in("train")
         commonest = Counter(self.token[train].tolist()).most_common(1)[0][0]
         n = int(self.token.max()) + 1
-        table = baselines.lookup(self.form[train].tolist(), self.token[train], self.form[rows].tolist(), n)
+        table = lookup(self.form[train].tolist(), self.token[train], self.form[rows].tolist(), n)
         return {"majority": np.full(len(rows), commonest), "lookup": table}
 
     def _share(self, rows: Rows, right: np.ndarray) -> Tally:

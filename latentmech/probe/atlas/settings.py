@@ -9,6 +9,7 @@ from latentmech.data import TASKS, Corpus, Pairs, Task, bundled_pairs
 from latentmech.errors import BadInput, expected
 from latentmech.fields import Control, Count, Draws, OneOf, Positive, SomeOf, check
 from latentmech.model import Layers, Position, Site
+from latentmech.probe.settings import ProbeMethod, check_path
 
 LABEL = "label"  # the column of texts that are labelled as a whole
 PAIRINGS = ("product", "difference", "concatenation")
@@ -76,7 +77,7 @@ class AtlasSettings:
     layers: Layers = "all"
     position: Position = "last"
     text_position: Position = "last"
-    method: Annotated[str, OneOf("ridge", "lda", "logistic", "mass_mean")] = "ridge"
+    method: ProbeMethod = "ridge"
     strengths: Sequence[float] | None = None
     unseen_classes: Annotated[str, OneOf("drop", "error")] = "drop"
     random_init: Annotated[bool, Control("random-init twin")] = True
@@ -89,8 +90,7 @@ class AtlasSettings:
 
     def __post_init__(self) -> None:
         check(self, "probe")
-        if self.strengths is not None and (not self.strengths or min(self.strengths) < 0):
-            raise BadInput(f"probe.strengths={list(self.strengths)}; expected one or more numbers from 0 up")
+        check_path(self.strengths)
         if isinstance(self.tasks, str):
             raise BadInput(f"probe.tasks={self.tasks} is one name; expected a list, such as probe.tasks=[{self.tasks}]")
         _known("tasks", self.tasks, known_rows())

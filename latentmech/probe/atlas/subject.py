@@ -11,9 +11,9 @@ from latentmech.activations import Activations
 from latentmech.data import Examples, Task, flat
 from latentmech.errors import BadInput
 from latentmech.probe.atlas.pairing import paired
-from latentmech.probe.findings import logits_on_test
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.problem import Problem, problem_of
+from latentmech.probe.scores import compared_by, logits_on_test
 from latentmech.probe.surface import mention_answers, surface_answers
 from latentmech.statistics import Tally, balanced_accuracy_of, f1_of, mean_of
 
@@ -58,7 +58,7 @@ class Subject:
     @property
     def metric(self) -> str:
         """Balanced accuracy for two classes: it is one half for every constant answer, however common a class is."""
-        return "balanced_accuracy" if self.problem.binary else "accuracy"
+        return compared_by(self.problem.n_classes)
 
     @property
     def documents(self) -> list[str]:
@@ -83,7 +83,7 @@ class Subject:
         """What else answers on test are worth: accuracy of two classes, F1 of one that stands against all others."""
         truth, clusters = self.problem.of("test", self.problem.labels), self.problem.clusters("test")
         found: dict[str, Callable[[Part], Tally]] = {}
-        if self.problem.binary:
+        if self.metric != "accuracy":
             found["accuracy"] = lambda said: mean_of((said == truth).astype(float), clusters, 0, 1)
         if self.task.positive is not None:
             found["f1"] = lambda said: f1_of(said == 1, truth == 1, clusters)

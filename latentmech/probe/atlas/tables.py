@@ -7,9 +7,10 @@ import pandas as pd
 
 from latentmech.model import Level
 from latentmech.probe.atlas.findings import AtlasRow, AtlasTransfer
+from latentmech.probe.findings import NAMES
 from latentmech.report import Table
 
-NAMES = {"embed": "embedding", "random_init": "random-init twin", "shuffled": "shuffled labels"}
+TOKENS = {"embed": "lens at the embedding", "majority": "commonest token", "lookup": "commonest token after the word"}
 
 
 def task_table(rows: Sequence[AtlasRow]) -> Table:
@@ -28,7 +29,7 @@ def _task(row: AtlasRow) -> dict[str, object]:
     cells: dict[str, object] = {"task": row.name, "peak": row.peak.tick}
     cells |= {"≈": spelled(row.levels, row.equals), "metric": in_words(row.metric)}
     cells |= score.cells("test", "low", "high")
-    cells |= {"rival": called(nearest.rival), "its": nearest.value, **nearest.difference.cells("gain")}
+    cells |= {"rival": called(nearest.rival, row), "its": nearest.value, **nearest.difference.cells("gain")}
     cells |= {"majority": row.on_test["majority"].value, "embed": row.on_test["embed"].value}
     cells["random init"] = row.on_test["random_init"].value if "random_init" in row.on_test else np.nan
     cells |= row.selectivity.cells("selectivity")
@@ -80,9 +81,9 @@ def spelled(levels: Sequence[Level], indices: Sequence[int] | None) -> str:
     return ", ".join(first if first == last else f"{first}–{last}" for first, last in ends)
 
 
-def called(rival: str) -> str:
+def called(rival: str, row: AtlasRow) -> str:
     """A rival as a sentence names it."""
-    return NAMES.get(rival, in_words(rival).replace("lookup", "look-up"))
+    return (TOKENS if row.unit == "token" else NAMES).get(rival, in_words(rival))
 
 
 def in_words(name: str) -> str:
