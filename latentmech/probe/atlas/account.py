@@ -23,16 +23,16 @@ def account_of(study: object, found: AtlasFindings, model: Model) -> Report:
     numbers(found, ledger)
     rows, transfers = found.rows, {f"transfer_{matrix.task}": matrix for matrix in found.transfers}
     tables = {"tasks": task_table(rows), "levels": level_table(rows)}
-    pictures = {"atlas": atlas_picture(rows, model), "shape": shape_picture(rows, model)}
+    pictures = {"atlas": atlas_picture(rows, found.model), "shape": shape_picture(rows, found.model)}
     curves = {f"probe/{row.name}/gain_by_depth": row.gains.tolist() for row in rows}
     read = [[examples.texts, examples.splits, examples.spans] for examples in found.data]
     source = ", ".join(dict.fromkeys(examples.source for examples in found.data))
     return account(
         study, model, ledger,
-        title=f"layer atlas of {model.name}",
-        headline=f"{gains_in_words(found, model)} {order_in_words(found)}",
+        title=f"layer atlas of {found.model}",
+        headline=f"{gains_in_words(found)} {order_in_words(found)}",
         tables=tables | {name: transfer_table(matrix) for name, matrix in transfers.items()},
-        pictures=pictures | {name: transfer_picture(matrix, model) for name, matrix in transfers.items()},
+        pictures=pictures | {name: transfer_picture(matrix, found.model) for name, matrix in transfers.items()},
         curves=by_depth("probe/depth", rows[0].levels, curves),
         groups="documents or groups",
         notes=notes(found),
@@ -104,13 +104,13 @@ def _at(row: AtlasRow, level: Level, split: str) -> dict[str, object]:
     return {"task": row.name, "layer": level.layer, "split": split}
 
 
-def atlas_picture(rows: Sequence[AtlasRow], model: Model) -> Picture:
+def atlas_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
     """What every level holds of every task, over its baseline."""
     figure = heat_map(
         np.stack([row.gains for row in rows]),
         [f"{row.name}  ({row.floor.value:.2f})" for row in rows],
         [level.tick for level in rows[0].levels],
-        title=f"What each level of {model.name} holds, beyond the words",
+        title=f"What each level of {model} holds, beyond the words",
         xlabel=XLABEL,
         ylabel="task (the baseline that is subtracted)",
         bar="dev score minus baseline",
@@ -125,7 +125,7 @@ def atlas_picture(rows: Sequence[AtlasRow], model: Model) -> Picture:
     return Picture(title="Atlas", figure=figure, caption=caption)
 
 
-def shape_picture(rows: Sequence[AtlasRow], model: Model) -> Picture:
+def shape_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
     """The same map with every row from its lowest to its highest level."""
     scores = np.stack([row.gains + row.floor.value for row in rows])
     low, high = scores.min(1, keepdims=True), scores.max(1, keepdims=True)
@@ -133,7 +133,7 @@ def shape_picture(rows: Sequence[AtlasRow], model: Model) -> Picture:
         np.divide(scores - low, high - low, out=np.full_like(scores, np.nan), where=high > low),
         [f"{row.name}  ({a:.2f}–{b:.2f})" for row, a, b in zip(rows, low[:, 0], high[:, 0], strict=True)],
         [level.tick for level in rows[0].levels],
-        title=f"Where each task lies in {model.name}",
+        title=f"Where each task lies in {model}",
         xlabel=XLABEL,
         ylabel="task (its lowest and highest dev score)",
         bar="from its worst level to its best",
@@ -147,13 +147,13 @@ def shape_picture(rows: Sequence[AtlasRow], model: Model) -> Picture:
     return Picture(title="Shape", figure=figure, caption=caption)
 
 
-def transfer_picture(matrix: AtlasTransfer, model: Model) -> Picture:
+def transfer_picture(matrix: AtlasTransfer, model: str) -> Picture:
     """Every set's probe on every set."""
     figure = heat_map(
         matrix.values - np.array(matrix.majority),
         matrix.names,
         matrix.names,
-        title=f"Transfer of {matrix.task} in {model.name}",
+        title=f"Transfer of {matrix.task} in {model}",
         xlabel="tested on",
         ylabel="trained on",
         bar="test score minus majority",
@@ -163,14 +163,14 @@ def transfer_picture(matrix: AtlasTransfer, model: Model) -> Picture:
     return Picture(title=f"Transfer of {matrix.task}", figure=figure, caption=caption)
 
 
-def gains_in_words(found: AtlasFindings, model: Model) -> str:
+def gains_in_words(found: AtlasFindings) -> str:
     """How many tasks are there beyond the words, and which could not be counted."""
     names = [row.name for row in found.shown]
     few = [row.name for row in found.rows if row.test["probe"].groups < FEWEST]
     left_out = f" Not counted, for fewer than {FEWEST} groups on test: {', '.join(few)}." if few else ""
     which = f" ({', '.join(names)})" if names else ""
     many = f"{len(names)} of {len(found.counted)} tasks"
-    return f"{many} can be read from {model.name} better than without it{which}.{left_out}"
+    return f"{many} can be read from {found.model} better than without it{which}.{left_out}"
 
 
 def order_in_words(found: AtlasFindings) -> str:
@@ -189,13 +189,11 @@ def row_in_words(row: AtlasRow) -> str:
     """Where one task peaks, which levels are not worse, and what that is worth."""
     few = f"too few groups on dev ({len(row.documents)}) to tell which levels are worse"
     equals = few if row.equals is None else f"not shown to be worse: {spelled(row.levels, row.equals)}"
-    ahead = [
-        replace(lead, rival=called(lead.rival, row)) for lead in (row.leads if row.nearest.clear else [row.nearest])
-    ]
-    others = [called(lead.rival, row) for lead in row.leads if not lead.clear and lead is not row.nearest]
-    nor = f"; nor {', '.join(others)}" if others else ""
+    named = [replace(lead, rival=called(lead.rival, row)) for lead in row.leads]
+    unbeaten = [lead for lead in named if not lead.clear]
+    nor = f"; nor {', '.join(lead.rival for lead in unbeaten[1:])}" if unbeaten[1:] else ""
     score = f"Test {in_words(row.metric)} {row.on_test['probe']:.3f}"
-    return f"{row.name} peaks at {row.peak.place}; {equals}. {score}: it {verdict(ahead)}{nor}."
+    return f"{row.name} peaks at {row.peak.place}; {equals}. {score}: it {verdict(unbeaten[:1] or named)}{nor}."
 
 
 def notes(found: AtlasFindings) -> Iterator[str]:

@@ -223,12 +223,14 @@ class AtlasFindings:
     """Everything measured.
 
     Attributes:
+        model: its name.
         data: every set of texts that was read.
         method: of the probes, and `site` the hook point that they read.
         twin_step: of the twin, the embedding and every so many blocks were measured.
         notes: what the data could not pose.
     """
 
+    model: str
     rows: Sequence[AtlasRow]
     transfers: Sequence[AtlasTransfer]
     data: Sequence[Examples]

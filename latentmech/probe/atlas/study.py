@@ -51,8 +51,8 @@ class AtlasStudy(AtlasSettings):
         if not found:
             raise BadInput(f"nothing to map: {' '.join(sources.notes)}")
         return AtlasFindings(
-            rows=found, transfers=transfers_of(fitted, rows, self.draws), data=list(read.values()), method=self.method,
-            site=self.site, twin_step=self.twin_step, notes=sources.notes,
+            model=model.name, rows=found, transfers=transfers_of(fitted, rows, self.draws), data=list(read.values()),
+            method=self.method, site=self.site, twin_step=self.twin_step, notes=sources.notes,
         )  # fmt: skip
 
     def sources(self) -> Sources:
