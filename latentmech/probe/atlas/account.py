@@ -237,7 +237,7 @@ def methods(found: AtlasFindings) -> Iterator[Method]:
     yield Method(
         "Levels not shown to be worse than the best are a 95 % model confidence set on dev, over "
         f"{FEWEST} and more groups.",
-        ("hansen2011",),
+        ("hansen2011", "romano2005"),
     )
     yield Method(
         "A task arrives at the mean depth at which its gain over the strongest answer without the model rises, on dev. "
