@@ -42,6 +42,8 @@ REFERENCES = {
          "Foundations and Trends in Information Retrieval 3(4)"),
         ("romano2005", "article", "Romano, Joseph P. and Wolf, Michael",
          "Stepwise multiple testing as formalized data snooping", "2005", "Econometrica 73(4)"),
+        ("tenney2019", "inproceedings", "Tenney, Ian and Das, Dipanjan and Pavlick, Ellie",
+         "BERT rediscovers the classical NLP pipeline", "2019", "ACL"),
         ("voita2020", "inproceedings", "Voita, Elena and Titov, Ivan",
          "Information-theoretic probing with minimum description length", "2020", "EMNLP"),
     )

@@ -34,7 +34,7 @@ from latentmech.model import (
     Tiny,
     WordVectorsSettings,
 )
-from latentmech.probe import AtlasStudy, ProbeStudy
+from latentmech.probe import AtlasSettings, ProbeSettings
 from latentmech.report import ConsoleSink, WandbSink
 from latentmech.retrieval import RetrievalSettings, VectorDatabaseSettings
 from latentmech.settings import names_of, schema
@@ -49,7 +49,7 @@ from latentmech.steering import (
 )
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
-    "probe": {"probe": ProbeStudy, "atlas": AtlasStudy},
+    "probe": {"probe": ProbeSettings, "atlas": AtlasSettings},
     "direction": {"direction": DirectionStudy},
     "steering": {"steering": SteeringStudy},
     "geometry": {

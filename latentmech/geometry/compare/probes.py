@@ -22,8 +22,7 @@ from latentmech.activations import Activations
 from latentmech.data import Examples, flat, task
 from latentmech.geometry.compare.drift import FEWEST
 from latentmech.model import Level
-from latentmech.probe import METHODS, LinearProbe
-from latentmech.probe.findings import logits_on_test
+from latentmech.probe import METHODS, LinearProbe, logits_on_test
 from latentmech.probe.fitting import Fitting
 from latentmech.probe.problem import Problem, problem_of
 from latentmech.statistics import Estimate, bootstrap_mean
