@@ -1,12 +1,12 @@
 """What a comparison says: numbers, pictures, sentences; its tables stand in `tables`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from latentmech.geometry.compare.findings import TITLES, Against, CompareFindings
 from latentmech.geometry.compare.tables import tables
-from latentmech.model import Level, Model
+from latentmech.model import Model
 from latentmech.report import Ledger, Method, Picture, Report, account, band, heat_map, layer_curve, values
 
 
@@ -20,7 +20,7 @@ def account_of(study: object, found: CompareFindings, model: Model) -> Report:
         title=f"{model.name} against {', '.join(other.name for other in found.others)}",
         headline=course(found, model) if found.several else headline(found, model),
         tables=tables(found, model),
-        pictures=pictures(found, model),
+        pictures=dict(pictures(found, model)),
         data=found.examples,
         groups="groups (documents or topics)",
         notes=notes(found, model),
@@ -138,16 +138,16 @@ def _about(other: Against, model: Model) -> Iterator[str]:
 
 def methods(found: CompareFindings, model: Model) -> Iterator[Method]:
     """What was done, for an appendix."""
+    shuffles, halves, random = (found.counts[name] for name in ("shuffles", "halves", "random"))
     yield Method(
         f"The states of {len(found.words.rows):,} words (each form once, first words of texts left out) were compared "
-        "level by level: debiased linear CKA, the share of common nearest neighbours by centred cosine, orthogonal "
-        f"Procrustes, and the overlap of principal subspaces; chance is {found.counts['shuffles']} shuffles of one "
-        "model's words, or random subspaces.",
+        "level by level: debiased linear CKA, common nearest neighbours by centred cosine, orthogonal Procrustes, and "
+        f"overlap of principal subspaces; chance is {shuffles} shuffles of one model's words, or random subspaces.",
         ("kornblith2019", "nguyen2021", "huh2024", "schonemann1966", "bjorck1973"),
     )
     yield Method(
-        f"Intervals of CKA, Procrustes and subspaces are from {found.counts['halves']} half-samples of documents with "
-        "Student's t; where halves differ from the whole for their size none is given.",
+        f"Intervals of CKA, Procrustes and subspaces are from {halves} half-samples of documents with Student's t; "
+        "where halves differ from the whole for their size none is given.",
         ("shao1989",),
     )
     if any(other.drifts for other in found.others):
@@ -156,135 +156,116 @@ def methods(found: CompareFindings, model: Model) -> Iterator[Method]:
             f"{model.name}'s was read out in the other model as it is (frozen), beside the other's own (refitted), by "
             "AUROC on test texts, paired."
         )
-    if found.probe and any(other.probed for other in found.others):
+    if any(other.probed for other in found.others):
         yield Method(f"Ridge probes for {found.probe}, strengths chosen on dev documents, were read out likewise.")
     if any(other.effects for other in found.others):
         yield Method(
             "Both directions were added to every token. An effect counts as clear if it exceeds that of each of "
-            f"{found.counts['random']} vectors of its length drawn from the covariance of the states and of "
-            f"{found.counts['random']} drawn evenly, all by paired 95 % intervals over groups of prompts. The block "
-            "that is quoted was chosen by the effect on other (dev) prompts.",
+            f"{random} vectors of its length drawn from the covariance of the states and of {random} drawn evenly, all "
+            "by paired 95 % intervals over groups of prompts. The block that is quoted was chosen on other prompts.",
             ("turner2023", "berger1982"),
         )
 
 
-def pictures(found: CompareFindings, model: Model) -> dict[str, Picture]:
+def pictures(found: CompareFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """All of them; what is drawn for one model is drawn for the last that was given."""
-    last = found.others[-1]
-    drawn = {"levels": _level_picture(found, last, model), "matrix": _matrix(last, model)}
+    other, name = found.others[-1], model.name
+    ticks = [at.level.tick for at in other.levels]
+    yield "levels", _similarities(found, other, ticks, name)
+    yield "matrix", Picture(
+        title="All pairs of levels",
+        figure=heat_map(
+            other.cka.flip(0).numpy(), ticks[::-1], [level.tick for level in other.other_levels],
+            title="CKA of every level with every other", xlabel=f"level of {other.name}", ylabel=f"level of {name}",
+            bar="debiased linear CKA",
+        ),
+        caption=f"Debiased CKA of each level of {name} (rows) with each level of {other.name} (columns).",
+    )  # fmt: skip
     if found.several:
-        drawn |= {"models": _models(found, model), "course": _course(found, model)}
-    if last.drifts:
-        drawn["drift"] = _drift_picture(found, last, model)
-    if last.probed:
-        drawn["probes"] = _probe_picture(found, last, model)
-    if last.effects:
-        drawn["effect"] = _effect_picture(found, last, model)
-    return drawn
+        yield "models", _models(found, name)
+        yield "course", _course(found, ticks, name)
+    if other.drifts:
+        yield "drift", _drift(found, other, name)
+    if other.probed:
+        yield "probes", _probe(found, other, name)
+    if other.effects:
+        yield "effect", _effect(found, other, name)
 
 
-def _level_picture(found: CompareFindings, other: Against, model: Model) -> Picture:
-    series = {title: values(other.of(name)) for name, title in TITLES.items() if other.of(name)}
-    if found.twin is not None:
-        series["CKA, random init"] = values(found.twin.of("cka"))
+def _similarities(found: CompareFindings, other: Against, ticks: Sequence[str], name: str) -> Picture:
+    series = {title: values(other.of(measure)) for measure, title in TITLES.items() if other.of(measure)}
+    series |= {"CKA, random init": values(found.twin.of("cka"))} if found.twin else {}
     bands = {"Procrustes, shuffled": band(at.alike.chance["procrustes"] for at in other.levels)}
-    title = f"{model.name} against {other.name}"
-    figure = layer_curve(_ticks(other), series, bands, None, "similarity", title, best="")
+    figure = layer_curve(ticks, series, bands, None, "similarity", f"{name} against {other.name}", best="")
     caption = (
         "Similarity of the two models' states of the same words at every level; 1 means equal up to what each allows."
     )
     return Picture(title="Level by level", figure=figure, caption=caption)
 
 
-def _models(found: CompareFindings, model: Model) -> Picture:
+def _models(found: CompareFindings, name: str) -> Picture:
     """One point a model, in the order in which they were given: a course of training, if they are checkpoints."""
-    series = {title: [other.mean(name) for other in found.others] for name, title in TITLES.items()}
+    series = {title: [other.mean(measure) for other in found.others] for measure, title in TITLES.items()}
     if all(other.drifts for other in found.others):
         series["direction's cosine"] = [other.cosine for other in found.others]
     twin = found.twin
-    lines = {f"{title}, random init": twin.mean(name) for name, title in TITLES.items()} if twin else None
-    title = f"{model.name} against each, mean over levels"
+    lines = {f"{title}, random init": twin.mean(measure) for measure, title in TITLES.items()} if twin else None
+    title = f"{name} against each, mean over levels"
     figure = layer_curve(_names(found.others), series, None, lines, "similarity", title, xlabel="model", best="")
     return Picture(title="Model by model", figure=figure, caption="Means over levels of every measure, model by model.")
 
 
-def _course(found: CompareFindings, model: Model) -> Picture:
+def _course(found: CompareFindings, ticks: Sequence[str], name: str) -> Picture:
     """Which levels come to be like the model's own first; the last level stands on top."""
     figure = heat_map(
-        np.array([values(other.of("cka")) for other in found.others]).T[::-1],
-        _ticks(found.others[0])[::-1],
-        _names(found.others),
-        title=f"CKA with {model.name}",
-        xlabel="model",
-        ylabel="level",
-        bar="debiased linear CKA",
-    )
-    caption = f"Debiased CKA of every level (rows) of {model.name} with its counterpart in each model (columns)."
+        np.array([values(other.of("cka")) for other in found.others]).T[::-1], ticks[::-1], _names(found.others),
+        title=f"CKA with {name}", xlabel="model", ylabel="level", bar="debiased linear CKA",
+    )  # fmt: skip
+    caption = f"Debiased CKA of every level (rows) of {name} with its counterpart in each model (columns)."
     return Picture(title="Level by level, model by model", figure=figure, caption=caption)
 
 
-def _matrix(other: Against, model: Model) -> Picture:
-    figure = heat_map(
-        other.cka.flip(0).numpy(),
-        _ticks(other)[::-1],
-        [level.tick for level in other.other_levels],
-        title="CKA of every level with every other",
-        xlabel=f"level of {other.name}",
-        ylabel=f"level of {model.name}",
-        bar="debiased linear CKA",
-    )
-    caption = f"Debiased CKA of each level of {model.name} (rows) with each level of {other.name} (columns)."
-    return Picture(title="All pairs of levels", figure=figure, caption=caption)
-
-
-def _drift_picture(found: CompareFindings, other: Against, model: Model) -> Picture:
+def _drift(found: CompareFindings, other: Against, name: str) -> Picture:
     drifts = [drift for _, drift in other.drifts]
-    title = f"The {found.called} direction from {model.name} to {other.name}"
     series = {"cosine": [drift.cosine for drift in drifts]}
-    series |= {f"AUROC, {name}": values(getattr(drift, name) for drift in drifts) for name in ("frozen", "refitted")}
-    series[f"AUROC in {model.name}"] = values(drift.source for drift in drifts)
-    series["AUROC, random p95"] = [drift.random_p95 for drift in drifts]
-    figure = layer_curve(_at(other.drifts), series, None, None, "", title, best="")
+    series |= {f"AUROC, {which}": values(getattr(drift, which) for drift in drifts) for which in ("frozen", "refitted")}
+    series |= {f"AUROC in {name}": values(drift.source for drift in drifts)}
+    series |= {"AUROC, random p95": [drift.random_p95 for drift in drifts]}
+    title = f"The {found.called} direction from {name} to {other.name}"
+    figure = layer_curve([level.tick for level, _ in other.drifts], series, None, None, "", title, best="")
     caption = "Cosine of the direction found in both models, and what the first model's direction reads in the second."
     return Picture(title="Drift of a direction", figure=figure, caption=caption)
 
 
-def _probe_picture(found: CompareFindings, other: Against, model: Model) -> Picture:
+def _probe(found: CompareFindings, other: Against, name: str) -> Picture:
     read = [probed for _, probed in other.probed]
-    series = {name: values(getattr(probed, name) for probed in read) for name in ("frozen", "refitted")}
-    series[f"in {model.name}"] = values(probed.source for probed in read)
-    if found.twin is not None and found.twin.probed:
-        series["frozen, random init"] = values(probed.frozen for _, probed in found.twin.probed)
-    title, base = f"{found.probe} probes of {model.name} in {other.name}", {"majority": read[0].majority}
-    figure = layer_curve(_at(other.probed), series, None, base, "test accuracy", title, best="")
-    caption = f"Accuracy of {model.name}'s probes on {other.name}'s states (frozen), and of {other.name}'s own."
+    series = {which: values(getattr(probed, which) for probed in read) for which in ("frozen", "refitted")}
+    series |= {f"in {name}": values(probed.source for probed in read)}
+    if found.twin and found.twin.probed:
+        series |= {"frozen, random init": values(probed.frozen for _, probed in found.twin.probed)}
+    ticks, base = [level.tick for level, _ in other.probed], {"majority": read[0].majority}
+    title = f"{found.probe} probes of {name} in {other.name}"
+    figure = layer_curve(ticks, series, None, base, "test accuracy", title, best="")
+    caption = f"Accuracy of {name}'s probes on {other.name}'s states (frozen), and of {other.name}'s own."
     return Picture(title="Probes, frozen and refitted", figure=figure, caption=caption)
 
 
-def _effect_picture(found: CompareFindings, other: Against, model: Model) -> Picture:
+def _effect(found: CompareFindings, other: Against, name: str) -> Picture:
     effects = [effect for _, effect in other.effects]
     names = {"frozen": "frozen", "refitted": "refitted", "turned": "frozen, at one length"}
-    both = {title: [getattr(effect, name) for effect in effects] for name, title in names.items()}
-    series: Mapping[str, Sequence[float]] = {title: values(own) for title, own in both.items()}
-    series = {**series, f"in {model.name}": values(effect.source for effect in effects)}
-    bands = {title: band(own) for title, own in both.items()}
-    bands["random vectors"] = ([-effect.random_max for effect in effects], [effect.random_max for effect in effects])
-    title = f"Adding the {found.called} direction to {other.name}"
-    figure = layer_curve(_at(other.effects), series, bands, None, "change of log-odds, nats", title, best="")
+    both = {title: [getattr(effect, which) for effect in effects] for which, title in names.items()}
+    series = {title: values(own) for title, own in both.items()}
+    series |= {f"in {name}": values(effect.source for effect in effects)}
+    largest = np.array([effect.random_max for effect in effects])
+    bands = {title: band(own) for title, own in both.items()} | {"random vectors": (list(-largest), list(largest))}
+    ticks, title = [level.tick for level, _ in other.effects], f"Adding the {found.called} direction to {other.name}"
+    figure = layer_curve(ticks, series, bands, None, "change of log-odds, nats", title, best="")
     caption = (
-        f"Mean change of the log-odds when a direction is added: that of {model.name} in {other.name} (frozen; also at "
-        f"the refitted one's length), {other.name}'s own (refitted), and {model.name}'s in itself, with 95 % intervals "
-        "over prompts."
+        f"Mean change of the log-odds when a direction is added: that of {name} in {other.name} (frozen; also at the "
+        f"refitted one's length), {other.name}'s own (refitted), and {name}'s in itself, with 95 % intervals over "
+        "prompts."
     )
     return Picture(title="Effect of a direction", figure=figure, caption=caption)
-
-
-def _ticks(other: Against) -> list[str]:
-    return [at.level.tick for at in other.levels]
-
-
-def _at(pairs: Sequence[tuple[Level, object]]) -> list[str]:
-    return [level.tick for level, _ in pairs]
 
 
 def _names(others: Sequence[Against]) -> list[str]:

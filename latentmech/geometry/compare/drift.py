@@ -107,13 +107,9 @@ def drift(a: Classes, at: Level, b: Classes, other: Level, draws: int, seed: int
     source, frozen, refitted = (estimate(tally, draws, seed) for tally in tallies)
     return DirectionDrift(
         cosine=float(own @ again) if own.any() and again.any() else float("nan"),
-        source=source,
-        frozen=frozen,
-        refitted=refitted,
-        loss=difference(tallies[2], tallies[1], draws, seed),
-        random_p95=float(np.percentile(chance[0], 95)),
-        isotropic_p95=float(np.percentile(chance[1], 95)),
-    )
+        source=source, frozen=frozen, refitted=refitted, loss=difference(tallies[2], tallies[1], draws, seed),
+        random_p95=float(np.percentile(chance[0], 95)), isotropic_p95=float(np.percentile(chance[1], 95)),
+    )  # fmt: skip
 
 
 def _found(

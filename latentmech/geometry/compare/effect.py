@@ -124,15 +124,7 @@ def effect(
     kept = [ratio_of(other[i], other[1], clusters) for i in (0, 2)]
     shares = [estimate(tally, draws, seed) if clear else Estimate(float("nan")) for tally in kept]
     return DirectionEffect(
-        source=means[0],
-        frozen=means[1],
-        refitted=means[2],
-        turned=means[3],
-        dev=float(dev.mean()),
-        random_max=largest[0],
-        isotropic_max=largest[1],
-        clear=clear,
-        kept=shares[0],
-        kept_turned=shares[1],
+        source=means[0], frozen=means[1], refitted=means[2], turned=means[3], dev=float(dev.mean()),
+        random_max=largest[0], isotropic_max=largest[1], clear=clear, kept=shares[0], kept_turned=shares[1],
         length=length,
-    )
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from latentmech.geometry.compare.common_words import CommonWords
 from latentmech.geometry.compare.drift import Classes, classes_in
 from latentmech.geometry.compare.effect import Changes, beside_random, changes
 from latentmech.geometry.compare.probes import fitted
+from latentmech.geometry.compare.settings import CompareSettings
 from latentmech.model import Level, Model, levels_of
 from latentmech.probe import LinearProbe, Problem
 from latentmech.steering import Trials
@@ -58,21 +59,15 @@ class Gathering:
     Attributes:
         problem: labels of the words that probes are to tell, if there are any.
         saved: a direction to take for the first model's instead of the difference of means.
-        n_levels: at so many blocks, evenly apart, directions are added.
-        random: so many random ones of each kind beside them.
-        seed: of these.
     """
 
+    settings: CompareSettings
     store: ActivationStore
     examples: Examples
     words: CommonWords
     contrast: Contrast | None
-    chat_template: bool
     problem: Problem | None
     saved: Direction | None
-    n_levels: int
-    random: int
-    seed: int
 
     def first(self, model: Model, trials: Trials | None) -> Side:
         """The model that the others are compared with; with trials, its directions are added in it."""
@@ -102,19 +97,19 @@ class Gathering:
         """Blocks evenly apart, of those at which a direction was found."""
         named = [at for at in levels if at.layer is not None and at.hook_name in classes.found]
         blocks = [at for at in named if classes.found[at.hook_name].any()]
-        steps = np.linspace(0, len(blocks) - 1, min(self.n_levels, len(blocks))).round().astype(int)
+        n = min(self.settings.effect_levels, len(blocks))
+        steps = np.linspace(0, len(blocks) - 1, n).round().astype(int)
         return [blocks[i] for i in steps]
 
     def _added(self, first: Side, levels: Sequence[Level], own: Classes) -> list[tuple[str, Tensor]]:
         """At each place: its counterpart's hook point, and what is added there."""
         assert first.classes is not None
-        matched, found = dict(counterparts(first.levels, levels)), first.classes.found
-        isotropic, added = isotropic_directions(self.random, first.model.d_model, self.seed), []
+        matched, added = dict(counterparts(first.levels, levels)), []
+        n, seed = self.settings.random, self.settings.seed
         for at in first.changes:
-            here = matched[at]
-            random = torch.cat([covariance_directions(own.train(here), self.random, self.seed), isotropic])
-            vectors = beside_random(found[at.hook_name], own.found[here.hook_name], random)
-            added.append((here.hook_name, vectors))
+            here, frozen = matched[at], first.classes.found[at.hook_name]
+            random = [covariance_directions(own.train(here), n, seed), isotropic_directions(n, len(frozen), seed)]
+            added.append((here.hook_name, beside_random(frozen, own.found[here.hook_name], torch.cat(random))))
         return added
 
     def _side(self, model: Model, loaded: Model) -> Side:
@@ -122,7 +117,7 @@ class Gathering:
         activations = self.store.get(loaded, self.examples, levels, "word_last")
         classes, probes = None, {}
         if self.contrast is not None:
-            classes = classes_in(loaded, self.store, self.contrast, levels, self.chat_template)
+            classes = classes_in(loaded, self.store, self.contrast, levels, self.settings.chat_template)
         if self.problem is not None:
             probes = fitted(self.problem, activations, levels, f"{model.name}: probes")
         return Side(model, levels, activations, self.words, classes, probes)

@@ -48,29 +48,68 @@ class CompareStudy(CompareSettings):
         asked = [self._trials(each, contrast) for each in (model, *others)]
         labels = None if self.probe is None else problem(examples, self.probe, self.seed)
         gather = Gathering(
-            store=store, examples=examples, words=words, contrast=contrast, chat_template=self.chat_template,
-            problem=labels, saved=saved, n_levels=self.effect_levels, random=self.random, seed=self.seed,
-        )  # fmt: skip
+            settings=self, store=store, examples=examples, words=words, contrast=contrast, problem=labels, saved=saved
+        )
         own = gather.first(model, asked[0].get("test"))
         sides = [gather.beside(own, other, trials) for other, trials in zip(others, asked[1:], strict=True)]
         twins = [replace(model, random_init=True, seed=self.seed)] if self.random_init else []
         blanks = [gather.beside(own, twin, {}) for twin in twins]
-        total, measure = len(own.levels) * len([*sides, *blanks]), self._comparison(words)
+        groups, measure = asked[0]["test"].groups if asked[0] else (), self._comparison(words)
+        total = len(own.levels) * len([*sides, *blanks])
         with tqdm(total=total, unit="level", desc=f"{model.name}: compared", mininterval=1) as bar:
-            beside = Beside(own, labels, asked[0]["test"].groups if asked[0] else (), self.draws, self.seed, bar.update)
-            found = [beside.against(side, measure) for side in sides]
-            blank = [beside.against(side, replace(measure, shuffles=0, halves=0)) for side in blanks]
+            rest = (labels, groups, bar.update)
+            found = [self._against(own, side, measure, *rest) for side in sides]
+            blank = [self._against(own, side, replace(measure, shuffles=0, halves=0), *rest) for side in blanks]
+        counts = {"random": self.random, "halves": self.halves, "shuffles": self.shuffles}
+        notes = (*warnings, *(asked[0]["test"].notes if asked[0] else ()))
         return CompareFindings(
-            examples=examples,
-            words=words,
-            others=found,
-            twin=blank[0] if blank else None,
-            called=self.called,
-            probe=self.probe,
-            direction=self.direction,
-            counts={"random": self.random, "halves": self.halves, "shuffles": self.shuffles},
-            warnings=(*warnings, *(asked[0]["test"].notes if asked[0] else ())),
-        )
+            examples=examples, words=words, others=found, twin=blank[0] if blank else None, called=self.called,
+            probe=self.probe, direction=self.direction, counts=counts, warnings=notes,
+        )  # fmt: skip
+
+    def _against(
+        self,
+        own: Side,
+        side: Side,
+        measure: Comparison,
+        labels: Problem | None,
+        groups: Sequence[str],
+        progress: Callable[[int], object],
+    ) -> Against:
+        """Everything that is measured between two models; `groups` are those of the prompts of steered models."""
+        found = []
+        for level, other in counterparts(own.levels, side.levels):
+            alike, moved = measure(own.states(level), side.states(other)), self._drift(own, level, side, other)
+            done = self._effect(own, level, side, other, groups)
+            read = None if labels is None else self._probed(labels, own, level, side, other)
+            found.append(AtLevel(level, other, alike, moved, done, read))
+            progress(1)
+        pairs = every_pair(map(own.states, own.levels), map(side.states, side.levels))
+        same = own.model.fingerprint == side.model.fingerprint
+        return Against(side.model.name, tuple(found), side.levels, pairs, same)
+
+    def _drift(self, own: Side, level: Level, side: Side, other: Level) -> DirectionDrift | None:
+        first, second = own.classes, side.classes
+        if first is None or second is None or own.model.d_model != side.model.d_model:
+            return None
+        return drift(first, level, second, other, self.draws, self.seed) if level.hook_name in first.found else None
+
+    def _effect(
+        self, own: Side, level: Level, side: Side, other: Level, groups: Sequence[str]
+    ) -> DirectionEffect | None:
+        if level not in side.changes or own.classes is None or side.classes is None:
+            return None
+        length = float(own.classes.found[level.hook_name].norm() / side.classes.found[other.hook_name].norm())
+        done = (own.changes[level][0], side.changes[level], side.dev[level][0])
+        return effect(*done, length, groups, self.draws, self.seed)
+
+    def _probed(self, labels: Problem, own: Side, level: Level, side: Side, other: Level) -> ProbeDrift | None:
+        if own.model.d_model != side.model.d_model:
+            return None
+        source = right(labels, own.activations, level, own.probes[level])
+        both = (own.probes[level], side.probes[other])
+        frozen, refitted = (right(labels, side.activations, other, probe) for probe in both)
+        return probed(labels, source, frozen, refitted, self.draws, self.seed)
 
     def _saved(self, model: Model) -> tuple[Direction | None, tuple[str, ...]]:
         """The direction of `direction`, and what a reader must know about it."""
@@ -100,62 +139,6 @@ class CompareStudy(CompareSettings):
             clusters=words.clusters, k=self.k, components=self.components, shuffles=self.shuffles, halves=self.halves,
             draws=self.draws, seed=self.seed,
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Beside:
-    """The first model, and what is asked of every other one beside it.
-
-    Attributes:
-        problem: the words' labels that probes tell, if they were trained.
-        groups: of the prompts by which steered models are scored.
-    """
-
-    own: Side
-    problem: Problem | None
-    groups: Sequence[str]
-    draws: int
-    seed: int
-    progress: Callable[[int], object]
-
-    def against(self, side: Side, measure: Comparison) -> Against:
-        """Everything that is measured between two models."""
-        found, own = [], self.own
-        for level, other in counterparts(own.levels, side.levels):
-            alike = measure(own.states(level), side.states(other))
-            rest = (self._drift(level, side, other), self._effect(level, side, other), self._probed(level, side, other))
-            found.append(AtLevel(level, other, alike, *rest))
-            self.progress(1)
-        pairs = every_pair(map(own.states, own.levels), map(side.states, side.levels))
-        same = own.model.fingerprint == side.model.fingerprint
-        return Against(side.model.name, tuple(found), side.levels, pairs, same)
-
-    def _drift(self, level: Level, side: Side, other: Level) -> DirectionDrift | None:
-        own, again = self.own.classes, side.classes
-        if own is None or again is None or not self._alike(side) or level.hook_name not in own.found:
-            return None
-        return drift(own, level, again, other, self.draws, self.seed)
-
-    def _effect(self, level: Level, side: Side, other: Level) -> DirectionEffect | None:
-        own, again = self.own.classes, side.classes
-        if own is None or again is None or level not in side.changes:
-            return None
-        length = float(own.found[level.hook_name].norm() / again.found[other.hook_name].norm())
-        done = (self.own.changes[level][0], side.changes[level], side.dev[level][0])
-        return effect(*done, length, self.groups, self.draws, self.seed)
-
-    def _probed(self, level: Level, side: Side, other: Level) -> ProbeDrift | None:
-        if self.problem is None or not self._alike(side):
-            return None
-        source = right(self.problem, self.own.activations, level, self.own.probes[level])
-        frozen, refitted = (
-            right(self.problem, side.activations, other, probe)
-            for probe in (self.own.probes[level], side.probes[other])
-        )
-        return probed(self.problem, source, frozen, refitted, self.draws, self.seed)
-
-    def _alike(self, side: Side) -> bool:
-        return self.own.model.d_model == side.model.d_model
 
 
 def checkpoint(place: str) -> Model:

@@ -49,8 +49,8 @@ def numbers(found: InterpolationFindings, ledger: Ledger) -> None:
                 flat = f"geometry/interpolation/{kind}/{level.label}/{name}"
                 ledger.add(flat, value, name, layer=level.layer, method=kind, control=control)
     for level, lead in zip(found.levels, found.leads, strict=True):
-        flat = f"geometry/interpolation/straight/{level.label}/lead"
-        ledger.add(flat, lead.difference, "lead", layer=level.layer, method="straight")
+        flat = f"geometry/interpolation/straight/{level.label}/beyond_random"
+        ledger.add(flat, lead.difference, "beyond_random", layer=level.layer, method="straight")
     ledger.add("geometry/interpolation/end_error", found.error, "end_error")
 
 
@@ -58,13 +58,15 @@ def headline(found: InterpolationFindings, model: Model) -> str:
     """Where the change is most sudden, and whether chance moves as much."""
     steepest = np.nan_to_num(values(found.of("steepest")))
     sudden, clear = int(np.argmax(steepest)), sum(lead.clear for lead in found.leads)
+    levels = f"{clear} of {len(found.levels)} levels"
+    beyond, place = found.beyond_random, found.levels[sudden].place
     return (
         f"Between the ends the log-odds of what {model.name} says next change by {found.of('change')[0].value:.2f} "
         f"nats (mean of {len(found.pairs)} pairs); random paths of the same length change them by up to "
-        f"{max(values(found.of('random_change_max'))):.2f} where they do most, and are shown to change them by less at "
-        f"{clear} of {len(found.levels)} levels. The change is most sudden at {found.levels[sudden].place}, where "
-        f"{steepest[sudden]:.0%} of it falls into one of {found.steps - 1} steps; there the likeliest token is neither "
-        f"end's at {found.of('third_token')[sudden].value:.0%} of the points between."
+        f"{max(values(found.of('random_change_max'))):.2f} where they do most, and by less than the path at every "
+        f"level in {beyond} pairs; paired over pairs they are shown to do less at {levels}. The change is most sudden "
+        f"at {place}, where {steepest[sudden]:.0%} of it falls into one of {found.steps - 1} steps; there the "
+        f"likeliest token is neither end's at {found.of('third_token')[sudden].value:.0%} of the points between."
     )
 
 
@@ -78,6 +80,8 @@ def notes(found: InterpolationFindings) -> Iterator[str]:
             "Only the last token is patched, into the start's context: the far end is not the clean run of the end "
             f"(its logits differ by up to {found.error:.2f}), since the tokens before it are still the start's."
         )
+    if len(found.pairs) == 1:
+        yield "One pair of prompts has no interval: nothing is shown of any other."
     yield "States between two real ones need not be states that the model ever has."
     yield "Random paths are drawn evenly from all directions, most of which a model hardly uses: an easy null."
 
@@ -143,16 +147,10 @@ def curve(found: InterpolationFindings) -> Picture:
     pair, level = found.pairs[0], found.middle
     walks = {kind: pair.at(level, kind) for kind in found.by_kind}
     spread = np.array([along.log_odds for walk in walks.values() for along in walk.random])
-    figure = layer_curve(
-        _ways(found),
-        {kind: walk.own.log_odds.tolist() for kind, walk in walks.items()},
-        {"random directions": (spread.min(0).tolist(), spread.max(0).tolist())},
-        None,
-        "log-odds of the end's token, nats",
-        f"From “{pair.start}” to “{pair.end}” at {level.place}",
-        xlabel="share of the way",
-        best="",
-    )
+    series = {kind: walk.own.log_odds.tolist() for kind, walk in walks.items()}
+    bands = {"random directions": (spread.min(0).tolist(), spread.max(0).tolist())}
+    title, ylabel = f"From “{pair.start}” to “{pair.end}” at {level.place}", "log-odds of the end's token, nats"
+    figure = layer_curve(_ways(found), series, bands, None, ylabel, title, xlabel="share of the way", best="")
     caption = (
         "Log-odds of the end's next token against the start's along both paths, with the range of paths of the same "
         "length in random directions."
@@ -163,19 +161,11 @@ def curve(found: InterpolationFindings) -> Picture:
 def grid(found: InterpolationFindings) -> Picture:
     """Share of the change done, level by step, averaged over pairs that change at all."""
     changing = [pair for pair in found.pairs if pair.start != pair.end] or found.pairs
-    done = [
-        np.mean([done_at(pair.at(level, "straight").own.log_odds) for pair in changing], axis=0)
-        for level in found.levels[::-1]
-    ]
+    done = [[done_at(pair.at(level, "straight").own.log_odds) for pair in changing] for level in found.levels[::-1]]
     figure = heat_map(
-        np.array(done),
-        [level.tick for level in found.levels[::-1]],
-        _ways(found),
-        title="Straight paths: how much of the change is done",
-        xlabel="share of the way",
-        ylabel="level",
-        bar="share of the change of log-odds",
-    )
+        np.mean(done, axis=1), [level.tick for level in found.levels[::-1]], _ways(found), xlabel="share of the way",
+        title="Straight paths: how much of the change is done", ylabel="level", bar="share of the change of log-odds",
+    )  # fmt: skip
     caption = "Share of the change of log-odds that is done at each point of the straight path, mean over pairs."
     return Picture(title="Levels and steps", figure=figure, caption=caption)
 

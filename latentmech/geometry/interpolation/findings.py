@@ -43,23 +43,35 @@ class InterpolationFindings:
     random: int
 
     @cached_property
+    def numbers(self) -> Mapping[str, Sequence[Sequence[Mapping[str, float]]]]:
+        """Kind of path -> by level -> by pair -> every number."""
+        return {
+            kind: [[of_walk(pair.at(level, kind)) for pair in self.pairs] for level in self.levels] for kind in KINDS
+        }
+
+    @cached_property
     def by_kind(self) -> Mapping[str, Sequence[Mapping[str, Estimate]]]:
         """Kind of path -> by level -> means over pairs, with the smallest and the largest pair."""
-        return {kind: [self._over_pairs(level, kind) for level in self.levels] for kind in KINDS}
+        return {kind: [_over_pairs(pairs) for pairs in by_level] for kind, by_level in self.numbers.items()}
 
     def of(self, name: str, kind: str = "straight") -> list[Estimate]:
         """One number, level by level."""
-        return [numbers[name] for numbers in self.by_kind[kind]]
+        return [estimates[name] for estimates in self.by_kind[kind]]
 
     @cached_property
     def leads(self) -> Sequence[Lead]:
         """Level by level: the change on the straight path against that on the random one that does most, by pair."""
         found, clusters = [], np.arange(len(self.pairs))
-        for level in self.levels:
-            numbers = [of_walk(pair.at(level, "straight")) for pair in self.pairs]
-            own, random = (np.array([one[name] for one in numbers]) for name in ("change", "random_change_max"))
+        for pairs in self.numbers["straight"]:
+            own, random = (np.array([one[name] for one in pairs]) for name in ("change", "random_change_max"))
             found += leads(mean_of(own, clusters), {"random paths": mean_of(random, clusters)})
         return found
+
+    @property
+    def beyond_random(self) -> int:
+        """Pairs whose straight path changes the log-odds by more than every random one, at all levels."""
+        by_level = [[one["change"] > one["random_change_max"] for one in pairs] for pairs in self.numbers["straight"]]
+        return int(np.all(by_level, axis=0).sum())
 
     @property
     def error(self) -> float:
@@ -71,9 +83,9 @@ class InterpolationFindings:
         """The level that stands for all where there is room for one."""
         return self.levels[len(self.levels) // 2]
 
-    def _over_pairs(self, level: Level, kind: str) -> dict[str, Estimate]:
-        each = [of_walk(pair.at(level, kind)) for pair in self.pairs]
-        return {name: over_seeds(numbers[name] for numbers in each) for name in each[0]}
+
+def _over_pairs(pairs: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
+    return {name: over_seeds(one[name] for one in pairs) for name in pairs[0]}
 
 
 def of_walk(walk: Walk) -> dict[str, float]:

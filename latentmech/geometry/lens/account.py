@@ -98,7 +98,7 @@ def level_table(found: LensFindings) -> Table:
     columns |= {"accuracy": values(found.of("accuracy")), "acc. shuffled": values(found.of("accuracy", "shuffled"))}
     columns |= {"median rank": found.median_rank} | {name: values(found.of(metric)) for name, metric in PLAIN.items()}
     caption = (
-        f"{found.n} tokens; intervals are 95 %, over {len(set(found.texts.groups))} documents. A unigram model has a "
+        f"{found.n} tokens; 95 % intervals over documents (here {len(set(found.texts.groups))}). A unigram model has a "
         f"log-loss of {found.unigram['log_loss'].value:.2f} nats and an accuracy of "
         f"{found.unigram['accuracy'].value:.3f}. Shuffled: the right tokens of other places; random init: the same "
         "architecture with fresh weights, read by its own head. Rank: tokens held likelier than the right one. KL: "
@@ -139,15 +139,11 @@ def text_table(found: LensFindings, model: Model) -> Table:
 def drawn_text(found: LensFindings, model: Model) -> Picture:
     """The likeliest next token at every level of the one text."""
     read = found.drawn_readings
+    ticks, tokens = [level.tick for level in found.levels[::-1]], _shown(model, found.drawn.ids[:DRAWN].tolist())
     figure = heat_map(
-        np.exp(-read.own["log_loss"][::-1, :DRAWN]),
-        [level.tick for level in found.levels[::-1]],
-        _shown(model, found.drawn.ids[:DRAWN].tolist()),
-        title=f"What the head of {model.name} reads at every level",
-        xlabel="token that was read last",
-        ylabel="level",
-        bar="probability of the right next token",
-    )
+        np.exp(-read.own["log_loss"][::-1, :DRAWN]), ticks, tokens, bar="probability of the right next token",
+        title=f"What the head of {model.name} reads at every level", xlabel="token that was read last", ylabel="level",
+    )  # fmt: skip
     words = [_shown(model, row) for row in read.top[::-1, :DRAWN].tolist()]
     caption = (
         f"The likeliest next token at every level (row) after every token (column, at most {DRAWN}) of “{found.text}”."
@@ -161,11 +157,8 @@ def loss_curve(found: LensFindings, model: Model) -> Picture:
     names = _controls(found) | {"shuffled": "shuffled targets"}
     losses |= {title: found.of("log_loss", who)[1:] for who, title in names.items()}
     base = {"unigram": found.unigram["log_loss"].value, "uniform": float(np.log(found.vocab))}
-    title = f"Next token by the logit lens in {model.name}"
-    figure = layer_curve(
-        [level.tick for level in found.levels[1:]], *_drawn(losses), base, "log-loss of the right token, nats", title,
-        best="",
-    )  # fmt: skip
+    ticks, title = [level.tick for level in found.levels[1:]], f"Next token by the logit lens in {model.name}"
+    figure = layer_curve(ticks, *_drawn(losses), base, "log-loss of the right token, nats", title, best="")
     caption = (
         "Log-loss of the right next token after every block with 95 % intervals over documents, and what chance gives; "
         f"at the embedding it is {found.of('log_loss')[0].value:.1f} nats."

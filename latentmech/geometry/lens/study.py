@@ -21,7 +21,6 @@ from latentmech.statistics import Estimate, Lead, estimate, leads, mean_of
 
 SHARES = ("accuracy", "reciprocal_rank", "agreement")  # of 1 at most; nothing else has a bound
 OF_THE_LAST = ("kl", "agreement")  # of the last level with itself: known, not estimated
-
 RIVALS = {"unigram": "token frequency", "shuffled": "shuffled targets", "random_init": "random weights"}
 
 Values = Float[np.ndarray, " row"]
@@ -42,7 +41,8 @@ class LensStudy(LensSettings):
         examples, levels = self.data(), self._levels(model)
         texts = self._sample(model, examples)
         places = places_in(model, texts, levels)
-        drawn = places_in(model, _one(self.text), levels, first=0)
+        one = Examples(ids=("text",), texts=(self.text,), groups=("text",), splits=("",), source="geometry.text")
+        drawn = places_in(model, one, levels, first=0)
         if not len(drawn.ids):
             raise BadInput(f"geometry.text={self.text!r} is one token of {model.name}; give a longer one")
         own, twin = self._read(model, places), self._twin(model, texts, levels) if self.random_init else None
@@ -50,20 +50,14 @@ class LensStudy(LensSettings):
         beside = cosines(places, embedding(model), unembedding(model), self.seed)
         grids = {"model": own.own, "shuffled": own.shuffled} | ({} if twin is None else {"random_init": twin.own})
         return LensFindings(
-            texts=texts,
-            levels=levels,
+            texts=texts, levels=levels, n=len(places.ids), text=self.text, vocab=len(unembedding(model)),
             by_who={who: self._by_level(by_metric, places) for who, by_metric in grids.items()},
             median_rank=np.median(own.own["rank"], axis=1).tolist(),
             unigram={name: self._mean(name, values, places) for name, values in frequency.items()},
-            cosines=self._by_level(beside.own, places),
-            random_cosines=self._by_level(beside.random, places),
+            cosines=self._by_level(beside.own, places), random_cosines=self._by_level(beside.random, places),
             leads=[self._leads(i, grids, frequency, places) for i in range(len(levels))],
-            text=self.text,
-            drawn=drawn,
-            drawn_readings=readings(model, drawn, self.seed),
-            vocab=len(unembedding(model)),
-            n=len(places.ids),
-        )
+            drawn=drawn, drawn_readings=readings(model, drawn, self.seed),
+        )  # fmt: skip
 
     def _levels(self, model: Model) -> tuple[Level, ...]:
         """The last block is what all others are compared with."""
@@ -111,7 +105,3 @@ class LensStudy(LensSettings):
         tallies = {who: mean_of(-loss, places.clusters) for who, loss in losses.items()}
         rivals = {title: tallies[who] for who, title in RIVALS.items() if who in tallies}
         return leads(tallies["model"], rivals, self.draws, self.seed)
-
-
-def _one(text: str) -> Examples:
-    return Examples(ids=("text",), texts=(text,), groups=("text",), splits=("",), source="geometry.text")
