@@ -101,7 +101,7 @@ def beside_random(
 def effect(
     source: Float[np.ndarray, " prompt"],
     other: Changes,
-    dev: Float[np.ndarray, " prompt"],
+    dev: Float[np.ndarray, " dev"],
     length: float,
     groups: Sequence[str],
     draws: int,

@@ -40,7 +40,7 @@ class Side:
     classes: Classes | None
     probes: Mapping[Level, LinearProbe] = field(default_factory=dict)
     changes: Mapping[Level, Changes] = field(default_factory=dict)
-    dev: Mapping[Level, Changes] = field(default_factory=dict)
+    dev: Mapping[Level, Float[np.ndarray, " dev"]] = field(default_factory=dict)
 
     def states(self, level: Level) -> Float[Tensor, "row d_model"]:
         """The states of the words at one level."""
@@ -89,9 +89,9 @@ class Gathering:
             return side
         added = self._added(first, side.levels, side.classes)
         own = [(name, vectors[1:2]) for name, vectors in added]
-        done = [changes(loaded, trials["test"], added), changes(loaded, trials["dev"], own)]
-        both = [dict(zip(first.changes, each, strict=True)) for each in done]
-        return replace(side, changes=both[0], dev=both[1])
+        done, dev = changes(loaded, trials["test"], added), changes(loaded, trials["dev"], own)
+        by_level = {at: each[0] for at, each in zip(first.changes, dev, strict=True)}
+        return replace(side, changes=dict(zip(first.changes, done, strict=True)), dev=by_level)
 
     def _places(self, levels: Sequence[Level], classes: Classes) -> list[Level]:
         """Blocks evenly apart, of those at which a direction was found."""

@@ -100,7 +100,7 @@ class CompareStudy(CompareSettings):
         if level not in side.changes or own.classes is None or side.classes is None:
             return None
         length = float(own.classes.found[level.hook_name].norm() / side.classes.found[other.hook_name].norm())
-        done = (own.changes[level][0], side.changes[level], side.dev[level][0])
+        done = (own.changes[level][0], side.changes[level], side.dev[level])
         return effect(*done, length, groups, self.draws, self.seed)
 
     def _probed(self, labels: Problem, own: Side, level: Level, side: Side, other: Level) -> ProbeDrift | None:
