@@ -6,10 +6,10 @@ from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
     from latentmech.geometry.analogies import AnalogiesStudy
-    from latentmech.geometry.compare import CompareStudy
+    from latentmech.geometry.compare import CompareSettings, CompareStudy
     from latentmech.geometry.dimension import DimensionSettings, DimensionStudy
-    from latentmech.geometry.interpolation import InterpolationStudy
-    from latentmech.geometry.lens import LensStudy
+    from latentmech.geometry.interpolation import InterpolationSettings, InterpolationStudy
+    from latentmech.geometry.lens import LensSettings, LensStudy
     from latentmech.geometry.map import MapStudy
     from latentmech.geometry.neighbours import NeighboursStudy
 

@@ -15,10 +15,10 @@ from latentmech.data import Corpus, Library, Pairs, TextPairs, WordPairs
 from latentmech.direction import DirectionStudy
 from latentmech.geometry import (
     AnalogiesStudy,
-    CompareStudy,
+    CompareSettings,
     DimensionSettings,
-    InterpolationStudy,
-    LensStudy,
+    InterpolationSettings,
+    LensSettings,
     MapStudy,
     NeighboursStudy,
 )
@@ -57,9 +57,9 @@ ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with se
         "neighbours": NeighboursStudy,
         "map": MapStudy,
         "dimension": DimensionSettings,
-        "lens": LensStudy,
-        "interpolation": InterpolationStudy,
-        "compare": CompareStudy,
+        "lens": LensSettings,
+        "interpolation": InterpolationSettings,
+        "compare": CompareSettings,
     },
     "retrieval": {"retrieval": RetrievalSettings},
 }
