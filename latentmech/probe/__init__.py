@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from latentmech.probe.atlas import AtlasStudy
     from latentmech.probe.linear_probe import LinearProbe
     from latentmech.probe.methods import METHODS
+    from latentmech.probe.problem import problem_of
     from latentmech.probe.sample import Sample, sample_of
     from latentmech.probe.solution import Solution
     from latentmech.probe.study import ProbeStudy

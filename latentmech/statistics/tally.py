@@ -12,6 +12,7 @@ draw and a group left out are both one product with a row of weights:
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -57,9 +58,13 @@ class Tally:
         return self.by(cluster_draws(self.groups, n_draws, seed))
 
 
+@lru_cache(maxsize=4)  # a study asks for the same draws again for every number that it has
 def cluster_draws(groups: int, n_draws: int, seed: int) -> Float[np.ndarray, "draw group"]:
-    """How often each group is drawn in each bootstrap resample."""
-    return np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=n_draws).astype(float)
+    """How often each group is drawn in each bootstrap resample; not to be written to."""
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(groups, np.full(groups, 1 / groups), size=n_draws).astype(float)
+    draws.flags.writeable = False
+    return draws
 
 
 def ratio_of(
