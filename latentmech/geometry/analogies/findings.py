@@ -67,8 +67,8 @@ class SpaceResult:
     def rivals(self, method: str) -> dict[str, Float[np.ndarray, " pair"]]:
         """Top-1 of what an offset has beside it in this space, pair by pair, by its readable name."""
         found = {NAMES[name]: self.values(name) for name in RIVALS[method] if name in self.answers.ranks}
-        hits = self.answers.random.get(method, ())
-        return found | ({NAMES[RANDOM]: hits.mean(0)} if len(hits) else {})
+        hits = self.answers.random.get(method)
+        return found if hits is None or not len(hits) else found | {NAMES[RANDOM]: hits.mean(0)}
 
 
 @dataclass(frozen=True, kw_only=True)

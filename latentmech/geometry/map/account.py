@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from latentmech.geometry.map.findings import Layout, LevelFindings, MapFindings
+from latentmech.geometry.map.findings import LevelFindings, MapFindings
 from latentmech.geometry.rows import said_of_the_first
 from latentmech.model import Model
 from latentmech.report import Ledger, Method, Picture, PointMap, Report, Table, account, by_depth, map_page, point_maps
@@ -127,7 +127,7 @@ def pictures(found: MapFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """One picture for each kind of map: all levels, above the labels shuffled."""
     points = found.shown
     for i, first in enumerate(found.levels[0].layouts):
-        maps = [_point_map(one, one.layouts[i]) for one in found.levels]
+        maps = [_point_map(one, i) for one in found.levels]
         title = f"{shown_name(first.name)} of {len(points):,} points in {model.name}"
         figure = point_maps(maps, _colourings(found, found.task), points.classes, title)
         caption = (
@@ -141,7 +141,8 @@ def _colourings(found: MapFindings, name: str) -> Mapping[str, np.ndarray]:
     return {name: found.shown.labels, "labels shuffled": found.draws[0].shuffles[0]}
 
 
-def _point_map(one: LevelFindings, layout: Layout) -> PointMap:
+def _point_map(one: LevelFindings, kind: int) -> PointMap:
+    layout = one.layouts[kind]
     score = {name: estimate.value for name, estimate in layout.scores.items()}
     quality = (
         f"trust {score['trustworthiness']:.2f} · continuity {score['continuity']:.2f} · "
@@ -149,15 +150,15 @@ def _point_map(one: LevelFindings, layout: Layout) -> PointMap:
     )
     true = f"{quality}\nlabel agreement {score['label_agreement']:.2f}"
     chance = f"label agreement {score['label_agreement_shuffled']:.2f}"
-    kind = NAMES[layout.name.partition("_")[0]]
-    return PointMap(name=one.level.place, coordinates=layout.coordinates[0], kind=kind, said=(true, chance))
+    method = NAMES[layout.name.partition("_")[0]]
+    return PointMap(name=one.level.place, coordinates=layout.coordinates[0], kind=method, said=(true, chance))
 
 
 def page(found: MapFindings, title: str) -> str:
     """All maps on one page of HTML that stands alone."""
     points = found.shown
     kinds = range(len(found.levels[0].layouts))
-    maps = [_point_map(one, one.layouts[kind]) for kind in kinds for one in found.levels]
+    maps = [_point_map(one, kind) for kind in kinds for one in found.levels]
     intro = (
         "The menu chooses method and level; every level is turned towards the one before. Left the labels, right the "
         "same labels shuffled: colour structure that is there as well is chance. Sizes of groups and distances between "
@@ -170,18 +171,18 @@ def page(found: MapFindings, title: str) -> str:
 def headline(found: MapFindings, model: Model) -> str:
     """The level where neighbours agree most, what its best map keeps of that, and what clusters make of it."""
     best, (p95, p) = found.best, found.chance_at_best
-    layout = max(best.layouts, key=lambda one: (-one.n_axes, one.scores["neighbour_recall"].value))
     above = "above" if p <= CLEAR else "not above"
     return (
         f"At {best.level.place} of {model.name}, the best of {len(found.levels)} levels, "
         f"{best.space['label_agreement'].value:.0%} of a point's {found.k} neighbours share its {found.task}, {above} "
         f"what shuffled labels reach at their own best level (95 % below {p95:.0%}; p = {p:.2g}). "
-        f"{_on_map(best, layout)} {_on_clusters(best)}"
+        f"{_on_map(best)} {_on_clusters(best)}"
     )
 
 
-def _on_map(one: LevelFindings, layout: Layout) -> str:
+def _on_map(one: LevelFindings) -> str:
     """What the best flat map shows of it; a map may well show more than there is."""
+    layout = max(one.layouts, key=lambda drawn: (-drawn.n_axes, drawn.scores["neighbour_recall"].value))
     shown, space = layout.scores["label_agreement"], one.space["label_agreement"]
     more = ", more than the space itself has: it sharpens" if shown.ci_low > space.ci_high else ""
     return (

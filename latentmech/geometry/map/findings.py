@@ -1,58 +1,15 @@
 """What a map study has measured, before it is put into words, tables and pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
 
 from latentmech.data import Examples
+from latentmech.geometry.map.levels import LevelFindings
 from latentmech.geometry.map.points import MapDraw, Points
-from latentmech.model import Level
-from latentmech.statistics import Estimate, p_value
-
-Scores = Mapping[str, Estimate]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """One map of one level.
-
-    Attributes:
-        name: as metrics spell it: `tsne_2d`.
-        coordinates: by seed; each aligned to the level before of the same seed.
-        scores: quality and label agreement with their nulls, over seeds.
-    """
-
-    name: str
-    coordinates: Sequence[Float[np.ndarray, "point axis"]]
-    scores: Scores
-
-    @property
-    def n_axes(self) -> int:
-        """Two or three."""
-        return int(self.coordinates[0].shape[1])
-
-
-@dataclass(frozen=True, kw_only=True)
-class LevelFindings:
-    """Everything about one level.
-
-    Attributes:
-        space: label agreement in the full space with its null.
-        agreements: by seed: label agreement in the full space under the true labels, then under each shuffle of them.
-        clusters: (`full`, `gathered` for UMAP's few dimensions, or a flat map's name; method) -> scores.
-        remoteness: of the first seed's points, in medians; `remoteness_null` is the largest of shuffled coordinates.
-    """
-
-    level: Level
-    space: Scores
-    agreements: Sequence[Float[np.ndarray, " labelling"]]
-    layouts: Sequence[Layout]
-    clusters: Mapping[tuple[str, str], Scores]
-    remoteness: Float[np.ndarray, " point"]
-    remoteness_null: float
+from latentmech.statistics import p_value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,18 +8,60 @@ from jaxtyping import Float, Int
 
 from latentmech.geometry.clusters import NOISE, hdbscan, kmeans, label_match, silhouette
 from latentmech.geometry.map.alignment import aligned, disparity
-from latentmech.geometry.map.findings import Layout, LevelFindings, Scores
 from latentmech.geometry.map.outliers import remoteness
 from latentmech.geometry.map.points import MapDraw
 from latentmech.geometry.map.projection import gathered
 from latentmech.geometry.map.quality import NeighbourRanks, agreements, misplaced, qualities, ranks, with_null
 from latentmech.geometry.scaling import coordinates_shuffled
 from latentmech.model import Level
-from latentmech.statistics import over_seeds
+from latentmech.statistics import Estimate, over_seeds
 
-Rows = Float[np.ndarray, "point axis"]
+Rows = Float[np.ndarray, "point d_model"]
+Coordinates = Float[np.ndarray, "point axis"]
+Cloud = Rows | Coordinates
 Labels = Int[np.ndarray, " point"]
+Scores = Mapping[str, Estimate]
 Shuffles = Int[np.ndarray, "shuffle point"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """One map of one level.
+
+    Attributes:
+        name: as metrics spell it: `tsne_2d`.
+        coordinates: by seed; each aligned to the level before of the same seed.
+        scores: quality and label agreement with their nulls, over seeds.
+    """
+
+    name: str
+    coordinates: Sequence[Float[np.ndarray, "point axis"]]
+    scores: Scores
+
+    @property
+    def n_axes(self) -> int:
+        """Two or three."""
+        return int(self.coordinates[0].shape[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelFindings:
+    """Everything about one level.
+
+    Attributes:
+        space: label agreement in the full space with its null.
+        agreements: by seed: label agreement in the full space under the true labels, then under each shuffle of them.
+        clusters: (`full`, `gathered` for UMAP's few dimensions, or a flat map's name; method) -> scores.
+        remoteness: of the first seed's points, in medians; `remoteness_null` is the largest of shuffled coordinates.
+    """
+
+    level: Level
+    space: Scores
+    agreements: Sequence[Float[np.ndarray, " labelling"]]
+    layouts: Sequence[Layout]
+    clusters: Mapping[tuple[str, str], Scores]
+    remoteness: Float[np.ndarray, " point"]
+    remoteness_null: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +124,7 @@ def _layout(
     spaces: Sequence[Rows],
     rank: Sequence[NeighbourRanks],
     draws: Sequence[MapDraw],
-    before: Sequence[Rows] | None,
+    before: Sequence[Coordinates] | None,
     k: int,
 ) -> Layout:
     """One kind of map for every seed; turned towards the level before, and measured."""
@@ -97,8 +139,8 @@ def _layout(
 
 def layout_scores(
     space: NeighbourRanks,
-    coordinates: Rows,
-    before: Rows | None,
+    coordinates: Coordinates,
+    before: Coordinates | None,
     labels: Labels,
     shuffles: Shuffles,
     k: int,
@@ -117,7 +159,7 @@ def layout_scores(
 
 def _clouds(
     cluster_axes: int, spaces: Sequence[Rows], layouts: Sequence[Layout], draws: Sequence[MapDraw]
-) -> Iterator[tuple[str, Sequence[tuple[Rows, Rows]]]]:
+) -> Iterator[tuple[str, Sequence[tuple[Cloud, Cloud]]]]:
     """What is clustered, for every seed beside its null: the space, UMAP's few dimensions of it, the flat maps."""
     seeds = [draw.seed for draw in draws]
     full = [(space, coordinates_shuffled(space, seed)) for space, seed in zip(spaces, seeds, strict=True)]
@@ -132,7 +174,7 @@ def _clouds(
 
 
 def _clusters(
-    rules: MapRules, clouds: Mapping[str, Sequence[tuple[Rows, Rows]]], draws: Sequence[MapDraw]
+    rules: MapRules, clouds: Mapping[str, Sequence[tuple[Cloud, Cloud]]], draws: Sequence[MapDraw]
 ) -> Iterator[tuple[tuple[str, str], Scores]]:
     for where, cloud in clouds.items():
         found = [
