@@ -14,13 +14,13 @@ from latentmech.activations import ActivationStoreSettings
 from latentmech.data import Corpus, Library, Pairs, TextPairs, WordPairs
 from latentmech.direction import DirectionStudy
 from latentmech.geometry import (
-    AnalogiesStudy,
+    AnalogiesSettings,
     CompareSettings,
     DimensionSettings,
     InterpolationSettings,
     LensSettings,
-    MapStudy,
-    NeighboursStudy,
+    MapSettings,
+    NeighboursSettings,
 )
 from latentmech.model import (
     Adapted,
@@ -53,9 +53,9 @@ ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with se
     "direction": {"direction": DirectionStudy},
     "steering": {"steering": SteeringStudy},
     "geometry": {
-        "analogies": AnalogiesStudy,
-        "neighbours": NeighboursStudy,
-        "map": MapStudy,
+        "analogies": AnalogiesSettings,
+        "neighbours": NeighboursSettings,
+        "map": MapSettings,
         "dimension": DimensionSettings,
         "lens": LensSettings,
         "interpolation": InterpolationSettings,

@@ -17,8 +17,6 @@ A cluster of a t-SNE or UMAP map is a cluster of the map; only those of the full
 UMAP's few dimensions so far as they go beyond their null.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -52,15 +50,18 @@ def silhouette(rows: Rows, partition: Partition) -> float:
     return float(silhouette_score(rows[inside], partition[inside]))
 
 
-def label_match(partition: Partition, labels: Partition, draws: int, seed: int) -> dict[str, float]:
-    """ARI and AMI with the labels, and the 95th percentile of each over shuffles of the labels."""
+def partition_agreement(labels: Partition, partition: Partition) -> dict[str, float]:
+    """`ari` and `ami` of two partitions of the same points."""
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-    rng = np.random.default_rng(seed)
-    shuffles = [rng.permutation(labels) for _ in range(draws)]
-    found: dict[str, float] = {}
-    measures: dict[str, Callable[..., float]] = {"ari": adjusted_rand_score, "ami": adjusted_mutual_info_score}
-    for name, measure in measures.items():
-        found[name] = float(measure(labels, partition))
-        found[f"{name}_null_p95"] = float(np.percentile([measure(own, partition) for own in shuffles], 95))
-    return found
+    measures = {"ari": adjusted_rand_score, "ami": adjusted_mutual_info_score}
+    return {name: float(measure(labels, partition)) for name, measure in measures.items()}
+
+
+def label_match(
+    partition: Partition, labels: Partition, shuffles: Int[np.ndarray, "shuffle point"]
+) -> dict[str, float]:
+    """Agreement with the labels, and the 95th percentile of it over shuffles of the labels."""
+    null = [partition_agreement(mixed, partition) for mixed in shuffles]
+    ends = {f"{name}_null_p95": float(np.percentile([one[name] for one in null], 95)) for name in null[0]}
+    return partition_agreement(labels, partition) | ends
