@@ -13,8 +13,7 @@ from latentmech.probe.findings import logits_on_test
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import Method
-from latentmech.probe.sample import sample_of_level
-from latentmech.probe.side_by_side import side_by_side
+from latentmech.probe.sample import sample_of_level, side_by_side
 
 Labellings = Sequence[tuple[str, np.ndarray]]
 
