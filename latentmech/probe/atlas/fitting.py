@@ -13,8 +13,7 @@ from latentmech.probe.atlas.subject import Subject
 from latentmech.probe.findings import CONTROL, SHUFFLED
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.methods import Method
-from latentmech.probe.sample import sample_of_level
-from latentmech.probe.side_by_side import side_by_side
+from latentmech.probe.sample import sample_of_level, side_by_side
 from latentmech.statistics import Tally
 
 Labellings = Sequence[tuple[str, np.ndarray]]
