@@ -83,8 +83,13 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def divisor(spread: Float[Tensor, " d"], mean: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
-    """Spreads of dimensions, to divide by: 1 where a dimension is constant.
+    """Spreads of dimensions, to divide by: 1 where a dimension is constant."""
+    return torch.where(varies(spread, mean), spread, torch.ones_like(spread))
+
+
+def varies(spread: Any, mean: Any) -> Any:
+    """Which dimensions are not constant, of their spreads and means as tensors or as arrays.
 
     Constant is what varies less than single precision resolves: dividing by rounding noise would blow it up.
     """
-    return torch.where(spread > torch.finfo(torch.float32).eps * mean.abs(), spread, torch.ones_like(spread))
+    return spread > torch.finfo(torch.float32).eps * abs(mean)

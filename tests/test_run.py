@@ -336,7 +336,7 @@ BAD = {
     "probe=atlas probe.extra={mine:nowhere.jsonl}": "probe.extra.mine=nowhere.jsonl is no file and no bundled contrast",
     "probe=atlas probe.transfer={poss:[truth]}": "probe.transfer: poss is unknown; did you mean 'pos'",
     "probe=atlas probe.tasks=[truth] probe.extra={truth:truth}": "two rows of the atlas are called truth",
-    "probe=atlas probe.pairings=[sum]": "probe.pairings: sum is unknown",
+    "probe=atlas probe.pairings=[sum]": "sum is unknown; expected some of product",
     "probe=atlas probe.coreference.path=one_class.csv probe.tasks=[coreference]": "nothing to map: coreference",
     "": "0 questions",
     "probe=pso": "probe/pso: no such option; did you mean probe/pos",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from latentmech.data.conllu import read_conllu
     from latentmech.data.contrast import PROMPT, Contrast, alternating, contrast_of, letters_of, said
     from latentmech.data.corpus import Corpus
-    from latentmech.data.duplicates import Duplicates, cross_split_duplicates, shingles
+    from latentmech.data.duplicates import Duplicates, cross_split_duplicates, said_of_copies, shingles
     from latentmech.data.examples import Examples, Span, distinct
     from latentmech.data.files import read_text
     from latentmech.data.labels import TASKS, WHOLE_TEXT, Task, UnitTable, flat, task

@@ -40,6 +40,18 @@ def cross_split_duplicates(examples: Examples) -> Duplicates:
     return Duplicates(np.array(test, dtype=int), exact, np.array([i in near for i in test], dtype=bool))
 
 
+def said_of_copies(found: Duplicates, examples: Examples, group: str = "document") -> str:
+    """What a reader must know of texts that stand on both sides of a split.
+
+    Args:
+        group: what was kept whole when the data were split.
+    """
+    exact, near = int(found.exact.sum()), int(found.near.sum())
+    splits = "in the splits that came with the data" if examples.own_splits else f"after splitting by {group}"
+    seen = f"{exact} of {len(found.exact)} test texts stand in train or dev word for word"
+    return f"{seen}, {near} more nearly so, {splits}."
+
+
 def shingles(text: str) -> frozenset[str]:
     """The folded text's word trigrams; a shorter text whole; nothing for one without letter or digit."""
     words = re.sub(r"[\W_]+", " ", re.sub(r"\d+", "0", text.lower())).split()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
-    from latentmech.direction.candidates import random_directions
+    from latentmech.direction.candidates import Parts, random_directions
     from latentmech.direction.direction import Direction, layer_of, unit
     from latentmech.direction.findings import Findings
     from latentmech.direction.leace import Eraser
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         exchanged_directions,
         isotropic_directions,
     )
+    from latentmech.direction.positions import placed, rendered
     from latentmech.direction.relatives import rows_at, shuffled_direction
     from latentmech.direction.sample import Sample
     from latentmech.direction.selection import Choice, Observer, Selection, Shown

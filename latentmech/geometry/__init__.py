@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
-    from latentmech.geometry.analogies import AnalogiesStudy
-    from latentmech.geometry.compare import CompareStudy
+    from latentmech.geometry.analogies import AnalogiesStudy, AnalogiesSettings
+    from latentmech.geometry.clusters import kmeans, partition_agreement
+    from latentmech.geometry.compare import CompareSettings, CompareStudy
     from latentmech.geometry.dimension import DimensionSettings, DimensionStudy
-    from latentmech.geometry.interpolation import InterpolationStudy
-    from latentmech.geometry.lens import LensStudy
-    from latentmech.geometry.map import MapStudy
-    from latentmech.geometry.neighbours import NeighboursStudy
+    from latentmech.geometry.interpolation import InterpolationSettings, InterpolationStudy
+    from latentmech.geometry.lens import LensSettings, LensStudy
+    from latentmech.geometry.map import MapStudy, MapSettings
+    from latentmech.geometry.neighbours import NeighboursStudy, NeighboursSettings
 
 __getattr__, __dir__, __all__ = lazily(__name__)

@@ -1,38 +1,91 @@
-"""The answers without a model that fit a problem: for words, for whole texts, for pairs of mentions."""
+"""What is known without the model: the answers that a representation must beat before it has told us anything.
 
-from collections import defaultdict
+For all     the commonest class; of two classes, always the positive one
+For words   the commonest class of the word in train, or else of the word in small letters, or else by its capital
+For texts   length, last character, first word, bag of words (`latentmech.data.surface`)
+For pairs   what a text says about two mentions before it is understood
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Int
 
-from latentmech.data import Examples
-from latentmech.probe import baselines
-from latentmech.probe.baselines import Answers
+from latentmech.data import Examples, surface_scores
 from latentmech.probe.problem import Problem
+
+Known = Int[np.ndarray, " known"]
+Given = Int[np.ndarray, " row"]
 
 BUCKET, FARTHEST = 2, 6  # words between two mentions: counted in twos, and no further than this many of them
 
 
-def surface_answers(problem: Problem, split: str, *, proper_noun: bool = False) -> dict[str, Answers]:
-    """For words, the majority and look-ups; for texts, the majority and a bag of words.
+def surface_answers(problem: Problem, split: str, *, capital: bool = False) -> dict[str, Given]:
+    """Class numbers that each rival without the model answers on a split, by its name.
 
     Args:
-        proper_noun: the positive class is what a capital letter speaks for.
+        capital: the positive class is what a capital letter speaks for.
     """
     train, labels = problem.of("train", problem.units.form).tolist(), problem.of("train", problem.labels)
     forms, n = problem.of(split, problem.units.form).tolist(), problem.n_classes
-    answers = {"majority": np.full(len(forms), baselines.majority(labels, n))}
-    if problem.units.word[0] < 0:
-        return answers | {"bag_of_words": baselines.bag_of_words(train, labels, forms, n)}
-    answers["lookup"] = baselines.lookup(train, labels, forms, n)
-    answers["lookup_folded"] = baselines.lookup_folded(train, labels, forms, n)
-    if proper_noun:
+    answers = {"majority": np.full(len(forms), majority(labels, n))}
+    if n == 2:
+        answers["always_positive"] = np.ones(len(forms), dtype=np.int64)
+    if problem.unit == "text":
+        scores = surface_scores(train, labels, n, forms)
+        return answers | {name: classes.argmax(1) for name, classes in scores.items()}
+    answers["lookup"] = lookup(train, labels, forms, n)
+    answers["lookup_folded"] = lookup_folded(train, labels, forms, n)
+    if capital:
         initial = (problem.of(split, problem.units.word) == 0).tolist()
-        answers["lookup_capitalised"] = baselines.lookup_capitalised(train, labels, forms, initial, 1)
+        answers["lookup_capitalised"] = lookup_capitalised(train, labels, forms, initial, 1)
     return answers
 
 
-def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[str, Answers]:
+def majority(labels: Known, n_classes: int) -> int:
+    """The commonest class."""
+    return int(np.bincount(labels, minlength=n_classes).argmax())
+
+
+def lookup(train: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int) -> Given:
+    """Each word's commonest class in train, as it is spelled; the majority class for an unknown word."""
+    known, fallback = _commonest(train, labels), majority(labels, n_classes)
+    return np.array([known.get(form, fallback) for form in forms], dtype=np.int64)
+
+
+def lookup_folded(train: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int) -> Given:
+    """The look-up, backing off from an unknown word to its lower-cased form, and then to the majority class."""
+    exact, folded = _commonest(train, labels), _commonest([form.lower() for form in train], labels)
+    fallback = majority(labels, n_classes)
+    answers = [exact.get(form, folded.get(form.lower(), fallback)) for form in forms]
+    return np.array(answers, dtype=np.int64)
+
+
+def lookup_capitalised(
+    train: Sequence[str], labels: Known, forms: Sequence[str], initial: Sequence[bool], positive: int
+) -> Given:
+    """The look-up, and for unknown words the capital letter, if it does not begin a text.
+
+    Args:
+        initial: whether each word of `forms` is the first of its text, where a capital says nothing.
+        positive: the class that a capital letter speaks for; the task must be binary.
+    """
+    known = _commonest(train, labels)
+    capital = [form[:1].isupper() and not first for form, first in zip(forms, initial, strict=True)]
+    guesses = np.where(capital, positive, 1 - positive)
+    return np.array([known.get(form, guess) for form, guess in zip(forms, guesses, strict=True)], dtype=np.int64)
+
+
+def _commonest(forms: Sequence[str], labels: Known) -> dict[str, int]:
+    """Form -> commonest label; of equally common ones the one seen first."""
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for form, label in zip(forms, labels.tolist(), strict=True):
+        counts[form][label] += 1
+    return {form: counter.most_common(1)[0][0] for form, counter in counts.items()}
+
+
+def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[str, Given]:
     """For pairs of mentions: what a text says about them before it is understood.
 
     The commonest label of train among pairs with the same first mention, the same second one, as many words between
@@ -43,7 +96,7 @@ def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[st
     for name, cues in _cues(examples).items():
         key = np.array(cues, dtype=object)[problem.units.example]
         known, asked = (problem.of(part, key).tolist() for part in ("train", split))
-        answers[name] = baselines.lookup(known, labels, asked, n)
+        answers[name] = lookup(known, labels, asked, n)
     return answers
 
 

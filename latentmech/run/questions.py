@@ -14,13 +14,13 @@ from latentmech.activations import ActivationStoreSettings
 from latentmech.data import Corpus, Library, Pairs, TextPairs, WordPairs
 from latentmech.direction import DirectionStudy
 from latentmech.geometry import (
-    AnalogiesStudy,
-    CompareStudy,
+    AnalogiesSettings,
+    CompareSettings,
     DimensionSettings,
-    InterpolationStudy,
-    LensStudy,
-    MapStudy,
-    NeighboursStudy,
+    InterpolationSettings,
+    LensSettings,
+    MapSettings,
+    NeighboursSettings,
 )
 from latentmech.model import (
     Adapted,
@@ -34,7 +34,7 @@ from latentmech.model import (
     Tiny,
     WordVectorsSettings,
 )
-from latentmech.probe import AtlasStudy, ProbeStudy
+from latentmech.probe import AtlasSettings, ProbeSettings
 from latentmech.report import ConsoleSink, WandbSink
 from latentmech.retrieval import RetrievalSettings, VectorDatabaseSettings
 from latentmech.settings import names_of, schema
@@ -49,17 +49,17 @@ from latentmech.steering import (
 )
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
-    "probe": {"probe": ProbeStudy, "atlas": AtlasStudy},
+    "probe": {"probe": ProbeSettings, "atlas": AtlasSettings},
     "direction": {"direction": DirectionStudy},
     "steering": {"steering": SteeringStudy},
     "geometry": {
-        "analogies": AnalogiesStudy,
-        "neighbours": NeighboursStudy,
-        "map": MapStudy,
+        "analogies": AnalogiesSettings,
+        "neighbours": NeighboursSettings,
+        "map": MapSettings,
         "dimension": DimensionSettings,
-        "lens": LensStudy,
-        "interpolation": InterpolationStudy,
-        "compare": CompareStudy,
+        "lens": LensSettings,
+        "interpolation": InterpolationSettings,
+        "compare": CompareSettings,
     },
     "retrieval": {"retrieval": RetrievalSettings},
 }

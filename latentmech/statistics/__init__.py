@@ -1,7 +1,7 @@
 """What a number is worth: scores, intervals over groups, paired differences, and the one rule for "beats"."""
 
 from latentmech.statistics.confidence_set import FEWEST, confidence_set
-from latentmech.statistics.estimate import Estimate, clusters_of, over_seeds
+from latentmech.statistics.estimate import INTERVAL, Estimate, clusters_of, over_seeds
 from latentmech.statistics.exchange import exchanged, p_value
 from latentmech.statistics.interval import FEW, difference, estimate, low_p
 from latentmech.statistics.lead import Lead, beats, closest, holm, leads, verdict
@@ -12,6 +12,7 @@ from latentmech.statistics.tally import Tally, auroc_of, balanced_accuracy_of, c
 __all__ = [
     "FEW",
     "FEWEST",
+    "INTERVAL",
     "Estimate",
     "Lead",
     "Tally",

@@ -7,7 +7,7 @@ from latentmech.lazily import lazily
 if TYPE_CHECKING:
     from latentmech.steering.ablations import KINDS, Plan, ablation
     from latentmech.steering.gate import threshold
-    from latentmech.steering.generation import completions
+    from latentmech.steering.generation import Variant, completions, next_logits
     from latentmech.steering.interventions import (
         Ablation,
         Addition,
