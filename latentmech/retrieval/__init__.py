@@ -6,9 +6,8 @@ from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
     from latentmech.retrieval.findings import RetrievalFindings
-    from latentmech.retrieval.measures import per_query
     from latentmech.retrieval.okapi import bm25
-    from latentmech.retrieval.ranking import Ranking, by_cosine
+    from latentmech.retrieval.ranking import Ranking, by_cosine, per_query
     from latentmech.retrieval.settings import POOLINGS, SPACES, RetrievalSettings, VectorDatabaseSettings
     from latentmech.retrieval.spaces import CosineSpace, fit
     from latentmech.retrieval.study import RetrievalStudy

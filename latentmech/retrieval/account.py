@@ -165,7 +165,7 @@ def notes(found: RetrievalFindings) -> Iterator[str]:
         yield f"The index is approximate: it found {found.index_recall:.1%} of the exact ten nearest (test queries)."
     if found.corpus.thresholds and not beats(found.corpus.leads):
         yield f"Near-duplicates by AUROC on labelled pairs: the model {verdict(found.corpus.leads)}."
-    if found.corpus.cluster_by is not None and not found.corpus.agreements:
+    if found.corpus.cluster_by is not None and not found.corpus.clusters:
         yield f"No clusters: not every document has a label in the column {found.corpus.cluster_by}."
 
 
@@ -196,5 +196,5 @@ def methods(found: RetrievalFindings) -> Iterator[Method]:
     if found.equals is not None:
         said = "Levels that may be the best are a model confidence set of 95 % by nDCG@10 on dev."
         yield Method(said, ("hansen2011",))
-    if found.corpus.agreements:
+    if found.corpus.clusters:
         yield Method("k-means clusters were compared with labels by the adjusted Rand index.", ("hubert1985",))

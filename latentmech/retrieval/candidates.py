@@ -12,8 +12,7 @@ from torch import Tensor
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Collection
 from latentmech.model import Level, Model
-from latentmech.retrieval.measures import MAIN, per_query
-from latentmech.retrieval.ranking import Ranking, by_cosine
+from latentmech.retrieval.ranking import MAIN, Ranking, by_cosine, per_query
 from latentmech.retrieval.spaces import fit
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from latentmech.data import Collection
 from latentmech.retrieval.candidates import SearchCandidate, best_of
 from latentmech.retrieval.clusters import Agreement
-from latentmech.retrieval.measures import MAIN, Scores
 from latentmech.retrieval.near_duplicates import Threshold
+from latentmech.retrieval.ranking import MAIN, Scores
 from latentmech.retrieval.searcher import Searcher
 from latentmech.statistics import (
     Estimate,
@@ -44,14 +44,14 @@ class CorpusFindings:
     Attributes:
         thresholds: what labelled pairs say; empty if switched off.
         near: the pairs of documents at or above the threshold, the closest first.
-        agreements: of clusters with the labels; empty if not every document has one.
+        clusters: their agreement with the labels; empty if not every document has one.
         n_labels: how many labels there are.
         cluster_by: the column with the labels; None if switched off.
     """
 
     thresholds: Mapping[str, Threshold]
     near: Mapping[str, Sequence[tuple[str, str, float]]]
-    agreements: Mapping[str, Agreement]
+    clusters: Mapping[str, Agreement]
     n_labels: int
     cluster_by: str | None
     draws: int
@@ -68,12 +68,6 @@ class CorpusFindings:
         """How far the model's AUROC is ahead of that of shared words, which need no model."""
         own, words = self.thresholds["model"].auroc, self.thresholds["words"].auroc
         return leads(own, {"shared word trigrams": words}, self.draws, self.seed)
-
-    @cached_property
-    def clusters(self) -> dict[str, dict[str, Estimate]]:
-        """Agreement with the labels over seeds of k-means."""
-        names = ("ari", "ami", "shuffled_ari")
-        return {who: {name: over_seeds(getattr(own, name)) for name in names} for who, own in self.agreements.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,7 @@ import numpy as np
 
 from latentmech.data import Collection, Examples
 from latentmech.errors import BadInput
-from latentmech.retrieval.measures import DEPTH
-from latentmech.retrieval.ranking import NOTHING, Ranking
+from latentmech.retrieval.ranking import DEPTH, NOTHING, Ranking
 from latentmech.retrieval.spaces import CosineSpace
 from latentmech.retrieval.vector_database import VectorDatabase
 from latentmech.retrieval.vector_index import VectorIndex

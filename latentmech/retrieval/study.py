@@ -15,10 +15,9 @@ from latentmech.retrieval.account import account_of
 from latentmech.retrieval.candidates import Encoded, SearchCandidate, best_of, candidates, encoded, exactly
 from latentmech.retrieval.clusters import agreement, agreement_of_words
 from latentmech.retrieval.findings import CorpusFindings, RetrievalFindings
-from latentmech.retrieval.measures import DEPTH, MAIN, per_query, shuffled_scores
 from latentmech.retrieval.near_duplicates import cosines, near_duplicates, shared_trigrams, threshold_of
 from latentmech.retrieval.okapi import bm25
-from latentmech.retrieval.ranking import Ranking
+from latentmech.retrieval.ranking import DEPTH, MAIN, Ranking, per_query, shuffled_scores
 from latentmech.retrieval.searcher import Searcher, searcher
 from latentmech.retrieval.settings import RetrievalSettings
 from latentmech.retrieval.spaces import fit
@@ -118,12 +117,12 @@ class RetrievalStudy(RetrievalSettings):
                 near[who] = near_duplicates(own.index, thresholds[who].value)
             thresholds["words"] = threshold_of(shared_trigrams(pairs), pairs)
         labels = documents.columns.get(self.cluster_by or "", (None,))
-        agreements = {}
+        clusters = {}
         if None not in labels:
-            agreements = {who: agreement(own.documents, labels, self.seed) for who, own in searchers.items()}
-            agreements["words"] = agreement_of_words(documents.texts, labels, self.seed)
+            clusters = {who: agreement(own.documents, labels, self.seed) for who, own in searchers.items()}
+            clusters["words"] = agreement_of_words(documents.texts, labels, self.seed)
         return CorpusFindings(
-            thresholds=thresholds, near=near, agreements=agreements, n_labels=len(set(labels)),
+            thresholds=thresholds, near=near, clusters=clusters, n_labels=len(set(labels)),
             cluster_by=self.cluster_by, draws=self.draws, seed=self.seed,
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ def tables(found: RetrievalFindings) -> dict[str, Table]:
         own["duplicates"] = threshold_table(found.corpus)
     if found.corpus.near.get("model"):
         own["near_duplicates"] = pair_table(found)
-    if found.corpus.agreements:
+    if found.corpus.clusters:
         own["clusters"] = cluster_table(found.corpus)
     return own
 

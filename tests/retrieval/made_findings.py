@@ -28,7 +28,7 @@ def findings_of(means, *, shuffled=None, groups=TEST, dev=30):
         for level, at in zip(levels_of(2), (0.5, 0.505, 0.2), strict=True)
     ]
     scores = {who: {"ndcg@10": np.clip(at + rng.normal(0, 0.05, TEST), 0.01, 0.99)} for who, at in means.items()}
-    corpus = CorpusFindings(thresholds={}, near={}, agreements={}, n_labels=0, cluster_by=None, draws=200, seed=0)
+    corpus = CorpusFindings(thresholds={}, near={}, clusters={}, n_labels=0, cluster_by=None, draws=200, seed=0)
     return RetrievalFindings(
         collection=Collection(documents=documents, queries=queries, judgements=judged, source="made"),
         site="resid_post",

@@ -9,7 +9,7 @@ import pytrec_eval
 import torch
 
 from latentmech.retrieval import Ranking, bm25, by_cosine, per_query
-from latentmech.retrieval.measures import shuffled_scores
+from latentmech.retrieval.ranking import shuffled_scores
 
 
 def ranking_of(*rows):

@@ -84,9 +84,11 @@ def test_clusters_agree_with_what_is_there_and_not_with_shuffled_labels():
     labels = [str(i % 4) for i in range(80)]
     rows = 4 * torch.eye(16)[[int(label) for label in labels]] + torch.randn(80, 16)
     found = agreement(Vectors(tuple(map(str, range(80))), rows, {}), labels, seed=0)
-    assert found.ari.min() > 0.95 and found.ami.min() > 0.95 and abs(found.shuffled_ari).max() < 0.15
+    assert found["ari"].ci_low > 0.95 and found["ami"].ci_low > 0.95
+    assert found["shuffled_ari"].ci_low > -0.15 and found["shuffled_ari"].ci_high < 0.15
+    assert found["ari"].kind == "range" and found["ari"].n == 5
     texts = [f"{'red green blue grey'.split()[int(label)]} thing {i}" for i, label in enumerate(labels)]
-    assert agreement_of_words(texts, labels, seed=0).ari.mean() > 0.5
+    assert agreement_of_words(texts, labels, seed=0)["ari"].value > 0.5
 
 
 def test_bad_pairs(tmp_path):

@@ -13,7 +13,7 @@ from latentmech.model import Model, levels_of
 from latentmech.retrieval import RetrievalStudy, VectorDatabase
 from latentmech.retrieval.candidates import best_of, encoded, exactly
 from latentmech.retrieval.findings import at_levels
-from latentmech.retrieval.measures import DEPTH, per_query
+from latentmech.retrieval.ranking import DEPTH, per_query
 
 
 @pytest.fixture
