@@ -1,116 +1,110 @@
 """What a probe study says: numbers, sentences, methods, and the probe itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from latentmech.data import said_of_copies
 from latentmech.model import Model
-from latentmech.probe.findings import CONTROL, NAMES, SHUFFLED, ProbedLevels, ProbeFindings
-from latentmech.probe.tables import (
-    TITLES,
-    class_table,
-    confusion_picture,
-    layer_picture,
-    layer_table,
-    table_on_test,
-)
+from latentmech.probe.findings import CONTROL, NAMES, SHUFFLED, ProbedLevels, ProbeFindings, place_of
+from latentmech.probe.tables import TITLES, pictures_of, tables_of
 from latentmech.report import Ledger, Method, Report, account, by_depth, values
-from latentmech.statistics import FEWEST, verdict
+from latentmech.statistics import FEWEST, Estimate, verdict
 
 
 def account_of(study: object, found: ProbeFindings, model: Model) -> Report:
     """Everything a reader gets."""
     ledger = Ledger({"study": "probe", "task": found.task, "site": found.site, "method": found.method})
     numbers(found, ledger)
+    best = found.own.chosen
     return account(
         study, model, ledger,
         title=f"{found.task} in {model.name}",
         headline=headline(found),
-        tables={"layers": layer_table(found), "test": table_on_test(found), "classes": class_table(found)},
-        pictures={"layer_curve": layer_picture(found), "confusion": confusion_picture(found)},
+        tables=tables_of(found),
+        pictures=pictures_of(found),
         curves=by_depth("probe/depth", [fit.level for fit in found.own.fits], curves(found)),
         data=found.examples,
         groups="documents",
         notes=[*found.problem.units.notes, *notes(found)],
         methods=methods(found),
-        artifacts={f"probes/{found.own.chosen.level.label}.safetensors": (found.own.chosen.probe.tensors(), card(found, model))},
-        provenance={"best_layer": found.own.chosen.level.layer},
+        artifacts={f"probes/{best.level.label}.safetensors": (best.probe.tensors(), card(found, model))},
+        provenance={"best_layer": best.level.layer},
     )  # fmt: skip
 
 
 def numbers(found: ProbeFindings, ledger: Ledger) -> None:
     """Every number, by its flat name and as a tidy row."""
-    _levels(found, found.own, ledger)
+    _levels(found, found.own, ledger, "probe")
     if found.twin:
-        _levels(found, found.twin, ledger, "random_init")
+        _levels(found, found.twin, ledger, "probe/random_init", "random_init")
     _controls(found, ledger)
-    at = {"layer": found.own.chosen.level.layer, "strength": found.own.chosen.strength, "split": "test"}
+    best = place_of(found.own.chosen)
     for who, one in found.test.items():
-        place = at if who == "probe" else {"control": who, "split": "test"}
-        for metric, score in one.scores.items():
-            ledger.add(f"probe/{'' if who == 'probe' else f'{who}/'}test/{metric}", score, metric, **place)
+        name, place = ("probe/test", best) if who == "probe" else (f"probe/{who}/test", {"control": who})
+        _scores(ledger, name, one.scores, **place, split="test")
     for who, one in found.baselines_dev.items():
-        for metric, score in one.scores.items():
-            ledger.add(f"probe/{who}/dev/{metric}", score, metric, split="dev", control=who)
+        _scores(ledger, f"probe/{who}/dev", one.scores, control=who, split="dev")
     for name, score in found.subsets.items():
-        ledger.add(f"probe/test/{name}/accuracy", score, "accuracy", **at | {"split": f"test_{name}"})
+        _scores(ledger, f"probe/test/{name}", {"accuracy": score}, **best, split=f"test_{name}")
     for lead in found.leads:
-        ledger.add(f"probe/lead/{lead.rival}", lead.difference, f"lead_{found.compared}", **at, control=lead.rival)
+        ledger.add(f"probe/lead/{lead.rival}", lead.difference, "lead", **best, control=lead.rival, split="test")
     if found.selectivity:
-        ledger.add("probe/selectivity", found.selectivity, "selectivity", **at)
+        _scores(ledger, "probe", {"selectivity": found.selectivity}, **best, split="test")
+    chosen = {"best_layer": found.own.chosen.level.layer or 0, "best_strength": found.own.chosen.strength}
+    _scores(ledger, "probe", chosen, split="dev")
+    if found.equals is not None:
+        ledger.add("probe/not_worse/count", len(found.equals), "not_worse_count", split="dev")
     for name, flags in (("exact", found.duplicates.exact), ("near", found.duplicates.near)):
         ledger.add(f"probe/duplicates/{name}", int(flags.sum()), f"duplicates_{name}", split="test")
 
 
-def _levels(found: ProbeFindings, levels: ProbedLevels, ledger: Ledger, control: str | None = None) -> None:
-    """Dev scores and code lengths along the levels, and the block that dev chose."""
-    prefix = f"probe/{control}" if control else "probe"
+def _levels(
+    found: ProbeFindings, levels: ProbedLevels, ledger: Ledger, prefix: str, control: str | None = None
+) -> None:
+    """Dev scores and code lengths along the levels."""
     for i, (fit, one) in enumerate(zip(levels.fits, levels.dev, strict=True)):
-        name, at = f"{prefix}/{fit.level.label}", {"layer": fit.level.layer, "strength": fit.strength}
-        who = control or ("embed" if fit.level.layer is None else None)
-        for metric, score in one.scores.items():
-            ledger.add(f"{name}/dev/{metric}", score, metric, **at, split="dev", control=who)
+        name, who = f"{prefix}/{fit.level.label}", control or ("embed" if fit.level.layer is None else None)
+        _scores(ledger, f"{name}/dev", one.scores, **place_of(fit), split="dev", control=who)
         if found.coded:
-            place = {**at, "split": "train", "control": control}
-            ledger.add(f"{name}/code_kbits", fit.code_bits / 1000, "code_kbits", **place)
-            ledger.add(f"{name}/compression", found.compression(fit.code_bits), "compression", **place)
+            _scores(ledger, name, _code(found, fit.code_bits), **place_of(fit), split="train", control=control)
         if not control and found.equals is not None:
-            ledger.add(f"{name}/not_worse", float(i in found.equals), "not_worse", **at, split="dev")
-    chosen = levels.chosen
-    ledger.add(f"{prefix}/best_layer", chosen.level.layer or 0, "best_layer", control=control, split="dev")
-    if not control:
-        ledger.add("probe/best_strength", chosen.strength, "best_strength", split="dev")
-        if found.equals is not None:
-            ledger.add("probe/not_worse/count", len(found.equals), "not_worse_count", split="dev")
+            _scores(ledger, name, {"not_worse": float(i in found.equals)}, **place_of(fit), split="dev")
+    if control:
+        _scores(ledger, prefix, {"best_layer": levels.chosen.level.layer or 0}, control=control, split="dev")
 
 
 def _controls(found: ProbeFindings, ledger: Ledger) -> None:
     """Labels that mean nothing: on dev along the levels, on test where they are read."""
-    for fit in found.own.fits:
-        at = {"layer": fit.level.layer, "strength": fit.strength, "split": "dev"}
-        for seed, ((kind, _), value) in enumerate(zip(found.controls, fit.control_dev, strict=True)):
-            name = f"probe/{kind}/seed_{seed}/{fit.level.label}/dev/accuracy"
-            ledger.add(name, value, "accuracy", **at, control=kind, seed=seed)
+    fits = found.own.fits
     for seed, (kind, one) in enumerate(found.controls):
-        name = f"probe/{kind}/seed_{seed}/test/accuracy"
-        ledger.add(name, one.scores["accuracy"], "accuracy", control=kind, split="test", seed=seed)
+        name, columns = f"probe/{kind}/seed_{seed}", {"control": kind, "seed": seed}
+        for fit in fits:
+            value = {"accuracy": fit.control_dev[seed]}
+            _scores(ledger, f"{name}/{fit.level.label}/dev", value, **place_of(fit), **columns, split="dev")
+        _scores(ledger, f"{name}/test", {"accuracy": one.scores["accuracy"]}, **columns, split="test")
     for kind in found.kinds:
-        mean = {"metric": "accuracy", "control": f"{kind}_mean"}
-        for fit, score in zip(found.own.fits, found.control_dev(kind), strict=True):
-            at = {"layer": fit.level.layer, "strength": fit.strength, "split": "dev"}
-            ledger.add(f"probe/{kind}/{fit.level.label}/dev/accuracy", score, **mean, **at)
-        ledger.add(f"probe/{kind}/test/accuracy", found.control(kind, "accuracy"), **mean, split="test")
+        for fit, score in zip(fits, found.control_dev(kind), strict=True):
+            name = f"probe/{kind}/{fit.level.label}/dev"
+            _scores(ledger, name, {"accuracy": score}, **place_of(fit), control=f"{kind}_mean", split="dev")
+        score = found.control(kind)["accuracy"]
+        _scores(ledger, f"probe/{kind}/test", {"accuracy": score}, control=f"{kind}_mean", split="test")
     if CONTROL in found.kinds:
-        for fit, gap in zip(found.own.fits, found.selectivity_dev(), strict=True):
-            at = {"layer": fit.level.layer, "strength": fit.strength, "split": "dev"}
-            ledger.add(f"probe/{fit.level.label}/selectivity", gap, "selectivity", **at)
+        for fit, gap in zip(fits, found.selectivity_dev(), strict=True):
+            _scores(ledger, f"probe/{fit.level.label}", {"selectivity": gap}, **place_of(fit), split="dev")
     if found.exchanges:
-        ledger.add(f"probe/{SHUFFLED}/p", found.exchanges[2], "p", control=SHUFFLED, split="test")
+        _scores(ledger, f"probe/{SHUFFLED}", {"p": found.exchanges[2]}, control=SHUFFLED, split="test")
     if found.control_code:
         kind, bits = found.control_code
-        place = {"layer": found.own.chosen.level.layer, "control": kind, "split": "train"}
-        ledger.add(f"probe/{kind}/code_kbits", bits / 1000, "code_kbits", **place)
-        ledger.add(f"probe/{kind}/compression", found.compression(bits), "compression", **place)
+        _scores(ledger, f"probe/{kind}", _code(found, bits), **place_of(found.own.chosen), control=kind, split="train")
+
+
+def _scores(ledger: Ledger, name: str, scores: Mapping[str, Estimate | float | int], **columns: object) -> None:
+    for metric, score in scores.items():
+        ledger.add(f"{name}/{metric}", score, metric, **columns)
+
+
+def _code(found: ProbeFindings, bits: float) -> dict[str, float]:
+    return {"code_kbits": bits / 1000, "compression": found.compression(bits)}
 
 
 def curves(found: ProbeFindings) -> dict[str, list[float]]:
@@ -143,14 +137,10 @@ def headline(found: ProbeFindings) -> str:
 def _verdict(found: ProbeFindings) -> str:
     if found.untold:
         return f"Whether it beats anything cannot be told: {found.untold}."
-    leads = [replace(lead, rival=_called(lead.rival, found)) for lead in found.leads]
+    leads = [replace(lead, rival=NAMES[lead.rival]) for lead in found.leads]
     own = found.test["probe"].scores[found.compared]
     where = "It" if found.compared == found.metric else f"In {TITLES[found.compared]} ({own.value:.3f}) it"
     return f"{where} {verdict(leads)}."
-
-
-def _called(who: str, found: ProbeFindings) -> str:
-    return "any one answer for all" if who == "majority" and found.problem.n_classes == 2 else NAMES[who]
 
 
 def notes(found: ProbeFindings) -> Iterator[str]:
@@ -192,11 +182,11 @@ def methods(found: ProbeFindings) -> Iterator[Method]:
     if found.equals is not None:
         said = f"Levels not shown to be worse than the best are a 95 % model confidence set by {by} on dev."
         yield Method(said, ("hansen2011",))
-    if found.leads:
+    if not found.untold:
         yield Method(
             f"The probe beats its rivals if it is ahead of every one of {len(found.leads)} in {TITLES[found.compared]} "
             "on test: the whole 95 % interval of the paired difference lies above 0. All have to be beaten, so their "
-            f"number needs no correction. They are: {'; '.join(_called(lead.rival, found) for lead in found.leads)}.",
+            f"number needs no correction. They are: {'; '.join(NAMES[lead.rival] for lead in found.leads)}.",
             ("berger1982",),
         )
     if CONTROL in found.kinds:
@@ -206,11 +196,11 @@ def methods(found: ProbeFindings) -> Iterator[Method]:
             ("hewitt2019",),
         )
     if SHUFFLED in found.kinds:
-        unit = "documents" if found.problem.by_document else f"{found.problem.unit}s"
         p = "The p-value counts the exchange that was seen." if found.exchanges else "That is too few for a p-value."
         yield Method(
-            f"Labels were exchanged among {unit} {found.kinds[SHUFFLED]} times, in all splits together, and probes "
-            f"trained anew with the penalty of their level; dev chose the block again, by accuracy. {p}",
+            f"Labels were exchanged among {found.problem.labelled} {found.kinds[SHUFFLED]} times, in all splits "
+            "together, and probes trained anew with the penalty of their level; dev chose the block again, by "
+            f"accuracy. {p}",
             ("phipson2010",),
         )
     if found.coded:

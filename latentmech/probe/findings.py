@@ -13,9 +13,10 @@ from latentmech.probe.fitting import LevelFit
 from latentmech.probe.online_code import uniform_code
 from latentmech.probe.problem import Problem
 from latentmech.probe.scores import Scored, compared_by, metric_of
-from latentmech.statistics import Estimate, Lead, over_seeds
+from latentmech.statistics import Estimate, Lead, over_seeds, p_value
 
 CONTROL, SHUFFLED = "control_task", "shuffled"
+ENOUGH = 19  # exchanges of labels that can give a p-value of 0.05
 NAMES = {
     "probe": "probe at the best block",
     "embed": "probe of the embedding",
@@ -29,6 +30,11 @@ NAMES = {
     "lookup_capitalised": "look-up and capital letter",
     **SURFACE,
 }
+
+
+def place_of(fit: LevelFit) -> dict[str, object]:
+    """Where a fit belongs, as columns of a tidy row."""
+    return {"layer": fit.level.layer, "strength": fit.strength}
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,8 @@ class ProbeFindings:
         test: answers on test by who gives them: `probe`, `embed`, `random_init`, `majority`, `lookup`, ...
         baselines_dev: the answers without the model on dev.
         controls: of each labelling that means nothing, its name and the answers of its probe on test.
-        leads: how far the probe is ahead of each rival on test; none where that cannot be told.
-        untold: why it cannot; empty if it can.
+        leads: how far the probe is ahead of each rival on test.
         selectivity: accuracy ahead of the control tasks, paired, on test; None without one.
-        exchanges: of shuffled labels, how many reach the probe's score on test, of how many, and the p-value.
         control_code: of one labelling that means nothing, its name and its code length in bits at the best block.
         subsets: accuracy on parts of test.
         undone: what does not apply, in sentences.
@@ -91,9 +95,7 @@ class ProbeFindings:
     baselines_dev: Mapping[str, Scored]
     controls: Sequence[tuple[str, Scored]]
     leads: Sequence[Lead]
-    untold: str
     selectivity: Estimate | None
-    exchanges: tuple[int, int, float] | None
     control_code: tuple[str, float] | None
     subsets: Mapping[str, Estimate]
     undone: Sequence[str]
@@ -113,9 +115,10 @@ class ProbeFindings:
         """The labellings that mean nothing: their names, and how many there are of each."""
         return Counter(name for name, _ in self.controls)
 
-    def control(self, kind: str, metric: str) -> Estimate:
-        """A score on test of the labellings of one kind: mean and range over seeds."""
-        return over_seeds(one.scores[metric].value for name, one in self.controls if name == kind)
+    def control(self, kind: str) -> dict[str, Estimate]:
+        """Scores on test of the labellings of one kind: mean and range over seeds."""
+        picked = [one.scores for name, one in self.controls if name == kind]
+        return {metric: over_seeds(scores[metric].value for scores in picked) for metric in picked[0]}
 
     def control_dev(self, kind: str) -> list[Estimate]:
         """Their accuracy on dev, level by level."""
@@ -126,6 +129,20 @@ class ProbeFindings:
         """Accuracy on dev minus that of the control tasks, level by level."""
         ahead = zip(self.own.on_dev("accuracy"), self.control_dev(CONTROL), strict=True)
         return [own.value - control.value for own, control in ahead]
+
+    @property
+    def untold(self) -> str:
+        """Why it cannot be told whether rivals are beaten; empty if it can."""
+        if self.documents["test"] < 2:
+            return "test is a single document"
+        return "" if len(np.unique(self.problem.of("test", self.problem.labels))) > 1 else "test has one class only"
+
+    @property
+    def exchanges(self) -> tuple[int, int, float] | None:
+        """How many exchanges of the labels reach the probe's score on test, of how many, and the p-value."""
+        null = np.array([one.scores[self.metric].value for kind, one in self.controls if kind == SHUFFLED])
+        seen = self.test["probe"].scores[self.metric].value
+        return (int((null >= seen).sum()), len(null), p_value(seen, null)) if len(null) >= ENOUGH else None
 
     @property
     def coded(self) -> bool:

@@ -2,15 +2,14 @@
 
 What a probe scores on such labels it owes to itself, not to the model.
 
-control task      every word type gets one class at random, in the proportions of the task, wherever the word stands
-                  (Hewitt & Liang 2019, "Designing and interpreting probes with control tasks"). A probe can only learn
-                  it by heart; the task's accuracy minus this one's is its selectivity
-shuffled labels   the task's own labels, exchanged among what was labelled: documents, if all rows of each have one
-                  label, else rows; in train, dev and test together, as a permutation test asks for. Were the labels of
-                  test left as they are, a probe that happens to fall on the main axis of the data would read them
+control task      every word type gets one class at random, in the proportions of the task, wherever it stands (Hewitt &
+                  Liang 2019, "Designing and interpreting probes with control tasks"): it can only be learned by heart,
+                  and the task's accuracy minus this one's is the probe's selectivity
+shuffled labels   the task's labels, exchanged among what was labelled: documents, if all rows of each have one label,
+                  else rows. In train, dev and test together, as a permutation test asks for: with the true labels on
+                  test, a probe that happens to fall on the main axis of the data would read them
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,34 +82,32 @@ class Problem:
         return {split: clusters_of(self.of(split, self.units.group)) for split in SPLITS}
 
     def control_labels(self, seed: int) -> Int[np.ndarray, " unit"]:
-        """A label for every unit from the control task with this seed."""
-        return control_task(self.of("train", self.labels), self.units.form.tolist(), self.n_classes, seed)
-
-    @cached_property
-    def by_document(self) -> bool:
-        """Whether documents were labelled, and not their words or texts one by one."""
-        first = np.zeros(int(self.units.group.max()) + 1, dtype=np.int64)
-        first[self.units.group] = self.labels
-        return bool((first[self.units.group] == self.labels).all())
+        """The control task's labels; the same word gets the same one for the same seed."""
+        shares = np.bincount(self.of("train", self.labels), minlength=self.n_classes) / len(self.index["train"])
+        kinds, place = np.unique(self.units.form.astype(str), return_inverse=True)
+        return np.random.default_rng(seed).choice(self.n_classes, size=len(kinds), p=shares)[place]
 
     def shuffled_labels(self, seed: int) -> Int[np.ndarray, " unit"]:
-        """The task's labels, exchanged; drawn anew until train has every class and no split is left with one only."""
-        rng = np.random.default_rng(seed)
+        """The task's labels, exchanged; drawn anew until train has every class, and dev and test have two."""
+        rng, (labels, place) = np.random.default_rng(seed), self._labelled
         for _ in range(TRIES):
-            labels = self._exchanged(rng)
-            if all(self._kinds(labels, split) >= min(2, self._kinds(self.labels, split)) for split in SPLITS):
-                if self._kinds(labels, "train") == self.n_classes:
-                    break
-        return labels
+            exchanged = rng.permutation(labels)[place]
+            kinds = [len(np.unique(self.of(split, exchanged))) for split in SPLITS]
+            if kinds[0] == self.n_classes and min(kinds) > 1:
+                break
+        return exchanged
 
-    def _exchanged(self, rng: np.random.Generator) -> Int[np.ndarray, " unit"]:
-        if not self.by_document:
-            return rng.permutation(self.labels)
-        documents, first, place = np.unique(self.units.group, return_index=True, return_inverse=True)
-        return self.labels[first][rng.permutation(len(documents))][place]
+    @property
+    def labelled(self) -> str:
+        """What labels were given to, as far as one can tell: `documents`, `texts` or `words`."""
+        return "documents" if len(self._labelled[0]) < len(self.labels) else f"{self.unit}s"
 
-    def _kinds(self, labels: Int[np.ndarray, " unit"], split: str) -> int:
-        return len(np.unique(self.of(split, labels)))
+    @cached_property
+    def _labelled(self) -> tuple[Int[np.ndarray, " labelled"], Int[np.ndarray, " unit"]]:
+        """The labels that were given, and which of them each unit has."""
+        _, first, document = np.unique(self.units.group, return_index=True, return_inverse=True)
+        alike = (self.labels[first][document] == self.labels).all()
+        return (self.labels[first], document) if alike else (self.labels, np.arange(len(self.labels)))
 
     @cached_property
     def seen(self) -> Bool[np.ndarray, " unit"]:
@@ -120,30 +117,11 @@ class Problem:
         return np.array([form in known for form in folded])
 
 
-def control_task(
-    train: Int[np.ndarray, " known"], forms: Sequence[str], n_classes: int, seed: int
-) -> Int[np.ndarray, " form"]:
-    """The labels of the control task.
-
-    Args:
-        train: the task's own training labels, for their proportions.
-        forms: the words to label; the same word gets the same label for the same seed, in any list.
-    """
-    shares = np.bincount(train, minlength=n_classes) / len(train)
-    kinds, place = np.unique(np.array(forms, dtype=str), return_inverse=True)
-    return np.random.default_rng(seed).choice(n_classes, size=len(kinds), p=shares)[place]
-
-
 def problem_of(units: UnitTable, examples: Examples, positive: str | None, seed: int) -> Problem:
     """Number the classes and find each unit's row: words follow one another, text by text."""
-    classes = units.classes
-    if positive is not None:
-        classes = tuple(sorted(classes, key=lambda name: name == positive))
-    return Problem(units, classes, _rows(units, examples), seed)
-
-
-def _rows(units: UnitTable, examples: Examples) -> Int[np.ndarray, " unit"]:
-    if len(units) and units.word[0] == WHOLE_TEXT:
-        return units.example
-    sizes: Sequence[int] = examples.sizes()
-    return (np.cumsum(sizes) - sizes)[units.example] + units.word
+    classes = units.classes if positive is None else sorted(units.classes, key=lambda name: name == positive)
+    rows = units.example
+    if len(units) and units.word[0] != WHOLE_TEXT:
+        sizes = examples.sizes()
+        rows = (np.cumsum(sizes) - sizes)[units.example] + units.word
+    return Problem(units, tuple(classes), rows, seed)

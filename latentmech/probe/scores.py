@@ -25,17 +25,7 @@ from torch import Tensor
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.path import Score
 from latentmech.probe.problem import Problem
-from latentmech.statistics import (
-    Estimate,
-    Tally,
-    auroc,
-    auroc_of,
-    balanced_accuracy_of,
-    estimate,
-    f1,
-    f1_of,
-    mean_of,
-)
+from latentmech.statistics import Estimate, Tally, auroc, auroc_of, balanced_accuracy_of, estimate, f1, f1_of, mean_of
 
 Labels = Int[np.ndarray, " row"]
 
@@ -72,24 +62,26 @@ class Scored:
 
 
 def scored(
+    problem: Problem,
+    split: str,
     predicted: Labels,
-    labels: Labels,
-    clusters: Labels,
-    n_classes: int,
     margin: Float[np.ndarray, " row"] | None = None,
+    labels: Int[np.ndarray, " unit"] | None = None,
     draws: int = 1000,
 ) -> Scored:
-    """Every score that applies, with an interval over documents.
+    """Every score that applies to answers on a split, with an interval over documents.
 
     Args:
-        margin: logit of the positive class minus that of the other, for AUROC; None leaves it out.
+        margin: logit of the last class minus that of the first, for AUROC; None leaves it out.
+        labels: of every unit; default the task's own, else those of a control labelling.
     """
-    tallies = {"accuracy": mean_of((predicted == labels).astype(float), clusters, 0, 1)}
-    if n_classes == 2:
-        tallies["balanced_accuracy"] = balanced_accuracy_of(predicted, labels, clusters)
-        tallies["f1"] = f1_of(predicted == 1, labels == 1, clusters)
+    truth, clusters = problem.of(split, problem.labels if labels is None else labels), problem.clusters(split)
+    tallies = {"accuracy": mean_of((predicted == truth).astype(float), clusters, 0, 1)}
+    if problem.n_classes == 2:
+        tallies["balanced_accuracy"] = balanced_accuracy_of(predicted, truth, clusters)
+        tallies["f1"] = f1_of(predicted == 1, truth == 1, clusters)
         if margin is not None:
-            tallies["auroc"] = auroc_of(margin, labels == 1, clusters)
+            tallies["auroc"] = auroc_of(margin, truth == 1, clusters)
     return Scored(predicted, tallies, {name: estimate(tally, draws) for name, tally in tallies.items()})
 
 
@@ -97,19 +89,12 @@ def scored_on_test(
     problem: Problem,
     level: Float[Tensor, "row d_model"],
     probe: LinearProbe,
-    draws: int,
     labels: Int[np.ndarray, " unit"] | None = None,
+    draws: int = 1000,
 ) -> Scored:
-    """A probe's answers on test.
-
-    Args:
-        level: all rows of the probe's level.
-        labels: of every unit; default the task's own, else those of a control labelling.
-    """
+    """A probe's answers on test, from all rows of its level."""
     logits = logits_on_test(problem, level, probe)
-    truth = problem.of("test", problem.labels if labels is None else labels)
-    margin = logits[:, -1] - logits[:, 0]
-    return scored(logits.argmax(1), truth, problem.clusters("test"), problem.n_classes, margin, draws)
+    return scored(problem, "test", logits.argmax(1), logits[:, -1] - logits[:, 0], labels, draws)
 
 
 def logits_on_test(

@@ -13,7 +13,8 @@ from latentmech.errors import BadInput
 from latentmech.model import Level, Model, levels_of
 from latentmech.probe.account import account_of
 from latentmech.probe.findings import CONTROL, SHUFFLED, ProbedLevels, ProbeFindings
-from latentmech.probe.fitting import Fitting
+from latentmech.probe.fitting import Fitting, LevelFit
+from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import method_of
 from latentmech.probe.online_code import online_code
 from latentmech.probe.problem import Problem, problem_of
@@ -22,21 +23,10 @@ from latentmech.probe.scores import Scored, compared_by, mean_of_tallies, metric
 from latentmech.probe.settings import ProbeSettings
 from latentmech.probe.surface import surface_answers
 from latentmech.report import Report
-from latentmech.statistics import (
-    Estimate,
-    Lead,
-    clusters_of,
-    confidence_set,
-    difference,
-    estimate,
-    leads,
-    mean_of,
-    p_value,
-)
+from latentmech.statistics import Estimate, Lead, clusters_of, confidence_set, difference, estimate, leads, mean_of
 
 Labellings = Sequence[tuple[str, np.ndarray]]
 Controls = Sequence[tuple[str, Scored]]
-ENOUGH = 19  # exchanges of labels that can give a p-value of 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +46,20 @@ class ProbeStudy(ProbeSettings):
         labellings = self._labellings(problem)
         fitting = self._fitting(problem, labellings)
         own = self._levels(fitting, activations, levels, model.name)
-        test, controls = self._on_test(problem, activations, own, labellings)
-        test |= self._surface(problem, asked, "test")
-        twin = None
+        test, controls = self._read(problem, activations, own, labellings)
+        test, twin, n = test | self._surface(problem, asked, "test"), None, problem.n_classes
         if self.random_init:
             fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, levels, position)
             twin = self._levels(replace(fitting, controls=()), fresh, levels, f"{model.name} (random init)")
             rows = fresh.level(twin.chosen.level.hook_name)
-            test["random_init"] = scored_on_test(problem, rows, twin.chosen.probe, self.draws)
-        untold, duplicates = _untold(problem), cross_split_duplicates(examples)
+            test["random_init"] = scored_on_test(problem, rows, twin.chosen.probe, draws=self.draws)
+        duplicates = cross_split_duplicates(examples)
         return ProbeFindings(
             task=asked.name, model=model.name, site=self.site, position=self.position, method=self.method,
             path=len(fitting.method.path), examples=examples, duplicates=duplicates, problem=problem, own=own,
-            twin=twin, equals=self._equals(own), test=test, baselines_dev=self._surface(problem, asked, "dev"),
-            controls=controls, leads=[] if untold else self._leads(problem, test, controls), untold=untold,
-            selectivity=self._selectivity(test["probe"], controls), exchanges=_exchanges(test["probe"], controls),
+            twin=twin, equals=self._equals(own, metric_of(n)), test=test, controls=controls,
+            baselines_dev=self._surface(problem, asked, "dev"), leads=self._leads(test, controls, compared_by(n)),
+            selectivity=self._selectivity(test["probe"], controls),
             control_code=self._control_code(fitting, activations, own, labellings),
             subsets=self._subsets(problem, test["probe"], duplicates), undone=tuple(self._undone(problem)),
         )  # fmt: skip
@@ -101,48 +90,47 @@ class ProbeStudy(ProbeSettings):
     def _levels(self, fitting: Fitting, activations: Activations, levels: Sequence[Level], title: str) -> ProbedLevels:
         """Probes at every level, and the block among them that does best on dev; the lower one of two equals."""
         problem, fits = fitting.problem, fitting(activations, levels, title)
-        truth, clusters, n = problem.of("dev", problem.labels), problem.clusters("dev"), problem.n_classes
-        dev = [scored(fit.dev_predicted, truth, clusters, n, fit.dev_margin, self.draws) for fit in fits]
-        blocks = [i for i, fit in enumerate(fits) if fit.level.layer is not None]
-        return ProbedLevels(fits, dev, max(blocks, key=lambda i: dev[i].scores[metric_of(n)].value))
+        dev = [scored(problem, "dev", fit.dev_predicted, fit.dev_margin, draws=self.draws) for fit in fits]
+        metric, blocks = metric_of(problem.n_classes), [i for i, fit in enumerate(fits) if fit.level.layer is not None]
+        return ProbedLevels(fits, dev, max(blocks, key=lambda i: dev[i].scores[metric].value))
 
-    def _equals(self, own: ProbedLevels) -> list[int] | None:
-        """Levels not shown to be worse than the best, by the score that chose it; None where that has no value."""
-        tallies = [one.tallies.get("auroc", one.tallies["accuracy"]) for one in own.dev]
-        return confidence_set(tallies, self.draws) if np.isfinite(tallies[0].value) else None
-
-    def _on_test(
+    def _read(
         self, problem: Problem, activations: Activations, own: ProbedLevels, labellings: Labellings
-    ) -> tuple[dict[str, Scored], list[tuple[str, Scored]]]:
-        """The probe's answers and the embedding's, and those under labels that mean nothing.
+    ) -> tuple[dict[str, Scored], Controls]:
+        """The probe's answers on test, the embedding's, and those under labels that mean nothing.
 
         Control tasks are read at the same block; shuffled labels choose theirs, on their own dev labels.
         """
         rows = lru_cache(1)(activations.level)
-        embed, best = own.fits[0], own.chosen
-        test = {"probe": scored_on_test(problem, rows(best.level.hook_name), best.probe, self.draws)}
+
+        def read(fit: LevelFit, probe: LinearProbe, labels: np.ndarray | None = None) -> Scored:
+            return scored_on_test(problem, rows(fit.level.hook_name), probe, labels, self.draws)
+
+        test = {"probe": read(own.chosen, own.chosen.probe)}
         controls = []
-        for number, (name, labels) in enumerate(labellings):
-            fit = best if name == CONTROL else max(own.fits[1:], key=lambda one: one.control_dev[number])
-            level = rows(fit.level.hook_name)
-            controls.append((name, scored_on_test(problem, level, fit.controls[number], self.draws, labels)))
-        return test | {"embed": scored_on_test(problem, rows(embed.level.hook_name), embed.probe, self.draws)}, controls
+        for number, (kind, labels) in enumerate(labellings):
+            fit = own.chosen if kind == CONTROL else max(own.fits[1:], key=lambda one: one.control_dev[number])
+            controls.append((kind, read(fit, fit.controls[number], labels)))
+        return test | {"embed": read(own.fits[0], own.fits[0].probe)}, controls
 
     def _surface(self, problem: Problem, asked: Task, split: str) -> dict[str, Scored]:
         """Answers without the model, on one split."""
-        truth, clusters, n = problem.of(split, problem.labels), problem.clusters(split), problem.n_classes
         answers = surface_answers(problem, split, capital=asked.capital)
-        return {name: scored(given, truth, clusters, n, draws=self.draws) for name, given in answers.items()}
+        return {name: scored(problem, split, given, draws=self.draws) for name, given in answers.items()}
 
-    def _leads(self, problem: Problem, test: Mapping[str, Scored], controls: Controls) -> list[Lead]:
+    def _equals(self, own: ProbedLevels, metric: str) -> list[int] | None:
+        """Levels not shown to be worse than the best, by the score that chose it; None where that has no value."""
+        tallies = [one.tallies[metric] for one in own.dev]
+        return confidence_set(tallies, self.draws) if np.isfinite(tallies[0].value) else None
+
+    def _leads(self, test: Mapping[str, Scored], controls: Controls, metric: str) -> list[Lead]:
         """How far the probe is ahead of everything that lacks the information.
 
         Of two classes, always the positive one is left to the majority class: by balanced accuracy they are the same.
         """
-        metric = compared_by(problem.n_classes)
         rivals = {who: s.tallies[metric] for who, s in test.items() if who not in ("probe", "always_positive")}
-        for kind in dict.fromkeys(name for name, _ in controls):
-            rivals[kind] = mean_of_tallies([s.tallies[metric] for name, s in controls if name == kind])
+        for kind in dict.fromkeys(kind for kind, _ in controls):
+            rivals[kind] = mean_of_tallies([s.tallies[metric] for k, s in controls if k == kind])
         return leads(test["probe"].tallies[metric], rivals, self.draws)
 
     def _selectivity(self, probe: Scored, controls: Controls) -> Estimate | None:
@@ -164,15 +152,15 @@ class ProbeStudy(ProbeSettings):
     def _subsets(self, problem: Problem, probe: Scored, duplicates: Duplicates) -> dict[str, Estimate]:
         """Accuracy on parts of test: seen and unseen words, and without texts that train has too."""
         copied = set(duplicates.example[duplicates.exact].tolist())
-        parts = {"without_duplicates": [e not in copied for e in problem.of("test", problem.units.example).tolist()]}
+        fresh = [example not in copied for example in problem.of("test", problem.units.example).tolist()]
+        seen, right = problem.of("test", problem.seen), probe.predicted == problem.of("test", problem.labels)
+        parts = {"without_duplicates": np.array(fresh)}
         if problem.unit == "word":
-            seen = problem.of("test", problem.seen)
             parts |= {"seen": seen, "unseen": ~seen}
-        right = (probe.predicted == problem.of("test", problem.labels)).astype(float)
         return {
-            name: estimate(mean_of(right[part], clusters_of(problem.clusters("test")[part]), 0, 1), self.draws)
+            name: estimate(mean_of(1.0 * right[part], clusters_of(problem.clusters("test")[part]), 0, 1), self.draws)
             for name, part in parts.items()
-            if np.any(part)
+            if part.any()
         }
 
     def _undone(self, problem: Problem) -> Iterator[str]:
@@ -180,18 +168,3 @@ class ProbeStudy(ProbeSettings):
             yield f"No online code length: {self.method} gives no probabilities."
         if problem.unit == "text" and self.control_seeds:
             yield "No control task: it needs words that recur, and here whole texts are labelled."
-
-
-def _untold(problem: Problem) -> str:
-    """Why it cannot be told whether rivals are beaten; empty if it can."""
-    if problem.clusters("test").max() < 1:
-        return "test is a single document"
-    return "" if len(np.unique(problem.of("test", problem.labels))) > 1 else "test has one class only"
-
-
-def _exchanges(probe: Scored, controls: Controls) -> tuple[int, int, float] | None:
-    """How many exchanges of the labels reach the probe's score, of how many, and the p-value."""
-    metric = "auroc" if "auroc" in probe.scores else "accuracy"
-    null = np.array([s.scores[metric].value for name, s in controls if name == SHUFFLED])
-    seen = probe.scores[metric].value
-    return (int((null >= seen).sum()), len(null), p_value(seen, null)) if len(null) >= ENOUGH else None

@@ -36,10 +36,12 @@ def surface_answers(problem: Problem, split: str, *, capital: bool = False) -> d
         scores = surface_scores(train, labels, n, forms)
         return answers | {name: classes.argmax(1) for name, classes in scores.items()}
     answers["lookup"] = lookup(train, labels, forms, n)
-    answers["lookup_folded"] = lookup_folded(train, labels, forms, n)
+    folded = lookup(_lower(train), labels, _lower(forms), n)
+    answers["lookup_folded"] = lookup(train, labels, forms, n, folded)
     if capital:
-        initial = (problem.of(split, problem.units.word) == 0).tolist()
-        answers["lookup_capitalised"] = lookup_capitalised(train, labels, forms, initial, 1)
+        inside = problem.of(split, problem.units.word) > 0  # a capital says nothing at the beginning of a text
+        begins = inside & np.array([form[:1].isupper() for form in forms])
+        answers["lookup_capitalised"] = lookup(train, labels, forms, n, begins.astype(np.int64))
     return answers
 
 
@@ -48,41 +50,26 @@ def majority(labels: Known, n_classes: int) -> int:
     return int(np.bincount(labels, minlength=n_classes).argmax())
 
 
-def lookup(train: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int) -> Given:
-    """Each word's commonest class in train, as it is spelled; the majority class for an unknown word."""
-    known, fallback = _commonest(train, labels), majority(labels, n_classes)
-    return np.array([known.get(form, fallback) for form in forms], dtype=np.int64)
+def lookup(
+    known: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int, otherwise: Given | None = None
+) -> Given:
+    """Each form's commonest class among the known ones; of equally common ones the one seen first.
 
-
-def lookup_folded(train: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int) -> Given:
-    """The look-up, backing off from an unknown word to its lower-cased form, and then to the majority class."""
-    exact, folded = _commonest(train, labels), _commonest([form.lower() for form in train], labels)
-    fallback = majority(labels, n_classes)
-    answers = [exact.get(form, folded.get(form.lower(), fallback)) for form in forms]
+    Args:
+        otherwise: answers for forms that are not known; default the majority class.
+    """
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for form, label in zip(known, labels.tolist(), strict=True):
+        counts[form][label] += 1
+    commonest = {form: counter.most_common(1)[0][0] for form, counter in counts.items()}
+    if otherwise is None:
+        otherwise = np.full(len(forms), majority(labels, n_classes))
+    answers = [commonest.get(form, other) for form, other in zip(forms, otherwise.tolist(), strict=True)]
     return np.array(answers, dtype=np.int64)
 
 
-def lookup_capitalised(
-    train: Sequence[str], labels: Known, forms: Sequence[str], initial: Sequence[bool], positive: int
-) -> Given:
-    """The look-up, and for unknown words the capital letter, if it does not begin a text.
-
-    Args:
-        initial: whether each word of `forms` is the first of its text, where a capital says nothing.
-        positive: the class that a capital letter speaks for; the task must be binary.
-    """
-    known = _commonest(train, labels)
-    capital = [form[:1].isupper() and not first for form, first in zip(forms, initial, strict=True)]
-    guesses = np.where(capital, positive, 1 - positive)
-    return np.array([known.get(form, guess) for form, guess in zip(forms, guesses, strict=True)], dtype=np.int64)
-
-
-def _commonest(forms: Sequence[str], labels: Known) -> dict[str, int]:
-    """Form -> commonest label; of equally common ones the one seen first."""
-    counts: dict[str, Counter[int]] = defaultdict(Counter)
-    for form, label in zip(forms, labels.tolist(), strict=True):
-        counts[form][label] += 1
-    return {form: counter.most_common(1)[0][0] for form, counter in counts.items()}
+def _lower(forms: Sequence[str]) -> list[str]:
+    return [form.lower() for form in forms]
 
 
 def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[str, Given]:

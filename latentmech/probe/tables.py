@@ -1,13 +1,20 @@
 """The tables and pictures of a probe study."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from latentmech.probe.findings import CONTROL, NAMES, ProbeFindings
 from latentmech.report import Picture, Table, band, confusion, layer_curve, values
-from latentmech.statistics import over_seeds
+from latentmech.statistics import Estimate
 
 TITLES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1": "F1", "auroc": "AUROC"}
+
+
+def tables_of(found: ProbeFindings) -> dict[str, Table]:
+    """All of them."""
+    return {"layers": layer_table(found), "test": table_on_test(found), "classes": class_table(found)}
 
 
 def layer_table(found: ProbeFindings) -> Table:
@@ -34,44 +41,36 @@ def layer_table(found: ProbeFindings) -> Table:
 
 
 def _layers_said(found: ProbeFindings) -> str:
+    said = f"Dev {TITLES[found.metric]} by level with its 95 % interval over {found.documents['dev']} documents"
     equals = "≈ marks levels not shown to be worse than the best (a 95 % model confidence set)."
-    return (
-        f"Dev {TITLES[found.metric]} by level with its 95 % interval over {found.documents['dev']} documents; the block "
-        f"was chosen here. {equals if found.equals is not None else ''}"
-    ).strip()
+    return f"{said}; the block was chosen here. {equals if found.equals is not None else ''}".strip()
 
 
 def table_on_test(found: ProbeFindings) -> Table:
     """The probe on test beside everything that it has to beat, and how far it is ahead of each."""
     ahead = {lead.rival: lead.difference.cells("ahead", "from", "to") for lead in found.leads}
+    shown = {who: (NAMES[who], one.scores) for who, one in found.test.items()}
+    for kind, n in found.kinds.items():
+        shown[kind] = f"{NAMES[kind]} (mean of {n})" if n > 1 else NAMES[kind], found.control(kind)
+    shown |= {name: (f"probe {name.replace('_', ' ')}", {"accuracy": s}) for name, s in found.subsets.items()}
     rows = [
-        {"answers by": NAMES[who]} | _cells(found, one.scores) | ahead.get(who, {}) | {"n": one.scores["accuracy"].n}
-        for who, one in found.test.items()
+        {"answers by": title} | _cells(found, scores) | ahead.get(who, {}) for who, (title, scores) in shown.items()
     ]
-    for kind in found.kinds:
-        picked = [one.scores for name, one in found.controls if name == kind]
-        scores = {metric: over_seeds(s[metric].value for s in picked) for metric in picked[0]}
-        name = f"{NAMES[kind]} (mean of {len(picked)})" if len(picked) > 1 else NAMES[kind]
-        rows.append({"answers by": name} | _cells(found, scores) | ahead.get(kind, {}) | {"n": picked[0]["accuracy"].n})
-    for name, accuracy in found.subsets.items():
-        called = f"probe {name.replace('_', ' ')}"
-        rows.append({"answers by": called} | _cells(found, {"accuracy": accuracy}) | {"n": accuracy.n})
     caption = (
         f"Test, read once, at the block chosen on dev. Low and high: 95 % over {found.documents['test']} documents; of "
-        "several seeds, the smallest and the largest. Ahead: the probe's "
+        "labels that mean nothing, the smallest and the largest of n labellings. Ahead: the probe's "
         f"{TITLES[found.compared]} minus that of the row, paired, with its 95 % interval."
     )
     return Table(title="On test", frame=pd.DataFrame(rows), caption=caption)
 
 
-def _cells(found: ProbeFindings, scores: dict) -> dict[str, object]:
-    """One column for each score, with the ends of the one that is compared by."""
+def _cells(found: ProbeFindings, scores: Mapping[str, Estimate]) -> dict[str, object]:
+    """One column for each score, with the ends of the one that is compared by, and what it is over."""
     cells: dict[str, object] = {}
-    for metric, title in TITLES.items():
-        if metric in scores:
-            ends = metric == found.compared
-            cells |= scores[metric].cells(title, "low", "high") if ends else {title: scores[metric].value}
-    return cells
+    for metric, score in scores.items():
+        title = TITLES[metric]
+        cells |= score.cells(title, "low", "high") if metric == found.compared else {title: score.value}
+    return cells | {"n": scores["accuracy"].n}
 
 
 def class_table(found: ProbeFindings) -> Table:
@@ -108,9 +107,11 @@ def layer_picture(found: ProbeFindings) -> Picture:
     return Picture(title="Layer curve", figure=figure, caption=caption)
 
 
-def confusion_picture(found: ProbeFindings) -> Picture:
-    """What was taken for what on test."""
+def pictures_of(found: ProbeFindings) -> dict[str, Picture]:
+    """The curve over the levels, and what was taken for what on test."""
     figure = confusion(found.confusion("probe"), list(found.problem.classes), "Confusion on test, best block")
-    return Picture(
-        title="Confusion", figure=figure, caption="Share of each true class (row) that was answered as each class."
-    )
+    caption = "Share of each true class (row) that was answered as each class."
+    return {
+        "layer_curve": layer_picture(found),
+        "confusion": Picture(title="Confusion", figure=figure, caption=caption),
+    }
