@@ -155,6 +155,9 @@ def test_rows_over_few_groups_are_not_counted_and_that_is_said():
     )
     assert few.equals is None and many.equals is not None
     assert "too few groups on dev (9) to tell which levels are worse" in row_in_words(few)
+    assert gains_in_words(found(few)) == (
+        "No task has 10 groups on test, so none can be said to be read better than without made."
+    )
     alone = made_row("alone", "syntax", step(5), groups=1)
     assert not alone.on_test["probe"].kind and np.isnan(alone.on_test["probe"].ci_low)
 
@@ -183,7 +186,7 @@ def told(syntax, semantics, output, **row):
 
 
 def test_the_famous_order_is_found_where_it_is_and_denied_where_it_is_not():
-    assert "holds for this model, as an order. Mean depth of arrival" in told(2, 5, 9, gain=0)
+    assert "holds for this model, as an order. Mean depth of arrival on dev" in told(2, 5, 9, gain=0)
     assert "does not hold for this model: semantics does not clearly come after syntax" in told(5, 2, 9)
     assert "does not hold" in told(5, 5, 9) and "output does not clearly come after semantics" in told(1, 9, 4)
     assert "cannot be told here: no task of syntax, semantics, output is shown to gain on dev" in told(11, 11, 11)
@@ -383,6 +386,10 @@ def test_a_new_task_is_a_row_by_itself(name, monkeypatch, tiny):
     assert row.metric == ("balanced_accuracy" if name == "finite" else "accuracy")
 
 
+def test_a_single_place_may_stand_without_its_list():
+    assert AtlasSettings(transfer={"truth": "truth", "pos": []}).further() == {"truth": ["truth"], "pos": []}
+
+
 def test_methods_are_those_of_the_room():
     for name in METHODS:
         assert AtlasSettings(method=name).method == name
@@ -397,7 +404,7 @@ def test_what_is_always_answered_is_no_gain(tmp_path, tiny):
     result = study.find(tiny, ActivationStore())
     (row,) = result.rows
     assert row.metric == "balanced_accuracy" and row.test["majority"].value == row.test["always_positive"].value == 0.5
-    assert row.also["accuracy"]["majority"].value > 0.7, "which accuracy would have praised"
+    assert row.also["majority"]["accuracy"].value > 0.7, "which accuracy would have praised"
     assert result.counted == [row] and result.shown == []
 
 

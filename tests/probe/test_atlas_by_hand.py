@@ -79,8 +79,8 @@ def test_a_row_reads_every_reader_on_its_own_states_and_controls_on_their_own_la
     assert row.test["probe"].value == pytest.approx((1 + 2 / 3) / 2)  # 0 of 0, 1 1 0 of 1 1 1
     assert row.test["embed"].value == 1 / 2
     assert row.test["random_init"].value == pytest.approx((1 + 1 / 3) / 2)  # 0 0 0 1
-    accuracy = {name: score.value for name, score in row.also["accuracy"].items()}
-    assert [accuracy[name] for name in ("probe", "embed", "random_init")] == [3 / 4, 1 / 4, 2 / 4]
+    accuracy = [row.also[name]["accuracy"].value for name in ("probe", "embed", "random_init")]
+    assert accuracy == [3 / 4, 1 / 4, 2 / 4]
     # answers 1 0 0 1, 0 1 1 0 and 1 0 0 1 to the labels drawn, which are not the task's
     drawn_scores = {name: [score.value for score in scores] for name, scores in row.controls.items()}
     assert drawn_scores == {"control_task": pytest.approx([5 / 6, 1 / 2]), "shuffled": pytest.approx([5 / 6])}

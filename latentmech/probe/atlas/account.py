@@ -70,7 +70,8 @@ def _on_dev(row: AtlasRow, ledger: Ledger) -> None:
         columns = {"task": row.name, "split": "dev", "control": name}
         ledger.add(f"probe/{row.name}/{name}/dev/{row.metric}", row.of(score), row.metric, **columns)
     at = _at(row, row.peak, "dev")
-    ledger.add(f"probe/{row.name}/best_depth", row.peak_depth, "best_depth", **at)
+    depth = 0 if row.peak.layer is None else row.peak.layer + 1
+    ledger.add(f"probe/{row.name}/best_depth", depth, "best_depth", **at)
     if row.equals is not None:
         ledger.add(f"probe/{row.name}/not_worse/count", len(row.equals), "not_worse_count", **at)
     ledger.add(f"probe/{row.name}/arrival", row.arrival, "arrival", task=row.name, split="dev")
@@ -82,8 +83,8 @@ def _on_test(row: AtlasRow, ledger: Ledger) -> None:
         flat = f"probe/{row.name}/test" if name == "probe" else f"probe/{row.name}/{name}/test"
         columns = at if name == "probe" else {"task": row.name, "split": "test", "control": name}
         ledger.add(f"{flat}/{row.metric}", score, row.metric, **columns)
-        for metric, scores in row.also.items():
-            ledger.add(f"{flat}/{metric}", row.of(scores[name]), metric, **columns)
+        for metric, other in row.also.get(name, {}).items():
+            ledger.add(f"{flat}/{metric}", row.of(other), metric, **columns)
     for name in row.controls:
         columns = {**at, "control": f"{name}_mean"}
         ledger.add(f"probe/{row.name}/{name}/test/{row.metric}", row.control(name), row.metric, **columns)
@@ -106,17 +107,12 @@ def _at(row: AtlasRow, level: Level, split: str) -> dict[str, object]:
 
 def atlas_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
     """What every level holds of every task, over its baseline."""
+    names = [f"{row.name}  ({row.floor.value:.2f})" for row in rows]
     figure = heat_map(
-        np.stack([row.gains for row in rows]),
-        [f"{row.name}  ({row.floor.value:.2f})" for row in rows],
-        [level.tick for level in rows[0].levels],
-        title=f"What each level of {model} holds, beyond the words",
-        xlabel=XLABEL,
-        ylabel="task (the baseline that is subtracted)",
-        bar="dev score minus baseline",
-        marks=[(i, row.best) for i, row in enumerate(rows)],
-        around_zero=True,
-    )
+        np.stack([row.gains for row in rows]), names, [level.tick for level in rows[0].levels], xlabel=XLABEL,
+        title=f"What each level of {model} holds, beyond the words", ylabel="task (the baseline that is subtracted)",
+        bar="dev score minus baseline", marks=[(i, row.best) for i, row in enumerate(rows)], around_zero=True,
+    )  # fmt: skip
     caption = (
         "Dev accuracy (balanced accuracy where there are two classes) minus that of the strongest answer without the "
         "model, which stands in brackets. Zero is white: there the level says no more than the words do. Each task's "
@@ -129,16 +125,14 @@ def shape_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
     """The same map with every row from its lowest to its highest level."""
     scores = np.stack([row.gains + row.floor.value for row in rows])
     low, high = scores.min(1, keepdims=True), scores.max(1, keepdims=True)
+    stretched = np.divide(scores - low, high - low, out=np.full_like(scores, np.nan), where=high > low)
+    names = [f"{row.name}  ({a:.2f}–{b:.2f})" for row, a, b in zip(rows, low[:, 0], high[:, 0], strict=True)]
     figure = heat_map(
-        np.divide(scores - low, high - low, out=np.full_like(scores, np.nan), where=high > low),
-        [f"{row.name}  ({a:.2f}–{b:.2f})" for row, a, b in zip(rows, low[:, 0], high[:, 0], strict=True)],
-        [level.tick for level in rows[0].levels],
-        title=f"Where each task lies in {model}",
-        xlabel=XLABEL,
-        ylabel="task (its lowest and highest dev score)",
+        stretched, names, [level.tick for level in rows[0].levels], xlabel=XLABEL,
+        title=f"Where each task lies in {model}", ylabel="task (its lowest and highest dev score)",
         bar="from its worst level to its best",
         marks=[(i, j) for i, row in enumerate(rows) for j in row.equals or ()],
-    )
+    )  # fmt: skip
     caption = (
         "Every task stretched from its lowest dev score to its highest, so that shapes can be compared. Framed: the "
         f"levels not shown to be worse than the best; none where fewer than {FEWEST} groups cannot tell. Where the "
@@ -150,21 +144,17 @@ def shape_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
 def transfer_picture(matrix: AtlasTransfer, model: str) -> Picture:
     """Every set's probe on every set."""
     figure = heat_map(
-        matrix.values - np.array(matrix.majority),
-        matrix.names,
-        matrix.names,
-        title=f"Transfer of {matrix.task} in {model}",
-        xlabel="tested on",
-        ylabel="trained on",
-        bar="test score minus majority",
-        around_zero=True,
-    )
+        matrix.values - np.array(matrix.majority), matrix.names, matrix.names, xlabel="tested on", ylabel="trained on",
+        title=f"Transfer of {matrix.task} in {model}", bar="test score minus majority", around_zero=True,
+    )  # fmt: skip
     caption = "Test score of each set's probe on each set, minus what the commonest class scores there."
     return Picture(title=f"Transfer of {matrix.task}", figure=figure, caption=caption)
 
 
 def gains_in_words(found: AtlasFindings) -> str:
     """How many tasks are there beyond the words, and which could not be counted."""
+    if not found.counted:
+        return f"No task has {FEWEST} groups on test, so none can be said to be read better than without {found.model}."
     names = [row.name for row in found.shown]
     few = [row.name for row in found.rows if row.test["probe"].groups < FEWEST]
     left_out = f" Not counted, for fewer than {FEWEST} groups on test: {', '.join(few)}." if few else ""
@@ -177,7 +167,7 @@ def order_in_words(found: AtlasFindings) -> str:
     """Whether the claim holds for this model."""
     stages = found.stages
     seen = "; ".join(f"{stage.name} {stage.arrival:.2f}" for stage in stages)
-    depths = f" Mean depth of arrival, 0 the embedding and 1 the last block: {seen}." if seen else ""
+    depths = f" Mean depth of arrival on dev, 0 the embedding and 1 the last block: {seen}." if seen else ""
     if missing := [name for name in ORDER if name not in [stage.name for stage in stages]]:
         return f"{CLAIM} cannot be told here: no task of {', '.join(missing)} is shown to gain on dev.{depths}"
     if failed := [f"{b.name} does not clearly come after {a.name}" for a, b in found.not_after()]:

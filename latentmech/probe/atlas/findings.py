@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from latentmech.data import Examples
 from latentmech.model import Level
-from latentmech.probe.atlas.arrival import arrival_of, depth, mean_arrival
+from latentmech.probe.atlas.arrival import arrival_of, mean_arrival
 from latentmech.probe.atlas.fitting import best_of
 from latentmech.probe.findings import CONTROL
 from latentmech.probe.scores import mean_of_tallies
@@ -60,8 +60,7 @@ class AtlasRow:
         twin: dev scores of those levels of the random-init twin that were measured.
         controls: for each kind of control its scores on test at the chosen level, one for each seed.
         controls_dev: for each kind its mean accuracy on dev at every level.
-        also: by metric, scores of the same readers on test that decide nothing: accuracy of two classes, F1 of a
-            class that stands against all others.
+        also: of the same readers, scores on test that decide nothing.
         notes: what was left out of the data.
         draws: bootstrap resamples.
     """
@@ -94,11 +93,6 @@ class AtlasRow:
         """That level."""
         return self.levels[self.best]
 
-    @property
-    def peak_depth(self) -> int:
-        """Its depth: 0 is the embedding, k the output of block k - 1."""
-        return depth(self.peak)
-
     @cached_property
     def equals(self) -> list[int] | None:
         """Levels not shown to be worse than the best on dev; None where there are too few groups to tell."""
@@ -107,7 +101,8 @@ class AtlasRow:
     @cached_property
     def floor(self) -> Tally:
         """The strongest answer without the model on dev."""
-        return list(self.surface.values())[best_of(list(self.surface.values()))]
+        answers = list(self.surface.values())
+        return answers[best_of(answers)]
 
     @cached_property
     def gains(self) -> Float[np.ndarray, " level"]:

@@ -51,13 +51,9 @@ class Fitted:
 
     def controls_on_dev(self) -> dict[str, list[float]]:
         """Accuracy of each kind of control at every level, a mean over its seeds."""
-        places: dict[str, list[int]] = {}
-        for i, (name, _) in enumerate(self.labellings):
-            places.setdefault(name, []).append(i)
-        return {
-            name: [float(np.mean([fit.control_dev[i] for i in own])) for fit in self.levels]
-            for name, own in places.items()
-        }
+        names = [name for name, _ in self.labellings]
+        scores = np.array([fit.control_dev for fit in self.levels])
+        return {one: scores[:, [name == one for name in names]].mean(1).tolist() for one in dict.fromkeys(names)}
 
 
 def best_of(scores: Sequence[Tally]) -> int:

@@ -123,7 +123,7 @@ def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
         test={name: subject.tally("test", said) for name, said in answers.items()},
         twin={} if twin is None else dict(zip([fit.level for fit in twin.levels], twin.dev, strict=True)),
         controls=drawn, controls_dev=own.controls_on_dev(),
-        also={metric: {name: of(said) for name, said in answers.items()} for metric, of in subject.also().items()},
+        also={name: subject.also(said) for name, said in answers.items()},
         notes=[*subject.examples.notes, *subject.problem.units.notes], draws=draws,
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """`Subject`: a row of the atlas before anything is measured: texts, labels, and which states are read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,15 +79,12 @@ class Subject:
             return mean_of((answers == truth).astype(float), clusters, 0, 1)
         return balanced_accuracy_of(answers, truth, clusters)
 
-    def also(self) -> dict[str, Callable[[Part], Tally]]:
-        """What else answers on test are worth: accuracy of two classes, F1 of one that stands against all others."""
+    def also(self, answers: Part) -> dict[str, Tally]:
+        """Other scores of answers on test: accuracy of two classes, F1 of one that stands against all others."""
         truth, clusters = self.problem.of("test", self.problem.labels), self.problem.clusters("test")
-        found: dict[str, Callable[[Part], Tally]] = {}
-        if self.metric != "accuracy":
-            found["accuracy"] = lambda said: mean_of((said == truth).astype(float), clusters, 0, 1)
-        if self.task.positive is not None:
-            found["f1"] = lambda said: f1_of(said == 1, truth == 1, clusters)
-        return found
+        binary, positive = self.metric != "accuracy", self.task.positive is not None
+        found = {"accuracy": mean_of((answers == truth).astype(float), clusters, 0, 1)} if binary else {}
+        return found | ({"f1": f1_of(answers == 1, truth == 1, clusters)} if positive else {})
 
     def surface(self, split: str) -> dict[str, Part]:
         """Answers without the model."""
