@@ -58,10 +58,7 @@ def partition_agreement(labels: Partition, partition: Partition) -> dict[str, fl
     return {name: float(measure(labels, partition)) for name, measure in measures.items()}
 
 
-def label_match(
-    partition: Partition, labels: Partition, shuffles: Int[np.ndarray, "shuffle point"]
-) -> dict[str, float]:
-    """Agreement with the labels, and the 95th percentile of it over shuffles of the labels."""
-    null = [partition_agreement(mixed, partition) for mixed in shuffles]
-    ends = {f"{name}_null_p95": float(np.percentile([one[name] for one in null], 95)) for name in null[0]}
-    return partition_agreement(labels, partition) | ends
+def label_match(partition: Partition, labellings: Int[np.ndarray, "labelling point"]) -> dict[str, float]:
+    """Agreement with the first labelling, and the 95th percentile of it over the others: shuffles of its labels."""
+    true, *null = [partition_agreement(labels, partition) for labels in labellings]
+    return true | {f"{name}_null_p95": float(np.percentile([one[name] for one in null], 95)) for name in true}

@@ -116,8 +116,8 @@ def test_a_random_model_is_noted(tiny, tmp_path):
 def noise(rng, examples, n_levels=12, n=60):
     """A map's findings where labels have nothing to do with the points, at many levels."""
     labels = rng.integers(0, 3, n)
-    shuffles = np.stack([rng.permutation(labels) for _ in range(40)])
-    alike = [agreements(ranks(rng.normal(size=(n, 5))), np.vstack([labels, shuffles]), 5) for _ in range(n_levels)]
+    labellings = np.stack([labels, *(rng.permutation(labels) for _ in range(40))])
+    alike = [agreements(ranks(rng.normal(size=(n, 5))), labellings, 5) for _ in range(n_levels)]
     blank = np.zeros(n, dtype=np.int64)
     points = Points(blank, labels, ("a", "b", "c"), blank, blank, blank, True)
     levels = [
@@ -128,7 +128,7 @@ def noise(rng, examples, n_levels=12, n=60):
         for i, one in enumerate(alike)
     ]  # fmt: skip
     return MapFindings(
-        examples=examples, task="pos", draws=[MapDraw(0, points, shuffles)], levels=levels, k=5,
+        examples=examples, task="pos", draws=[MapDraw(0, points, labellings)], levels=levels, k=5,
         outliers=0, site="", position="last", repeats=False, standardised=True,
     )  # fmt: skip
 

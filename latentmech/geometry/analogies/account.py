@@ -1,18 +1,11 @@
 """What an analogies study says: numbers, pictures, sentences."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 
-from latentmech.geometry.analogies.findings import (
-    ADDS,
-    METRICS,
-    RIVALS,
-    TAKES,
-    UNSHOWN,
-    AnalogiesFindings,
-    SpaceResult,
-)
+from latentmech.geometry.analogies.findings import ADDS, DOES, METRICS, RIVALS, AnalogiesFindings, SpaceResult
 from latentmech.geometry.analogies.tables import example_table, mean_table, method_table, relation_table, shown_table
 from latentmech.model import Model
 from latentmech.report import Curve, Ledger, Method, Picture, Report, account, band, heat_map, layer_curve, values
@@ -22,7 +15,6 @@ from latentmech.storage import fingerprint
 ROOM = "geometry/analogies"
 DRAWN = {"3CosAdd": "3cosadd", "no offset": "no_offset", "mean offset": "mean_offset", "only b": "only_b"}
 SAID = {"3cosadd": "the offset of one example pair", "mean_offset": "the mean offset"}
-DOES = {ADDS: "adds something", TAKES: "takes something away", UNSHOWN: "is not shown to add anything"}
 
 
 def account_of(study: object, found: AnalogiesFindings, model: Model) -> Report:
@@ -111,19 +103,12 @@ def level_picture(found: AnalogiesFindings, model: Model) -> Picture:
 def relation_picture(found: AnalogiesFindings, model: Model) -> Picture:
     """What the offset adds, relation by relation."""
     names = found.questions.names
-    gains = [
-        values(found.over_none(result, "3cosadd", number).difference for result in found.results)
-        for number in range(len(names))
-    ]
+    gains = [[found.over_none(r, "3cosadd", i).difference.value for r in found.results] for i in range(len(names))]
     figure = heat_map(
-        np.array(gains),
-        names,
-        [result.tick for result in found.results],
+        np.array(gains), names, [result.tick for result in found.results],
         title=f"What the offset adds, relation by relation, in {model.name}",
-        xlabel="space",
-        ylabel="relation",
-        bar="top-1: 3CosAdd minus no offset",
-    )
+        xlabel="space", ylabel="relation", bar="top-1: 3CosAdd minus no offset",
+    )  # fmt: skip
     caption = "Top-1 by 3CosAdd minus top-1 of the word nearest to c, for each relation and space."
     return Picture(title="What the offset adds", figure=figure, caption=caption)
 
@@ -149,7 +134,7 @@ def _sentence(found: AnalogiesFindings, result: SpaceResult, method: str) -> str
     """An offset's share of right answers, what of it no offset explains, and which other rival it does not beat."""
     share, none = found.estimate(result, method).value, found.over_none(result, method)
     does = found.verdict(result, method)
-    why = f", for it {verdict(found.leads(result, method))}" if does == UNSHOWN and none.clear else ""
+    why = f", for it {verdict(found.leads(result, method))}" if does != ADDS and none.clear else ""
     finds = f"{SAID[method]} finds {share:.0%} and no offset {none.value:.0%}"
     return f"{finds}: it {DOES[does]} ({none.difference:+.2f}){why}"
 
@@ -193,12 +178,8 @@ def _over_blocks(found: AnalogiesFindings, method: str) -> str:
 
 def runs(layers: Sequence[int]) -> str:
     """Ascending numbers with neighbours drawn together: `0-4, 7`."""
-    groups: list[list[int]] = []
-    for layer in layers:
-        if groups and layer == groups[-1][-1] + 1:
-            groups[-1].append(layer)
-        else:
-            groups.append([layer])
+    drawn = groupby(enumerate(layers), key=lambda placed: placed[1] - placed[0])
+    groups = [[layer for _, layer in group] for _, group in drawn]
     return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]}-{g[-1]}" for g in groups)
 
 

@@ -31,6 +31,7 @@ NAMES = {
 }
 METRICS = (*RIGHT, "kept_top1")
 ADDS, TAKES, UNSHOWN = "adds", "takes away", "not shown to add"
+DOES = {ADDS: "adds something", TAKES: "takes something away", UNSHOWN: "is not shown to add anything"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class AnalogiesFindings:
     def over_blocks(self, method: str) -> dict[str, list[int]]:
         """Verdict -> blocks; to add something must stand among all blocks at once (Holm)."""
         stands = holm([max(lead.p for lead in self.leads(one, method)) for one in self.blocks])
-        found: dict[str, list[int]] = {ADDS: [], TAKES: [], UNSHOWN: []}
+        found: dict[str, list[int]] = {verdict: [] for verdict in DOES}
         for one, clear in zip(self.blocks, stands, strict=True):
             verdict = self.verdict(one, method)
             found[UNSHOWN if verdict == ADDS and not clear else verdict].append(one.layer or 0)

@@ -146,18 +146,10 @@ def questions_of(analogies: Analogies, candidates: Sequence[str]) -> Questions:
     pairs, pair = target.unique(return_inverse=True)
     names, kind = np.unique(np.array(analogies.relation, dtype=object)[pairs.numpy()], return_inverse=True)
     return Questions(
-        a=first[source],
-        b=second[source],
-        c=first[target],
-        answer=second[target],
-        pair=pair,
-        first=first[pairs],
-        second=second[pairs],
-        relation=torch.from_numpy(kind),
-        names=tuple(names),
-        clusters=clusters_of(analogies.clusters[pairs.numpy()]),
-        n_words=len(analogies.words),
-    )
+        a=first[source], b=second[source], c=first[target], answer=second[target], pair=pair,
+        first=first[pairs], second=second[pairs], relation=torch.from_numpy(kind), names=tuple(names),
+        clusters=clusters_of(analogies.clusters[pairs.numpy()]), n_words=len(analogies.words),
+    )  # fmt: skip
 
 
 def ranked(

@@ -40,15 +40,10 @@ class AnalogiesStudy(AnalogiesSettings):
         bare, only_model = replace(self, random_draws=0, examples=()), replace(words, static=None)
         fresh = bare.results(twin, store, only_model) if self.random_init else []
         return AnalogiesFindings(
-            asked=words,
-            results=list(self.results(model, store, words)),
-            twin=[replace(result, name=f"random_init/{result.name}") for result in fresh],
-            draws=self.draws,
-            site=self.site,
-            template=self.template,
-            similarity=self.similarity,
-            common_left_out=self.common == 0,
-        )
+            asked=words, results=list(self.results(model, store, words)),
+            twin=[replace(result, name=f"random_init/{result.name}") for result in fresh], draws=self.draws,
+            site=self.site, template=self.template, similarity=self.similarity, common_left_out=self.common == 0,
+        )  # fmt: skip
 
     def asked(self, model: Model) -> Asked:
         """The words that every space has."""

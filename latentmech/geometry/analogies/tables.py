@@ -85,17 +85,11 @@ def _ranks(found: AnalogiesFindings, result: SpaceResult, method: str) -> dict[s
 
 def shown_table(found: AnalogiesFindings) -> Table:
     """The examples, word by word."""
+    columns = ("query", "expected", "space", "rank", "nearest by 3CosAdd", "nearest to c alone")
     rows = [
-        {
-            "query": shown.query,
-            "expected": shown.expected,
-            "space": result.tick,
-            "rank": shown.rank,
-            "nearest by 3CosAdd": ", ".join(shown.nearest),
-            "nearest to c alone": ", ".join(shown.nearest_to_c),
-        }
+        (shown.query, shown.expected, result.tick, shown.rank, ", ".join(shown.nearest), ", ".join(shown.nearest_to_c))
         for result in found.prominent
         for shown in result.shown
     ]
     caption = "Query words are left out of the nearest; rank 1 is right."
-    return Table(title="Examples", frame=pd.DataFrame(rows), caption=caption)
+    return Table(title="Examples", frame=pd.DataFrame(rows, columns=columns), caption=caption)

@@ -138,7 +138,7 @@ def pictures(found: MapFindings, model: Model) -> Iterator[tuple[str, Picture]]:
 
 
 def _colourings(found: MapFindings, name: str) -> Mapping[str, np.ndarray]:
-    return {name: found.shown.labels, "labels shuffled": found.draws[0].shuffles[0]}
+    return {name: found.shown.labels, "labels shuffled": found.draws[0].labellings[1]}
 
 
 def _point_map(one: LevelFindings, kind: int) -> PointMap:
@@ -223,7 +223,7 @@ def notes(found: MapFindings) -> Iterator[str]:
 def methods(found: MapFindings) -> Iterator[Method]:
     """What was done and what it was tested against, for a paper's appendix."""
     names = " and ".join(shown_name(layout.name) for layout in found.levels[0].layouts)
-    n = len(found.draws[0].shuffles)
+    n = len(found.draws[0].labellings) - 1
     yield Method(
         f"{len(found.shown):,} points of {found.examples.source}, coloured by {found.task}, were drawn "
         f"{len(found.draws)} times and laid out at {len(found.levels)} levels ({found.site}) by {names}. "

@@ -10,7 +10,7 @@ from latentmech.geometry.clusters import NOISE, hdbscan, kmeans, label_match, si
 from latentmech.geometry.map.alignment import aligned, disparity
 from latentmech.geometry.map.outliers import remoteness
 from latentmech.geometry.map.points import MapDraw
-from latentmech.geometry.map.projection import gathered
+from latentmech.geometry.map.projection import Projection, gathered
 from latentmech.geometry.map.quality import NeighbourRanks, agreements, misplaced, qualities, ranks, with_null
 from latentmech.geometry.scaling import coordinates_shuffled
 from latentmech.model import Level
@@ -21,7 +21,7 @@ Coordinates = Float[np.ndarray, "point axis"]
 Cloud = Rows | Coordinates
 Labels = Int[np.ndarray, " point"]
 Scores = Mapping[str, Estimate]
-Shuffles = Int[np.ndarray, "shuffle point"]
+Labellings = Int[np.ndarray, "labelling point"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +69,13 @@ class MapRules:
     """How a level is looked at.
 
     Attributes:
-        projections: by names such as `tsne_2d`; each takes rows and a seed.
+        projections: by names such as `tsne_2d`, with the number of axes.
         k: neighbours.
         cluster_axes: dimensions to which UMAP brings the space before it is clustered once more; 0 leaves that out.
         min_cluster_size: of HDBSCAN.
     """
 
-    projections: Mapping[str, Callable[[np.ndarray, int], np.ndarray]]
+    projections: Mapping[str, tuple[Projection, int]]
     k: int
     cluster_axes: int
     min_cluster_size: int
@@ -92,19 +92,15 @@ def level_findings(
         before: the level below, towards which maps are turned.
     """
     rank = [ranks(space) for space in spaces]
-    alike = [
-        agreements(r, np.vstack([draw.points.labels, draw.shuffles]), rules.k)
-        for r, draw in zip(rank, draws, strict=True)
-    ]
+    alike = [agreements(own, draw.labellings, rules.k) for own, draw in zip(rank, draws, strict=True)]
     places = {one.name: one.coordinates for one in before.layouts} if before else {}
     layouts = [
-        _layout(name, project, spaces, rank, draws, places.get(name), rules.k)
-        for name, project in rules.projections.items()
+        _layout(name, kind, spaces, rank, draws, places.get(name), rules.k) for name, kind in rules.projections.items()
     ]
     null = coordinates_shuffled(spaces[0], draws[0].seed)
     return LevelFindings(
         level=level,
-        space=ranges([with_null(one[0], one[1:]) for one in alike]),
+        space=ranges([with_null(one) for one in alike]),
         agreements=alike,
         layouts=layouts,
         clusters=dict(_clusters(rules, dict(_clouds(rules.cluster_axes, spaces, layouts, draws)), draws)),
@@ -120,7 +116,7 @@ def ranges(scores: Sequence[Mapping[str, float]]) -> Scores:
 
 def _layout(
     name: str,
-    project: Callable[[np.ndarray, int], np.ndarray],
+    kind: tuple[Projection, int],
     spaces: Sequence[Rows],
     rank: Sequence[NeighbourRanks],
     draws: Sequence[MapDraw],
@@ -130,10 +126,9 @@ def _layout(
     """One kind of map for every seed; turned towards the level before, and measured."""
     coordinates, scores = [], []
     for i, (space, draw) in enumerate(zip(spaces, draws, strict=True)):
-        flat, last = project(space, draw.seed), None if before is None else before[i]
+        flat, last = kind[0](space, kind[1], draw.seed), None if before is None else before[i]
         coordinates.append(flat if last is None else aligned(flat, last))
-        labels, shuffles = draw.points.labels, draw.shuffles
-        scores.append(layout_scores(rank[i], coordinates[-1], last, labels, shuffles, k, draw.seed))
+        scores.append(layout_scores(rank[i], coordinates[-1], last, draw.labellings, k, draw.seed))
     return Layout(name=name, coordinates=coordinates, scores=ranges(scores))
 
 
@@ -141,15 +136,13 @@ def layout_scores(
     space: NeighbourRanks,
     coordinates: Coordinates,
     before: Coordinates | None,
-    labels: Labels,
-    shuffles: Shuffles,
+    labellings: Labellings,
     k: int,
     seed: int,
 ) -> dict[str, float]:
     """Quality of a map against its space, label agreement in it, and how far it moved since the level before."""
     shown = ranks(coordinates)
-    alike = agreements(shown, np.vstack([labels, shuffles]), k)
-    found = qualities(space, shown, k) | with_null(alike[0], alike[1:])
+    found = qualities(space, shown, k) | with_null(agreements(shown, labellings, k))
     found |= {f"{name}_null": value for name, value in qualities(space, misplaced(shown, seed), k).items()}
     if before is not None:
         mixed = np.random.default_rng(seed).permutation(coordinates)
@@ -178,7 +171,7 @@ def _clusters(
 ) -> Iterator[tuple[tuple[str, str], Scores]]:
     for where, cloud in clouds.items():
         found = [
-            dict(cluster_scores(rows, null, draw.points.labels, draw.shuffles, rules.min_cluster_size, draw.seed))
+            dict(cluster_scores(rows, null, draw.labellings, rules.min_cluster_size, draw.seed))
             for (rows, null), draw in zip(cloud, draws, strict=True)
         ]
         for method in found[0]:
@@ -186,14 +179,14 @@ def _clusters(
 
 
 def cluster_scores(
-    rows: Rows, null: Rows, labels: Labels, shuffles: Shuffles, min_cluster_size: int, seed: int
+    rows: Rows, null: Rows, labellings: Labellings, min_cluster_size: int, seed: int
 ) -> Iterator[tuple[str, Mapping[str, float]]]:
     """For each method, its clusters, and their silhouette and agreement with the labels beside the nulls.
 
     Args:
         null: rows without structure that have come the same way.
     """
-    n_classes = len(np.unique(labels))
+    n_classes = len(np.unique(labellings[0]))
     methods: dict[str, Callable[[Rows], Labels]] = {
         "kmeans": lambda cloud: kmeans(cloud, n_classes, seed),
         "hdbscan": lambda cloud: hdbscan(cloud, min_cluster_size),
@@ -201,7 +194,7 @@ def cluster_scores(
     for name, method in methods.items():
         partition, by_chance = method(rows), _shape(null, method(null))
         nulls = {f"{metric}_null": value for metric, value in by_chance.items()}
-        yield name, _shape(rows, partition) | nulls | label_match(partition, labels, shuffles)
+        yield name, _shape(rows, partition) | nulls | label_match(partition, labellings)
 
 
 def _shape(rows: Rows, partition: Labels) -> dict[str, float]:

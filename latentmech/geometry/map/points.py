@@ -46,20 +46,19 @@ class Points:
 
 @dataclass(frozen=True)
 class MapDraw:
-    """The points of one seed, with their labels shuffled many times."""
+    """The points of one seed, with their labels and, in the rows below, the same labels shuffled."""
 
     seed: int
     points: Points
-    shuffles: Int[np.ndarray, "shuffle point"]
+    labellings: Int[np.ndarray, "labelling point"]
 
 
 def draw_of(points: Points, n: int, repeats: bool, shuffles: int, seed: int) -> MapDraw:
     """At most `n` points in seeded order; without `repeats`, each form once."""
     chosen = points.select(drawn(points.forms, n, repeats, seed))
     rng = np.random.default_rng(seed)
-    return MapDraw(
-        seed, chosen, np.stack([shuffled_labels(chosen.labels, chosen.groups, rng) for _ in range(shuffles)])
-    )
+    mixed = [shuffled_labels(chosen.labels, chosen.groups, rng) for _ in range(shuffles)]
+    return MapDraw(seed, chosen, np.stack([chosen.labels, *mixed]))
 
 
 def shuffled_labels(
@@ -81,14 +80,9 @@ def points_of(model: Model, examples: Examples, asked: Task, pooling: str) -> Po
     places = zip(units.example.tolist(), units.word.tolist(), strict=True)
     texts = [_shown(examples, example, word) for example, word in places]
     points = Points(
-        rows=problem.rows,
-        labels=problem.labels,
-        classes=problem.classes,
-        forms=units.form,
-        texts=np.array(texts, dtype=object),
-        groups=units.group,
-        per_word=per_word,
-    )
+        rows=problem.rows, labels=problem.labels, classes=problem.classes, forms=units.form,
+        texts=np.array(texts, dtype=object), groups=units.group, per_word=per_word,
+    )  # fmt: skip
     position = f"{'word' if per_word else 'text'}_{pooling}"
     return points.select(off_the_first(model, examples, position)[points.rows])
 

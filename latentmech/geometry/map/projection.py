@@ -12,8 +12,7 @@ None of them shows that a group is a group: random data too falls into clumps. H
 """
 
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
@@ -62,19 +61,3 @@ def umap(rows: Rows, n_axes: int, seed: int, *, n_neighbors: int = 15, min_dist:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a graph in several parts is laid out part by part, and umap says so each time
         return np.asarray(model.fit_transform(rows), dtype=np.float64)
-
-
-def projections_of(
-    methods: Sequence[str], dimensions: Sequence[int], perplexity: float, n_neighbors: int, min_dist: float
-) -> dict[str, Callable[[Rows, int], Coordinates]]:
-    """What is asked for, by names such as `tsne_2d`; each takes rows and a seed."""
-    kinds: dict[str, Projection] = {
-        "pca": pca,
-        "tsne": partial(tsne, perplexity=perplexity),
-        "umap": partial(umap, n_neighbors=n_neighbors, min_dist=min_dist),
-    }
-
-    def onto(project: Projection, n_axes: int) -> Callable[[Rows, int], Coordinates]:
-        return lambda rows, seed: project(rows, n_axes, seed)
-
-    return {f"{method}_{n}d": onto(kinds[method], n) for method in methods for n in dimensions}

@@ -69,10 +69,11 @@ def agreements(
     return np.array([(labels[nearest] == labels[:, None]).mean() for labels in labellings])
 
 
-def with_null(agreement: float, null: Float[np.ndarray, " shuffle"]) -> dict[str, float]:
-    """Label agreement as it is reported: beside the mean and the 95th percentile of shuffled labels."""
+def with_null(agreement: Float[np.ndarray, " labelling"]) -> dict[str, float]:
+    """Label agreement as it is reported, that of the first labelling: beside mean and 95th percentile of the others."""
+    null = agreement[1:]
     return {
-        "label_agreement": float(agreement),
+        "label_agreement": float(agreement[0]),
         "label_agreement_shuffled": float(null.mean()),
         "label_agreement_shuffled_p95": float(np.percentile(null, 95)),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from latentmech.geometry.map.account import account_of
 from latentmech.geometry.map.findings import LevelFindings, MapFindings
 from latentmech.geometry.map.levels import MapRules, level_findings
 from latentmech.geometry.map.points import draw_of, points_of
-from latentmech.geometry.map.projection import projections_of
+from latentmech.geometry.map.projection import Projection, pca, tsne, umap
 from latentmech.geometry.map.settings import MapSettings
 from latentmech.geometry.scaling import standardised
 from latentmech.model import Model, levels_of
@@ -49,14 +50,15 @@ class MapStudy(MapSettings):
         )  # fmt: skip
 
     def _rules(self) -> MapRules:
+        kinds: dict[str, Projection] = {
+            "pca": pca,
+            "tsne": partial(tsne, perplexity=self.perplexity),
+            "umap": partial(umap, n_neighbors=self.umap_neighbours, min_dist=self.min_dist),
+        }
         return MapRules(
-            projections=projections_of(
-                self.methods, self.dimensions, self.perplexity, self.umap_neighbours, self.min_dist
-            ),
-            k=self.neighbours,
-            cluster_axes=self.cluster_axes,
-            min_cluster_size=self.min_cluster_size,
-        )
+            projections={f"{name}_{n}d": (kinds[name], n) for name in self.methods for n in self.dimensions},
+            k=self.neighbours, cluster_axes=self.cluster_axes, min_cluster_size=self.min_cluster_size,
+        )  # fmt: skip
 
     def _layers(self, n_layers: int) -> Sequence[int] | str:
         """The blocks that are asked for, or a third and two thirds up and the last."""

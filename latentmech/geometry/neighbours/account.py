@@ -77,18 +77,15 @@ def short_table(found: NeighboursFindings, pool: Pool) -> Table:
     """Every query at a few levels from bottom to top."""
     spaces = found.near(pool.name)
     between = ", " if pool.name == "words" else " | "
+    some = [spaces[place] for place in sorted({round(i * (len(spaces) - 1) / 4) for i in range(5)})]
     rows = [
-        {
-            "of": pool.labels[query],
-            "level": near.tick,
-            "nearest": between.join(pool.labels[row] for row in near.places[i][:5].tolist()),
-            "similarity of the 1st": float(near.scores[i][0]),
-        }
+        (pool.labels[query], near.tick, between.join(pool.labels[row] for row in near.places[i][:5]), near.scores[i][0])
         for i, query in enumerate(pool.queries)
-        for near in (spaces[place] for place in sorted({round(i * (len(spaces) - 1) / 4) for i in range(5)}))
+        for near in some
     ]
+    frame = pd.DataFrame(rows, columns=["of", "level", "nearest", "similarity of the 1st"])
     caption = f"By {said(found.similarity)}, among {len(pool.labels):,} {pool.name}; all levels further below."
-    return Table(title=f"Nearest {pool.name}", frame=pd.DataFrame(rows), caption=caption)
+    return Table(title=f"Nearest {pool.name}", frame=frame, caption=caption)
 
 
 def full_table(found: NeighboursFindings, pool: Pool) -> Table:

@@ -36,14 +36,11 @@ class NeighboursStudy(NeighboursSettings):
         found = [self._look(pool, self._spaces(pool, model, store), causal) for pool in pools]
         twin = replace(model, random_init=True, seed=self.seed)
         return NeighboursFindings(
-            pools=pools,
-            neighbourhoods=[one for neighbourhoods, _ in found for one in neighbourhoods],
+            pools=pools, neighbourhoods=[one for neighbourhoods, _ in found for one in neighbourhoods],
             clouds=[one for _, clouds in found for one in clouds],
             twin=list(self._twin(pools, twin, store)) if self.random_init else [],
-            similarity=self.similarity,
-            site=self.site,
-            k=self.k,
-        )
+            similarity=self.similarity, site=self.site, k=self.k,
+        )  # fmt: skip
 
     def _pools(self) -> Iterator[Pool]:
         if self.words:
@@ -91,16 +88,10 @@ class NeighboursStudy(NeighboursSettings):
         null = null if kind == "euclidean" else prepared(null, "cosine")
         counts, shaped = (occurrences(cloud, kind, self.k) for cloud in (vectors, null))
         return CloudShape(
-            pool=pool.name,
-            space=space.name,
-            tick=space.tick,
-            kind=kind,
-            anisotropy=anisotropy(vectors),
-            hubness=hubness(counts),
-            hubness_null=hubness(shaped),
+            pool=pool.name, space=space.name, tick=space.tick, kind=kind, n=len(vectors),
+            anisotropy=anisotropy(vectors), hubness=hubness(counts), hubness_null=hubness(shaped),
             never=float((counts == 0).mean()),
-            n=len(vectors),
-        )
+        )  # fmt: skip
 
     def _sampled(self, vectors: torch.Tensor) -> torch.Tensor:
         if len(vectors) <= self.sample:
