@@ -242,7 +242,7 @@ def test_under_exchanged_labels_every_method_points_either_way(name):
         positive=sample.positive.numpy(), split=np.full(120, "train"), group=np.tile(np.arange(60), 2),
         partners=sample.pairs.numpy(),
     )  # fmt: skip
-    drawn = exchanged_directions(method_of(name), parts, sample.rows, 8, 0)
+    drawn = exchanged_directions(method_of(name), parts, sample.rows, 8, 1)
     assert torch.allclose(drawn.norm(dim=1), torch.ones(8), atol=1e-5)
     assert {cosine(one, PLANTED) > 0 for one in drawn} == {True, False}
-    assert torch.equal(drawn, exchanged_directions(method_of(name), parts, sample.rows, 8, 0))
+    assert torch.equal(drawn, exchanged_directions(method_of(name), parts, sample.rows, 8, 1))
