@@ -86,8 +86,8 @@ def _intervals(ledger: Ledger, groups: str) -> Iterator[Method]:
     counts = {row["groups"] for row in ledger.rows if row["interval"] == "95% interval"}
     if any(n < FEW for n in counts):
         yield Method(
-            f"Intervals are 95 % over {groups}: each of them is left out in turn, and the spread goes into Student's t "
-            "with one degree of freedom less than there are groups; scores between 0 and 1 on the scale of their log-odds.",
+            f"Intervals are 95 % over {groups}: each is left out in turn, and the spread goes into Student's t with "
+            "one degree of freedom less than there are groups; scores between 0 and 1 are judged by their log-odds.",
             ("bell2002", "cameron2008", "obuchowski1997"),
         )
     if any(n >= FEW for n in counts):

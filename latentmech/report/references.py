@@ -30,6 +30,8 @@ REFERENCES = {
         ("phipson2010", "article", "Phipson, Belinda and Smyth, Gordon K.",
          "Permutation p-values should never be zero", "2010",
          "Statistical Applications in Genetics and Molecular Biology 9(1)"),
+        ("romano2005", "article", "Romano, Joseph P. and Wolf, Michael",
+         "Stepwise multiple testing as formalized data snooping", "2005", "Econometrica 73(4)"),
         ("voita2020", "inproceedings", "Voita, Elena and Titov, Ivan",
          "Information-theoretic probing with minimum description length", "2020", "EMNLP"),
     )
