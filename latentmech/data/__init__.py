@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from latentmech.data.pair_files import has_both_kinds, holds_pairs, read_texts
     from latentmech.data.pairs import Pairs, bundled_pairs
     from latentmech.data.rows import read_csv, read_jsonl
-    from latentmech.data.splits import split_by_group
+    from latentmech.data.splits import split_by_group, tied_groups
     from latentmech.data.surface import SURFACE, ending, surface_scores, words
     from latentmech.data.text_pairs import TextPairs
     from latentmech.data.units import WHOLE_TEXT, UnitTable, flat

@@ -34,7 +34,7 @@ def check_shares(shares: Sequence[float]) -> None:
 
 def assign(examples: Examples, shares: dict[str, float], seed: int) -> tuple[str, ...]:
     """Per text the name of its part; the parts get `shares` of the words and none stays empty."""
-    cluster_of = clusters(examples)
+    cluster_of = tied_groups(examples)
     sizes = dict.fromkeys(cluster_of, 0)
     for cluster, size in zip(cluster_of, examples.sizes(), strict=True):
         sizes[cluster] += size
@@ -56,7 +56,7 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=lambda name: (blake2b(f"{seed}:{name}".encode(), digest_size=8).digest(), name))
 
 
-def clusters(examples: Examples) -> tuple[str, ...]:
+def tied_groups(examples: Examples) -> tuple[str, ...]:
     """Per text the first name among all groups that are tied to its own through common texts (union-find)."""
     parent = {group: group for group in examples.groups}
     holder: dict[str, str] = {}

@@ -4,12 +4,12 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from latentmech.data import Contrast
 from latentmech.direction.candidates import DirectionCandidate
 from latentmech.direction.direction import Direction
-from latentmech.direction.findings import Findings
+from latentmech.direction.evaluation import LeftOut
 from latentmech.direction.reading import Reading
+from latentmech.direction.stability import Stability
 from latentmech.model import Model
 from latentmech.statistics import Estimate
 from latentmech.storage import fingerprint
@@ -40,10 +40,16 @@ def direction_of(
     )
 
 
-def with_card(name: str, reading: Reading, seed: int, findings: Findings, model: Model) -> Direction:
-    """The direction with everything about it written down."""
-    best, joint = findings.best, findings.contrast.joint
-    card = {
+def card_of(
+    name: str, model: Model, reading: Reading, contrast: Contrast, sizes: Mapping[str, int], **more: Any
+) -> dict[str, Any]:
+    """Everything about a direction written down.
+
+    Args:
+        more: what only the study knows, such as seed and scores.
+    """
+    joint = contrast.joint
+    return {
         "name": name,
         "model": {
             "name": model.name,
@@ -53,49 +59,40 @@ def with_card(name: str, reading: Reading, seed: int, findings: Findings, model:
             "note": model.checkpoint.note,
         },
         "site": reading.site,
-        "layer": best.level.layer,
         "chat_template": reading.chat_template and bool(model.tokenizer.chat_template),
         "system": reading.system,
         "data": {
-            "source": findings.contrast.source,
-            "fingerprint": fingerprint([joint.texts, joint.splits, findings.contrast.labels.tolist()]),
-            "texts": dict(findings.sizes()),
-            "paired": findings.contrast.paired,
+            "source": contrast.source,
+            "fingerprint": fingerprint([joint.texts, joint.splits, contrast.labels.tolist()]),
+            "texts": dict(sizes),
+            "paired": contrast.paired,
         },
         "method": reading.method,
-        "selection": findings.choice.how,
-        "seed": seed,
-        "scores": _scores(findings),
-        "projections": _projections(findings),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "licence": LICENCE,
         "bibtex": BIBTEX,
+        **more,
     }
-    own = findings.direction
-    return direction_of(findings.candidates, findings.choice.candidate, own.resid_norms, card)
 
 
-def _scores(findings: Findings) -> dict[str, Any]:
-    nulls = {"random_p95": findings.audit.random, "shuffled_p95": findings.shuffled_max()}
-    high = {name: float(np.percentile(values, 95)) for name, values in nulls.items() if len(values)}
+def of_the_level(
+    best: DirectionCandidate, how: str, left_out: LeftOut, test: Estimate, stable: Stability
+) -> dict[str, Any]:
+    """What is true of the chosen level alone: how it was chosen, what it scores, where the kinds lie along it."""
     return {
-        "dev_auroc": findings.best.dev,
-        "test_auroc": _as_dict(findings.audit.test),
-        "split_half_cosine": findings.stability.cosine,
-        "texts_needed_for_0.9": findings.stability.texts_needed,
-        **high,
+        "layer": best.level.layer,
+        "selection": how,
+        "scores": {
+            "dev_auroc": best.dev,
+            "auroc": dict(vars(left_out.auroc)),
+            "test_auroc": dict(vars(test)),
+            "split_half_cosine": stable.cosine.value,
+            "texts_needed_for_0.9": stable.texts_needed,
+            **{f"{name}_p95": null.high for name, null in left_out.nulls.items()},
+        },
+        "projections": {
+            "negative": float(best.means[0] @ best.vector),
+            "positive": float(best.means[1] @ best.vector),
+            "std": best.spread,
+        },
     }
-
-
-def _projections(findings: Findings) -> dict[str, float]:
-    """Where the two kinds of train lie along the vector at the chosen level, and how much a kind spreads there."""
-    best = findings.best
-    return {
-        "negative": float(best.means[0] @ best.vector),
-        "positive": float(best.means[1] @ best.vector),
-        "std": best.spread,
-    }
-
-
-def _as_dict(estimate: Estimate) -> dict[str, float | int]:
-    return dict(vars(estimate))

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from latentmech.direction.parts import LabelledRows
 
+CITES = ("fisher1936", "chen2010")
+
 
 def lda(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The vector."""

@@ -15,6 +15,7 @@ from torch.nn.functional import softplus
 
 from latentmech.direction.parts import LabelledRows
 
+CITES = ("liu1989",)
 STRENGTH = 0.01
 STEPS = 100
 

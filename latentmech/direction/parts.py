@@ -5,14 +5,16 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from latentmech.activations import Moments
-from latentmech.data import Contrast
+from latentmech.data import Contrast, said, tied_groups
+from latentmech.statistics import clusters_of
 
 Rows = Float[Tensor, "row d_model"]
-Places = Int[np.ndarray, " place"]
+Places = Int[np.ndarray, " _"]
+Scores = Float[np.ndarray, " _"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +36,6 @@ class LabelledRows:
         """Class 0 is negative, class 1 positive."""
         return Moments.of(self.rows, self.positive.long(), 2)
 
-    @cached_property
-    def differences(self) -> Moments:
-        """Moments of positive minus negative, pair by pair; a single class."""
-        differences = self.rows[self.pairs[:, 0]] - self.rows[self.pairs[:, 1]]
-        return Moments.of(differences, torch.zeros(len(differences), dtype=torch.long), 1)
-
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -48,7 +44,7 @@ class Parts:
     Attributes:
         positive: per row, whether its text is a positive one.
         split: per row, `train`, `dev` or `test`.
-        group: per row, a number per group.
+        group: per row, a number per group; groups that share a text are one.
         partners: rows of the positive and the negative text of each pair.
     """
 
@@ -61,8 +57,7 @@ class Parts:
     def of(cls, contrast: Contrast) -> "Parts":
         """The parts of a contrast, in the order of `Contrast.joint`."""
         joint = contrast.joint
-        group = np.unique(np.array(joint.groups, dtype=object), return_inverse=True)[1]
-        return cls(contrast.labels, np.array(joint.splits), group, contrast.partners)
+        return cls(contrast.labels, np.array(joint.splits), clusters_of(tied_groups(said(joint))), contrast.partners)
 
     def within(self, split: str) -> Places:
         """Rows of one split."""
@@ -71,6 +66,10 @@ class Parts:
     def truth(self, split: str) -> Bool[np.ndarray, " place"]:
         """Whether the rows of a split are positive."""
         return self.positive[self.within(split)]
+
+    def have_both(self, places: Places) -> bool:
+        """Whether there is a text of either kind among some rows."""
+        return 0 < int(self.positive[places].sum()) < len(places)
 
     def sample(self, rows: Rows, places: Places) -> LabelledRows:
         """Some rows as a method wants them; pairs that lie within them are kept."""
@@ -81,9 +80,13 @@ class Parts:
         return LabelledRows(rows[places], torch.from_numpy(self.positive[places]), torch.from_numpy(pairs))
 
 
-def spread_along(sample: LabelledRows, vector: Float[Tensor, " d_model"]) -> float:
-    """Pooled standard deviation of the rows along a unit vector: root mean square distance from their class's mean."""
-    along: Float64[np.ndarray, " row"] = (sample.rows @ vector.to(sample.rows)).double().numpy()
-    positive = sample.positive.numpy()
-    apart = [along[positive == kind] - along[positive == kind].mean() for kind in (False, True)]
+def pooled_std(scores: Scores, positive: Bool[np.ndarray, " place"]) -> float:
+    """Root mean square distance of scores from the mean of their class."""
+    apart = [scores[positive == kind] - scores[positive == kind].mean() for kind in (False, True)]
     return float(np.sqrt(np.mean(np.concatenate(apart) ** 2)))
+
+
+def standardised_distance(scores: Scores, positive: Bool[np.ndarray, " place"]) -> float:
+    """Distance of the class means in standard deviations (Cohen's d, the classes' variances averaged)."""
+    spread = np.sqrt((scores[positive].var() + scores[~positive].var()) / 2)
+    return float((scores[positive].mean() - scores[~positive].mean()) / spread) if spread > 0 else 0.0

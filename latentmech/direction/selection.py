@@ -61,8 +61,13 @@ class Observer(Protocol):
 
 def by_separation(candidates: Sequence[DirectionCandidate]) -> Choice:
     """The block and position with the highest dev AUROC; of several that separate perfectly, the widest apart."""
-    blocks = [i for i, candidate in enumerate(candidates) if candidate.level.layer is not None]
-    best = max(blocks, key=lambda i: (candidates[i].dev, candidates[i].distance))
+    blocks = in_blocks(candidates)
+    best = max(blocks, key=lambda i: candidates[i].key)
     ties = sum(candidates[i].dev == candidates[best].dev for i in blocks) - 1
     note = f"{ties} more candidates separate dev equally well; the standardised distance of the classes decided."
     return Choice(candidate=best, how="separation on dev", notes=(note,) if ties else ())
+
+
+def in_blocks(candidates: Sequence[DirectionCandidate]) -> list[int]:
+    """The candidates that may be chosen: all but those at the embedding, which has no context."""
+    return [i for i, candidate in enumerate(candidates) if candidate.level.layer is not None]

@@ -57,7 +57,7 @@ class DirectionSettings:
     selection: Any = None
     observer: Any = None
     random_draws: Annotated[Count, Control("random directions")] = 200
-    shuffles: Annotated[Count, Control("exchanged labels")] = 200
+    shuffles: Annotated[Count, Control("exchanged labels")] = 99
     halvings: Annotated[Count, Control("split halves")] = 20
     compare: Annotated[bool, Control("cosines to other directions")] = True
     transfer: Sequence[str] = ()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from latentmech.direction import Parts, isotropic_directions, method_of, unit
-from latentmech.direction.candidates import standardised_distance
+from latentmech.direction.parts import standardised_distance
 from latentmech.direction.stability import stability
 from latentmech.direction.surface import matched, surface_of
 from latentmech.statistics import auroc, aurocs, folded
@@ -69,8 +69,9 @@ def test_split_halves_agree_where_there_is_a_direction_and_not_where_there_is_no
     strong = stability(method_of("difference_of_means"), parts, rows, 20, 0)
     rows, parts, _ = planted(200, 24, 0.0)
     none = stability(method_of("difference_of_means"), parts, rows, 20, 0)
-    assert strong.cosine > 0.9 and abs(none.cosine) < 0.2
-    assert strong.whole > strong.cosine
+    assert strong.cosine.value > 0.9 and abs(none.cosine.value) < 0.2
+    assert strong.whole > strong.cosine.value
+    assert (strong.cosine.n, strong.cosine.kind) == (20, "range")
 
 
 def test_the_number_of_texts_for_a_cosine_is_right():
@@ -78,7 +79,7 @@ def test_the_number_of_texts_for_a_cosine_is_right():
     wanted = round(small.texts_needed)
     rows, parts, _ = planted(wanted + 20, 24, 1.0, seed=0)
     large = stability(method_of("difference_of_means"), parts, rows, 40, 0)
-    assert large.cosine == pytest.approx(0.9, abs=0.06)
+    assert large.cosine.value == pytest.approx(0.9, abs=0.06)
 
 
 def test_pairs_are_kept_only_where_both_members_are_there():
