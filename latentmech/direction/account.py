@@ -52,9 +52,9 @@ def numbers(found: DirectionFindings, ledger: Ledger) -> None:
         name = c.name if len(found.positions) > 1 else c.level.label
         columns = {"split": "dev", "layer": c.level.label}
         ledger.add(f"direction/{name}/dev/auroc", c.dev, "auroc", **columns)
-        for control, values in c.random_dev.items():
+        for null, values in c.random_dev.items():
             high = float(np.percentile(values, 95))
-            ledger.add(f"direction/{name}/dev/{control}_p95", high, "auroc", control=f"{control}_p95", **columns)
+            ledger.add(f"direction/{name}/dev/{null}_p95", high, "auroc", control=f"{null}_p95", **columns)
     _left_out_numbers(found, ledger)
     for name, score in found.audit.readers.items():
         own = name == "direction"

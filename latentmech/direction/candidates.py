@@ -17,7 +17,7 @@ from latentmech.direction.parts import Parts, Places, Rows, pooled_std, standard
 from latentmech.model import Level
 from latentmech.statistics import auroc, folded
 
-Keys = Float[np.ndarray, "fit 2"]
+Keys = Float[np.ndarray, "_ 2"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

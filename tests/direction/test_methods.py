@@ -206,7 +206,7 @@ def test_an_unknown_method_is_refused_with_a_suggestion():
 NEW_METHOD = """
 def unit_difference_mean(sample):
     differences = sample.rows[sample.pairs[:, 0]] - sample.rows[sample.pairs[:, 1]]
-    return (differences / differences.norm(dim=1, keepdim=True)).mean(0)
+    return (differences / differences.norm(dim=1, keepdim=True).clamp(min=1e-9)).mean(0)
 """
 
 
