@@ -10,7 +10,7 @@ from latentmech.data.beir import is_beir, read_beir
 from latentmech.data.collection import Collection, at_least, fewer_documents, fewer_queries, halved
 from latentmech.data.examples import Examples
 from latentmech.data.files import bundled, check_bundled, given
-from latentmech.data.splits import seeded_order, tied
+from latentmech.data.splits import seeded_order, tied_groups
 from latentmech.data.table import Row, jsonl_rows, tabulated
 from latentmech.data.trec import read_trec
 from latentmech.errors import BadInput
@@ -122,5 +122,5 @@ def _labelled(path: Path, seed: int) -> LabelledPairs:
             raise BadInput(f"{path}: {len(places)} pairs with duplicate={str(kind).lower()}; expected at least 2")
         order = seeded_order(map(str, places.tolist()), seed)
         dev[[int(name) for name in order[: len(order) // 2]]] = True
-    groups = tied([*left.texts, *right.texts], [*left.ids, *right.ids])[: len(rows)]
+    groups = tied_groups([*left.texts, *right.texts], [*left.ids, *right.ids])[: len(rows)]
     return LabelledPairs(left, right, duplicate, dev, np.array(groups, dtype=object))

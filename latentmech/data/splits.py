@@ -54,7 +54,7 @@ def check_shares(shares: Sequence[float]) -> None:
 
 def assign(examples: Examples, shares: dict[str, float], seed: int) -> tuple[str, ...]:
     """Per text the name of its part; the parts get `shares` of the words and none stays empty."""
-    cluster_of = tied(examples.texts, examples.groups)
+    cluster_of = tied_groups(examples.texts, examples.groups)
     sizes = dict.fromkeys(cluster_of, 0)
     for cluster, size in zip(cluster_of, examples.sizes(), strict=True):
         sizes[cluster] += size
@@ -76,7 +76,7 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=lambda name: (blake2b(f"{seed}:{name}".encode(), digest_size=8).digest(), name))
 
 
-def tied(texts: Sequence[str], groups: Sequence[str]) -> list[str]:
+def tied_groups(texts: Sequence[str], groups: Sequence[str]) -> list[str]:
     """Per text the first name among all groups that are tied to its own through common texts."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
