@@ -112,7 +112,7 @@ class _Asking:
 
     def __call__(self, edits: Variant, texts: Sequence[str], scope: Scope = EVERYWHERE) -> float:
         def read(logits: Tensor, places: Sequence[int]) -> Tensor:
-            return log_odds_of(logits, [self.towards] * len(places), [()] * len(places))
+            return log_odds_of(logits.float().log_softmax(-1), [self.towards] * len(places), [()] * len(places))
 
         return float(next_logits(self.model, [edits], texts, read, scope=scope).mean())
 
