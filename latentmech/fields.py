@@ -19,7 +19,7 @@ from latentmech.errors import BadInput, expected
 class AtLeast:
     """A number no smaller than `bound`; null passes where the type allows it."""
 
-    bound: float
+    bound: float | int
 
     def refusal(self, value: Any) -> str | None:
         """What is wrong with a value."""
@@ -30,7 +30,7 @@ class AtLeast:
 class Below:
     """A number under `bound`."""
 
-    bound: float
+    bound: float | int
 
     def refusal(self, value: Any) -> str | None:
         """What is wrong with a value."""

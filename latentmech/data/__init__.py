@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from latentmech.data.conllu import read_conllu
     from latentmech.data.contrast import PROMPT, Contrast, contrast_of, said
     from latentmech.data.corpus import Corpus
-    from latentmech.data.duplicates import Duplicates, cross_split_duplicates
+    from latentmech.data.duplicates import Duplicates, copies_among, copies_note, cross_split_duplicates
     from latentmech.data.examples import Examples, Span
     from latentmech.data.labels import TASKS, Task, task
     from latentmech.data.letters import alternating, letters_of

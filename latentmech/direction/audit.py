@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from latentmech.data import PROMPT, Contrast
-from latentmech.direction.candidates import Candidate, Parts, Rows, random_directions
+from latentmech.data import Contrast
+from latentmech.direction.candidates import DirectionCandidate, random_directions
 from latentmech.direction.direction import unit
-from latentmech.direction.methods import Method
-from latentmech.direction.surface import FEATURES, matched
+from latentmech.direction.methods import DirectionMethod
+from latentmech.direction.parts import Parts, Rows
+from latentmech.direction.surface import matched, surface_of, visible
 from latentmech.statistics import Estimate, auroc, aurocs, bootstrap, folded
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReaderScore:
     """AUROC on test of one reader, on all texts and on matched ones (NaN where too few match)."""
 
     name: str
@@ -34,7 +35,7 @@ class Audit:
         n_matched: how many test texts matched.
     """
 
-    readings: tuple[Reading, ...]
+    readings: tuple[ReaderScore, ...]
     random: Float[np.ndarray, " draw"]
     random_matched: Float[np.ndarray, " draw"]
     n_matched: int
@@ -46,26 +47,25 @@ class Audit:
 
 
 def audit(
-    method: Method,
+    method: DirectionMethod,
     contrast: Contrast,
     parts: Parts,
     rows: Rows,
-    best: Candidate,
+    best: DirectionCandidate,
     *,
     random_draws: int,
     draws: int,
     seed: int,
 ) -> Audit:
     """Read test once with everything that wants to read it."""
-    texts = _surface_texts(contrast)
+    texts = visible(contrast.joint)
     train, test = parts.within("train"), parts.within("test")
     kept = matched([texts[i] for i in test], parts.truth("test"), seed)
     judge = _Judge(parts, test, kept, draws)
     at_random = (rows[test] @ random_directions(random_draws, rows.shape[1], seed).T).double().numpy()
     readings = [judge("direction", best.test_scores), *_refitted(method, parts, rows, texts, seed, judge)]
-    for name, feature in FEATURES.items():
-        scores = feature([texts[i] for i in train], parts.truth("train"), [texts[i] for i in test])
-        readings.append(judge(name, scores))
+    surface = surface_of([texts[i] for i in train], parts.truth("train"), [texts[i] for i in test])
+    readings += [judge(name, scores) for name, scores in surface.items()]
     truth = parts.truth("test")
     return Audit(
         readings=tuple(readings),
@@ -75,26 +75,18 @@ def audit(
     )
 
 
-def _surface_texts(contrast: Contrast) -> Sequence[str]:
-    """What can be seen of each text: prompt and answer, where it is an answer."""
-    joint = contrast.joint
-    if PROMPT not in joint.columns:
-        return joint.texts
-    return [f"{prompt}\n{text}" for prompt, text in zip(joint.columns[PROMPT], joint.texts, strict=True)]
-
-
 @dataclass(frozen=True)
 class _Judge:
-    """Turns scores of the test rows into a `Reading`."""
+    """Turns scores of the test rows into a `ReaderScore`."""
 
     parts: Parts
     test: Int[np.ndarray, " row"]
     kept: Int[np.ndarray, " kept"]
     draws: int
 
-    def __call__(self, name: str, scores: Float[np.ndarray, " row"]) -> Reading:
+    def __call__(self, name: str, scores: Float[np.ndarray, " row"]) -> ReaderScore:
         everything = np.arange(len(self.test))
-        return Reading(name, self._on(scores, everything), self._on(scores, self.kept))
+        return ReaderScore(name, self._on(scores, everything), self._on(scores, self.kept))
 
     def _on(self, scores: Float[np.ndarray, " row"], places: Int[np.ndarray, " kept"]) -> Estimate:
         if not len(places):
@@ -105,8 +97,8 @@ class _Judge:
 
 
 def _refitted(
-    method: Method, parts: Parts, rows: Rows, texts: Sequence[str], seed: int, judge: _Judge
-) -> Iterator[Reading]:
+    method: DirectionMethod, parts: Parts, rows: Rows, texts: Sequence[str], seed: int, judge: _Judge
+) -> Iterator[ReaderScore]:
     """The same method at the same place on train texts that match each other; left out where too few do."""
     train = parts.within("train")
     kept = train[matched([texts[i] for i in train], parts.truth("train"), seed)]

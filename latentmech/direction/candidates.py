@@ -5,67 +5,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import Activations
-from latentmech.data import Contrast
 from latentmech.direction.direction import unit
-from latentmech.direction.methods import Method
-from latentmech.direction.sample import Sample
+from latentmech.direction.methods import DirectionMethod
+from latentmech.direction.parts import LabelledRows, Parts, Rows, spread_along
 from latentmech.model import Level
 from latentmech.statistics import aurocs, folded
 
-Rows = Float[Tensor, "row d_model"]
 
-
-@dataclass(frozen=True)
-class Parts:
-    """Which rows are train, dev and test, which are positive, and which belong together.
-
-    Attributes:
-        positive: per row, whether its text is a positive one.
-        split: per row, `train`, `dev` or `test`.
-        group: per row, a number per group.
-        partners: rows of the positive and the negative text of each pair.
-    """
-
-    positive: np.ndarray
-    split: np.ndarray
-    group: np.ndarray
-    partners: Int[np.ndarray, "pair 2"]
-
-    @classmethod
-    def of(cls, contrast: Contrast) -> "Parts":
-        """The parts of a contrast, in the order of `Contrast.joint`."""
-        joint = contrast.joint
-        group = np.unique(np.array(joint.groups, dtype=object), return_inverse=True)[1]
-        return cls(contrast.labels, np.array(joint.splits), group, contrast.partners)
-
-    def within(self, split: str) -> Int[np.ndarray, " row"]:
-        """Rows of one split."""
-        return np.flatnonzero(self.split == split)
-
-    def truth(self, split: str) -> np.ndarray:
-        """Whether the rows of a split are positive."""
-        return self.positive[self.within(split)]
-
-    def sample(self, rows: Rows, places: Int[np.ndarray, " place"]) -> Sample:
-        """Some rows as a method wants them; pairs that lie within them are kept."""
-        index = np.full(len(self.positive), -1)
-        index[places] = np.arange(len(places))
-        pairs = index[self.partners].reshape(-1, 2)
-        pairs = pairs[(pairs >= 0).all(1)]
-        return Sample(rows[places], torch.from_numpy(self.positive[places]), torch.from_numpy(pairs))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DirectionCandidate:
     """A direction at one layer and position, before one of them is chosen.
 
     Attributes:
         vector: the unit vector.
         norm: its length before.
+        spread: pooled standard deviation of a class's training rows along it.
         means: of the negative and the positive training rows.
         dev: AUROC on dev.
         distance: of the class means on dev along the vector, in standard deviations; breaks ties between layers that
@@ -79,6 +37,7 @@ class Candidate:
     position: str
     vector: Float[Tensor, " d_model"]
     norm: float
+    spread: float
     means: Float[Tensor, "2 d_model"]
     dev: float
     distance: float
@@ -102,7 +61,7 @@ class Search:
         shuffles: how many shuffles of the training labels, the same ones at every candidate.
     """
 
-    method: Method
+    method: DirectionMethod
     parts: Parts
     random_draws: int
     shuffles: int
@@ -110,25 +69,26 @@ class Search:
 
     def __call__(
         self, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
-    ) -> Iterator[Candidate]:
+    ) -> Iterator[DirectionCandidate]:
         """One level after the other is read from the disk."""
         for level in levels:
             rows = by_position(activations, level, len(positions))
             for i, position in enumerate(positions):
                 yield self._candidate(level, position, rows[:, i])
 
-    def _candidate(self, level: Level, position: str, rows: Rows) -> Candidate:
+    def _candidate(self, level: Level, position: str, rows: Rows) -> DirectionCandidate:
         parts = self.parts
         sample = parts.sample(rows, parts.within("train"))
         raw = self.method(sample)
         vector = unit(raw)
         dev, test = (rows[parts.within(split)] for split in ("dev", "test"))
         dev_scores = (dev @ vector).double().numpy()
-        return Candidate(
+        return DirectionCandidate(
             level=level,
             position=position,
             vector=vector,
             norm=float(raw.norm()),
+            spread=spread_along(sample, vector),
             means=sample.moments.means.float(),
             dev=float(aurocs(dev_scores[:, None], parts.truth("dev"))[0]),
             distance=standardised_distance(dev_scores, parts.truth("dev")),
@@ -140,7 +100,7 @@ class Search:
     def _random(self, d_model: int) -> Float[Tensor, "draw d_model"]:
         return random_directions(self.random_draws, d_model, self.seed)
 
-    def _shuffled(self, sample: Sample) -> Float[Tensor, "shuffle d_model"]:
+    def _shuffled(self, sample: LabelledRows) -> Float[Tensor, "shuffle d_model"]:
         """Differences of means under shuffled labels; all shuffles in one product."""
         generator = torch.Generator().manual_seed(self.seed)
         labels = sample.positive.float()

@@ -2,19 +2,17 @@
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from latentmech.direction.candidates import Candidate
+from latentmech.direction.candidates import DirectionCandidate
 from latentmech.direction.direction import Direction
 from latentmech.direction.findings import Findings
+from latentmech.direction.reading import Reading
 from latentmech.model import Model
 from latentmech.statistics import Estimate
 from latentmech.storage import fingerprint
-
-if TYPE_CHECKING:
-    from latentmech.direction.study import DirectionStudy
 
 LICENCE = "Apache-2.0"
 BIBTEX = (
@@ -25,7 +23,7 @@ PACKAGES = ("latentmech", "torch", "transformers", "transformer-lens")
 
 
 def direction_of(
-    candidates: Sequence[Candidate], chosen: int, norms: Mapping[str, float], card: Mapping[str, Any]
+    candidates: Sequence[DirectionCandidate], chosen: int, norms: Mapping[str, float], card: Mapping[str, Any]
 ) -> Direction:
     """The candidates at the chosen one's position as one direction."""
     best = candidates[chosen]
@@ -37,15 +35,16 @@ def direction_of(
         negative_means={name: c.means[0] for name, c in mine.items()},
         norms={name: c.norm for name, c in mine.items()},
         resid_norms=dict(norms),
+        spreads={name: c.spread for name, c in mine.items()},
         card={"position": best.position, **card},
     )
 
 
-def with_card(study: "DirectionStudy", findings: Findings, model: Model) -> Direction:
+def with_card(name: str, reading: Reading, seed: int, findings: Findings, model: Model) -> Direction:
     """The direction with everything about it written down."""
     best, joint = findings.best, findings.contrast.joint
     card = {
-        "name": study.called,
+        "name": name,
         "model": {
             "name": model.name,
             "revision": model.checkpoint.revision,
@@ -53,19 +52,19 @@ def with_card(study: "DirectionStudy", findings: Findings, model: Model) -> Dire
             "identity": model.identity,
             "note": model.checkpoint.note,
         },
-        "site": study.site,
+        "site": reading.site,
         "layer": best.level.layer,
-        "chat_template": study.chat_template and bool(model.tokenizer.chat_template),
-        "system": study.system,
+        "chat_template": reading.chat_template and bool(model.tokenizer.chat_template),
+        "system": reading.system,
         "data": {
             "source": findings.contrast.source,
             "fingerprint": fingerprint([joint.texts, joint.splits, findings.contrast.labels.tolist()]),
             "texts": dict(findings.sizes()),
             "paired": findings.contrast.paired,
         },
-        "method": study.method,
+        "method": reading.method,
         "selection": findings.choice.how,
-        "seed": study.seed,
+        "seed": seed,
         "scores": _scores(findings),
         "projections": _projections(findings),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
@@ -89,13 +88,12 @@ def _scores(findings: Findings) -> dict[str, Any]:
 
 
 def _projections(findings: Findings) -> dict[str, float]:
-    """Where the two kinds of train lie along the vector at the chosen level, and how much a kind spreads on test."""
-    best, truth = findings.best, findings.parts.truth("test")
-    spread = [best.test_scores[truth == kind].std() for kind in (False, True)]
+    """Where the two kinds of train lie along the vector at the chosen level, and how much a kind spreads there."""
+    best = findings.best
     return {
         "negative": float(best.means[0] @ best.vector),
         "positive": float(best.means[1] @ best.vector),
-        "std": float(np.sqrt(np.mean(np.square(spread)))),
+        "std": best.spread,
     }
 
 

@@ -7,10 +7,11 @@ import numpy as np
 
 from latentmech.data import Contrast
 from latentmech.direction.audit import Audit
-from latentmech.direction.candidates import Candidate, Parts
+from latentmech.direction.candidates import DirectionCandidate
 from latentmech.direction.direction import Direction
+from latentmech.direction.parts import Parts
 from latentmech.direction.relatives import Relative, Transfer
-from latentmech.direction.selection import Choice, Shown
+from latentmech.direction.selection import Choice, ShownRates
 from latentmech.direction.stability import Stability
 from latentmech.statistics import aurocs
 
@@ -29,25 +30,25 @@ class Findings:
     contrast: Contrast
     parts: Parts
     positions: tuple[str, ...]
-    candidates: Sequence[Candidate]
+    candidates: Sequence[DirectionCandidate]
     choice: Choice
     audit: Audit
     stability: Stability
     direction: Direction
     relatives: Sequence[Relative] = ()
     transfers: Sequence[Transfer] = ()
-    shown: Shown | None = None
+    shown: ShownRates | None = None
 
     @property
-    def best(self) -> Candidate:
+    def best(self) -> DirectionCandidate:
         """The chosen candidate."""
         return self.candidates[self.choice.candidate]
 
-    def at_position(self) -> list[Candidate]:
+    def at_position(self) -> list[DirectionCandidate]:
         """The candidates at the chosen position, in order of depth."""
         return [c for c in self.candidates if c.position == self.best.position]
 
-    def test_auroc(self, candidate: Candidate) -> float:
+    def test_auroc(self, candidate: DirectionCandidate) -> float:
         """AUROC of any candidate on test, after the choice is made."""
         return float(aurocs(candidate.test_scores[:, None], self.parts.truth("test"))[0])
 

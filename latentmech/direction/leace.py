@@ -17,7 +17,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from latentmech.activations import Moments
-from latentmech.direction.sample import Sample
+from latentmech.direction.parts import LabelledRows
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Eraser:
         return rows - ((rows - mean) @ across).unsqueeze(-1) * along
 
 
-def leace(sample: Sample) -> Float[Tensor, " d_model"]:
+def leace(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The reading normal, whose values the eraser makes equal; as long as the distance of the means along it."""
     moments = sample.moments
     across = normal_of(moments)

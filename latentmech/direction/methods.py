@@ -1,31 +1,21 @@
-"""The methods by name. A method is a function from labelled rows to a vector."""
+"""The methods by name. A method is a function from labelled rows to a vector, in a file of its own name."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.difference_of_means import difference_of_means
-from latentmech.direction.lda import lda
-from latentmech.direction.leace import leace
-from latentmech.direction.logistic import logistic
-from latentmech.direction.pca_of_differences import pca_of_differences
-from latentmech.direction.sample import Sample
+from latentmech.direction.parts import LabelledRows
+from latentmech.direction.settings import METHODS
 from latentmech.errors import BadInput, expected
 
-Method = Callable[[Sample], Float[Tensor, " d_model"]]
-
-METHODS: dict[str, Method] = {
-    "difference_of_means": difference_of_means,
-    "pca_of_differences": pca_of_differences,
-    "lda": lda,
-    "logistic": logistic,
-    "leace": leace,
-}
+DirectionMethod = Callable[[LabelledRows], Float[Tensor, " d_model"]]
 
 
-def method_of(name: str) -> Method:
+def method_of(name: str) -> DirectionMethod:
     """The method of that name."""
     if name not in METHODS:
         raise BadInput(f"direction.method={name} is unknown; {expected(name, METHODS)}")
-    return METHODS[name]
+    method: DirectionMethod = getattr(import_module(f"latentmech.direction.{name}"), name)
+    return method

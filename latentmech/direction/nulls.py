@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.candidates import Parts, Rows, random_directions
+from latentmech.direction.candidates import random_directions
 from latentmech.direction.direction import unit
-from latentmech.direction.methods import Method
+from latentmech.direction.methods import DirectionMethod
+from latentmech.direction.parts import Parts, Rows
 from latentmech.statistics import exchanged
 
 isotropic_directions = random_directions
@@ -37,7 +38,9 @@ def exchanged_parts(parts: Parts, rng: np.random.Generator) -> Parts:
     return replace(parts, positive=positive, partners=partners)
 
 
-def exchanged_directions(method: Method, parts: Parts, rows: Rows, n: int, seed: int) -> Float[Tensor, "draw d_model"]:
+def exchanged_directions(
+    method: DirectionMethod, parts: Parts, rows: Rows, n: int, seed: int
+) -> Float[Tensor, "draw d_model"]:
     """Unit vectors that the method finds in train under exchanged labels."""
     rng, train = np.random.default_rng(seed), parts.within("train")
     found = [unit(method(exchanged_parts(parts, rng).sample(rows, train))) for _ in range(n)]

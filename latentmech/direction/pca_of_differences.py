@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.sample import Sample
+from latentmech.direction.parts import LabelledRows
 from latentmech.errors import BadInput
 
 
-def pca_of_differences(sample: Sample) -> Float[Tensor, " d_model"]:
+def pca_of_differences(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The vector, oriented towards the positive texts.
 
     Raises:

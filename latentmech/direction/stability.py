@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentmech.direction.candidates import Parts, Rows
 from latentmech.direction.direction import unit
-from latentmech.direction.methods import Method
+from latentmech.direction.methods import DirectionMethod
+from latentmech.direction.parts import Parts, Rows
 
 WANTED = 0.9
 
@@ -48,7 +48,7 @@ class Stability:
         return float(self.texts * (1 / c - 1) / (1 / WANTED - 1))
 
 
-def stability(method: Method, parts: Parts, rows: Rows, repeats: int, seed: int) -> Stability:
+def stability(method: DirectionMethod, parts: Parts, rows: Rows, repeats: int, seed: int) -> Stability:
     """Halve the training groups `repeats` times."""
     train = parts.within("train")
     groups = np.unique(parts.group[train])

@@ -6,6 +6,7 @@ import numpy as np
 
 from latentmech.direction.findings import Findings
 from latentmech.direction.tables import NAMES, nulls
+from latentmech.fields import switched_off
 from latentmech.model import Model
 from latentmech.statistics import Estimate
 
@@ -49,10 +50,4 @@ def notes_on(study: "DirectionStudy", findings: Findings, model: Model) -> list[
         notes.append(f"{model.name}: {model.checkpoint.note}.")
     if findings.shown is not None and findings.shown.positive - findings.shown.negative < 0.5:
         notes.append(_behaviour(findings, model))
-    off = {
-        "random directions": study.random_draws == 0,
-        "shuffled labels": study.shuffles == 0,
-        "split halves": study.halvings == 0,
-        "cosines to other directions": not study.compare,
-    }
-    return notes + [f"Switched off by setting: {name}." for name, is_off in off.items() if is_off]
+    return notes + [f"Switched off by setting: {name}." for name in switched_off(study)]

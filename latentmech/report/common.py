@@ -87,7 +87,7 @@ def _intervals(ledger: Ledger, groups: str) -> Iterator[Method]:
     if any(n < FEW for n in counts):
         yield Method(
             f"Intervals are 95 % over {groups}: each of them is left out in turn, and the spread goes into Student's t "
-            "with one degree of freedom less than there are groups; AUROC on the scale of its log-odds.",
+            "with one degree of freedom less than there are groups; scores between 0 and 1 on the scale of their log-odds.",
             ("bell2002", "cameron2008", "obuchowski1997"),
         )
     if any(n >= FEW for n in counts):

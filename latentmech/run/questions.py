@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from latentmech.activations import ActivationStoreSettings
 from latentmech.data import Corpus, Library, Pairs, TextPairs, WordPairs
-from latentmech.direction import DirectionStudy
+from latentmech.direction import DirectionSettings
 from latentmech.geometry import (
     AnalogiesStudy,
     CompareStudy,
@@ -50,7 +50,7 @@ from latentmech.steering import (
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
     "probe": {"probe": ProbeStudy, "atlas": AtlasStudy},
-    "direction": {"direction": DirectionStudy},
+    "direction": {"direction": DirectionSettings},
     "steering": {"steering": SteeringStudy},
     "geometry": {
         "analogies": AnalogiesStudy,

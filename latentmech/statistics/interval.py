@@ -6,9 +6,9 @@ freedom less than there are groups,
     se^2 = (G - 1) / G  sum_g (s_-g - mean s_-)^2        s +- t(G - 1) se
 
 (Bell & McCaffrey 2002, "Bias reduction in standard errors for linear regression with multi-stage samples"; Cameron,
-Gelbach & Miller 2008, "Bootstrap-based improvements for inference with clustered errors"); AUROC on the scale of its
-log-odds (Obuchowski 1997, "Nonparametric analysis of clustered ROC curve data"). A percentile bootstrap over four
-groups covers 79 % where it says 95. From `FEW` groups on: that bootstrap.
+Gelbach & Miller 2008, "Bootstrap-based improvements for inference with clustered errors"); scores between 0 and 1 on
+the scale of their log-odds (Obuchowski 1997, "Nonparametric analysis of clustered ROC curve data"). A percentile
+bootstrap over four groups covers 79 % where it says 95. From `FEW` groups on: that bootstrap.
 
 A perfect score has no spread to judge by. If the share of perfect groups were below 0.05^(1/G), G perfect ones in a row
 would happen in fewer than 5 % of samples; a group that is not perfect counts as the worst there can be.
@@ -20,6 +20,7 @@ from functools import partial
 
 import numpy as np
 from scipy import stats
+from scipy.special import expit, logit
 
 from latentmech.statistics.estimate import BOUND, INTERVAL, Estimate
 from latentmech.statistics.tally import Tally, Weights
@@ -89,18 +90,13 @@ def _spread(tally: Tally) -> float:
 
 def _by_leaving_out(value: float, tally: Tally) -> tuple[float, float]:
     reach = float(stats.t.ppf(1 - ALPHA / 2, tally.groups - 1))
-    if not tally.skewed:
+    if not tally.is_share:
         spread = _spread(tally)
-        return max(value - reach * spread, tally.worst), min(value + reach * spread, tally.top)
+        return float(max(value - reach * spread, tally.worst)), float(min(value + reach * spread, tally.top))
     least = 0.5 / max(tally.n, 1)  # half a row: without a group the score may be perfect
 
-    def log_odds(share: np.ndarray) -> np.ndarray:
-        inside = np.clip(share, least, 1 - least)
-        return np.log(inside / (1 - inside))
-
-    skewless = Tally(lambda w: log_odds(tally.by(w)), tally.n, tally.groups)
-    centre, spread = skewless.value, _spread(skewless)
-    low, high = 1 / (1 + np.exp(-(centre + np.array([-1, 1]) * reach * spread)))
+    log_odds = Tally(lambda w: logit(np.clip(tally.by(w), least, 1 - least)), tally.n, tally.groups, -np.inf, np.inf)
+    low, high = expit(log_odds.value + np.array([-1, 1]) * reach * _spread(log_odds))
     return float(low), float(high)
 
 

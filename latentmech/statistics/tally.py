@@ -30,15 +30,18 @@ class Tally:
         groups: how many there are.
         worst: the lowest score there can be; minus infinity for what has no bounds.
         top: the highest.
-        skewed: whether it is better judged by its log-odds, as AUROC is near 1.
     """
 
     by: Callable[[Weights], Values]
     n: int
     groups: int
-    worst: float = 0.0
-    top: float = 1.0
-    skewed: bool = False
+    worst: float | int = 0.0
+    top: float | int = 1.0
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it lies between 0 and 1, as accuracy, F1 and AUROC do."""
+        return (self.worst, self.top) == (0, 1)
 
     @property
     def value(self) -> float:
@@ -63,8 +66,8 @@ def ratio_of(
     tops: Float[np.ndarray, " row"],
     bottoms: Float[np.ndarray, " row"],
     clusters: Int[np.ndarray, " row"],
-    worst: float = -np.inf,
-    top: float = np.inf,
+    worst: float | int = -np.inf,
+    top: float | int = np.inf,
 ) -> Tally:
     """Sum of `tops` over sum of `bottoms`, where that is not 0."""
     over, under = np.bincount(clusters, tops), np.bincount(clusters, bottoms)
@@ -72,7 +75,10 @@ def ratio_of(
 
 
 def mean_of(
-    values: Float[np.ndarray, " row"], clusters: Int[np.ndarray, " row"], worst: float = -np.inf, top: float = np.inf
+    values: Float[np.ndarray, " row"],
+    clusters: Int[np.ndarray, " row"],
+    worst: float | int = -np.inf,
+    top: float | int = np.inf,
 ) -> Tally:
     """Mean over rows, such as of right answers (then with bounds 0 and 1)."""
     return ratio_of(values, np.ones(len(clusters)), clusters, worst, top)
@@ -121,7 +127,7 @@ def auroc_of(
     def by(w: Weights) -> Values:
         return _divided(((w @ wins) * w).sum(1), (w @ highs) * (w @ lows))
 
-    return Tally(by, len(clusters), n, skewed=True)
+    return Tally(by, len(clusters), n)
 
 
 def _divided(over: np.ndarray, under: np.ndarray) -> np.ndarray:
