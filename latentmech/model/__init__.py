@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from latentmech.model.chat import Dialogue, dialogues
     from latentmech.model.checkpoint import Checkpoint
     from latentmech.model.finetune import FineTuning, train_adapter
+    from latentmech.model.fold import bias_place, fold_ablation, fold_addition, save_folded, writers
     from latentmech.model.forward import reading
     from latentmech.model.generation import Generated, Runner, end_ids
     from latentmech.model.handle import Model

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from latentmech.report.html import render_html
     from latentmech.report.ledger import Ledger
     from latentmech.report.methods import Method
+    from latentmech.report.plain import as_plain
     from latentmech.report.report import ROW_COLUMNS, Curve, Picture, Report, Table
     from latentmech.report.sinks import ConsoleSink
-    from latentmech.report.sweep import joined, print_sweep
+    from latentmech.report.sweep import at_strength, joined, print_sweep
     from latentmech.report.wandb_sink import WandbSink
 
 __getattr__, __dir__, __all__ = lazily(__name__)

@@ -9,6 +9,8 @@ def _entry(key: str, kind: str, **fields: str) -> str:
 REFERENCES = {
     key: _entry(key, kind, author=author, title=title, year=year, note=where)
     for key, kind, author, title, year, where in (
+        ("arditi2024", "inproceedings", "Arditi, Andy and others",
+         "Refusal in language models is mediated by a single direction", "2024", "NeurIPS"),
         ("bell2002", "article", "Bell, Robert M. and McCaffrey, Daniel F.",
          "Bias reduction in standard errors for linear regression with multi-stage samples", "2002",
          "Survey Methodology 28(2)"),
@@ -30,6 +32,8 @@ REFERENCES = {
         ("phipson2010", "article", "Phipson, Belinda and Smyth, Gordon K.",
          "Permutation p-values should never be zero", "2010",
          "Statistical Applications in Genetics and Molecular Biology 9(1)"),
+        ("turner2023", "misc", "Turner, Alexander Matt and others",
+         "Steering language models with activation engineering", "2023", "arXiv:2308.10248"),
         ("voita2020", "inproceedings", "Voita, Elena and Titov, Ivan",
          "Information-theoretic probing with minimum description length", "2020", "EMNLP"),
     )

@@ -120,7 +120,7 @@ def neutral_perplexity(
 
 
 def _neutral(model: Model, words: int, seed: int) -> list[Batch]:
-    """Documents as running text, cut into pieces that all begin as the model's texts do: those of full length, the rest.
+    """Documents as running text, in pieces that all begin as the model's texts do: those of full length, and the rest.
 
     A last piece of one token has nothing to be predicted from, and is left out.
     """

@@ -11,9 +11,12 @@ from latentmech.direction import Choice, Direction
 from latentmech.statistics import Estimate
 from latentmech.steering.edits import EditKind
 from latentmech.steering.layer import LayerChoice
-from latentmech.steering.necessity import NecessityFindings
+from latentmech.steering.necessity import NecessityFindings, TextRates
+from latentmech.steering.sweep import Response
 from latentmech.steering.trials import Trials
 from latentmech.steering.verdict import SteeringVerdict
+
+__all__ = ["NecessityFindings", "NullEffects", "SteeringFindings", "TextRates"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,23 +24,35 @@ class NullEffects:
     """What directions without meaning do.
 
     Attributes:
+        title: what a reader calls them.
         strengths: at which they were run.
         effect: mean change of the log-odds over prompts, in nats.
         kl: mean KL of the next token, in nats.
         layers: the block of each.
-        about: what they are.
     """
 
+    title: str
     strengths: tuple[float, ...]
     effect: Float[np.ndarray, "direction strength"]
     kl: Float[np.ndarray, "direction strength"]
     layers: tuple[int | None, ...]
-    about: str
 
-    def ends(self, strength: float) -> tuple[float, float]:
-        """The smallest and the largest effect at one strength."""
-        column = self.effect[:, self.strengths.index(strength)]
-        return float(column.min()), float(column.max())
+    @classmethod
+    def of(cls, title: str, found: Response, directions: Sequence[Direction]) -> "NullEffects":
+        """Means over prompts."""
+        return cls(
+            title=title,
+            strengths=found.strengths,
+            effect=found.change.mean(2),
+            kl=found.kl.mean(2),
+            layers=tuple(one.layer for one in directions),
+        )
+
+    def at(self, strength: float) -> Float[np.ndarray, " direction"]:
+        """The effect of each at one strength; none at one that leaves the model untouched, where they were not run."""
+        if strength not in self.strengths:
+            return np.zeros(len(self.effect))
+        return self.effect[:, self.strengths.index(strength)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +64,13 @@ class SteeringFindings:
         kind: how it was used.
         edit: the name of that.
         unit: of the strengths.
+        ends: the strengths that the verdict looks at.
         doses: by strength, estimates by name: `effect`, `kl`, `neutral_perplexity` and others.
         overall: `clean`, `slope`, `wrong_way`, and what instructions did.
         nulls: directions without meaning, by kind.
         exchanged: p-value against exchanged labels, and how many; None where there were none or they say nothing.
-        scores: log-odds of every prompt at every strength, in nats.
+        clean: log-odds of every prompt by the untouched model, in nats.
+        change: of these at every strength.
         answers: completions of each prompt, the untouched model's first.
         choice: how the block was chosen, if it was.
         selection: how the direction was chosen, if it was found here.
@@ -66,13 +83,14 @@ class SteeringFindings:
     edit: str
     unit: str
     strengths: tuple[float, ...]
+    ends: tuple[float, ...]
     doses: Mapping[float, Mapping[str, Estimate]]
     overall: Mapping[str, Estimate]
     nulls: Mapping[str, NullEffects]
     exchanged: tuple[float, int] | None
     verdict: SteeringVerdict
     clean: Float[np.ndarray, " prompt"]
-    scores: Float[np.ndarray, "strength prompt"]
+    change: Float[np.ndarray, "strength prompt"]
     slope: Float[np.ndarray, " prompt"]
     answers: Sequence[Sequence[str]]
     choice: LayerChoice | None
@@ -92,9 +110,3 @@ class SteeringFindings:
     def ascending(self) -> list[int]:
         """Places of the strengths from the lowest to the highest."""
         return np.argsort(self.strengths, kind="stable").tolist()
-
-    @property
-    def ends(self) -> list[float]:
-        """The lowest and the highest strength, as far as they do anything to the model."""
-        found = dict.fromkeys((min(self.strengths), max(self.strengths)))
-        return [strength for strength in found if strength != self.kind.neutral]

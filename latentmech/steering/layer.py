@@ -5,7 +5,7 @@ follow from it. A block is judged by its worst step, the least rise of the effec
 that it is not taken for one large effect among erratic ones. The prompts are others than those of the result.
 
 A choice of the best of many blocks flatters: it is larger than what any one block deserves. So directions that mean
-nothing may choose too, by the same rule; at both ends of the dose, over a few blocks and prompts, because they are many.
+nothing may choose too, by the same rule; at both ends of the dose, over few blocks and prompts, because they are many.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from latentmech.direction import Direction
+from latentmech.errors import BadInput
 from latentmech.steering.edits import Steerer
 from latentmech.steering.sweep import Doses, response
 from latentmech.steering.trials import Trials
@@ -47,7 +48,10 @@ class LayerChoice:
 def eligible(direction: Direction, n_layers: int) -> list[Direction]:
     """The direction at every block but the last fifth, where a change is no longer read by much."""
     placed = [direction.at(name) for name in direction.vectors]
-    return [here for here in placed if here.layer is not None and here.layer < 0.8 * n_layers]
+    found = [here for here in placed if here.layer is not None and here.layer < 0.8 * n_layers]
+    if not found:
+        raise BadInput(f"steering.layer=dev: {direction.name} has no vector below the last fifth; set layer=found")
+    return found
 
 
 def choose_layer(steerer: Steerer, direction: Direction, dev: Trials, doses: Doses) -> LayerChoice:

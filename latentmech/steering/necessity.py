@@ -42,7 +42,7 @@ class Removal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rates:
+class TextRates:
     """Shares of answers that show the behaviour.
 
     Attributes:
@@ -80,8 +80,8 @@ class NecessityFindings:
     removed_by: str
     additions: Mapping[float, float]
     added: float
-    ablated: Rates
-    induced: Rates
+    ablated: TextRates
+    induced: TextRates
     perplexity: float
 
 
@@ -165,7 +165,7 @@ class _Asker:
         others: Mapping[str, Sequence[Direction]],
         kind: str,
         limit: int | None,
-    ) -> Rates:
+    ) -> TextRates:
         """On test texts of one kind, by the untouched model, under the direction's plan and under every other's."""
         texts = self.texts(kind, "test", limit)
         part = self.contrast.in_split("test")
@@ -175,11 +175,13 @@ class _Asker:
         before, after, sense = _shown(clean), _shown(edited), 1 if kind == "negative" else -1
         changed = mean_of(sense * (after - before), clusters, -1, 1)
         theirs = {n: [mean_of(sense * (s - before), clusters, -1, 1) for s in some] for n, some in random.items()}
-        return Rates(
+        return TextRates(
             clean=estimate(mean_of(before, clusters, 0, 1), self.draws),
             edited=estimate(mean_of(after, clusters, 0, 1), self.draws),
             random={name: [float(shown.mean()) for shown in some] for name, some in random.items() if some},
-            ahead={n: leads(changed, {f"{i}": t for i, t in enumerate(some)}, self.draws) for n, some in theirs.items()},
+            ahead={
+                n: leads(changed, {f"{i}": t for i, t in enumerate(some)}, self.draws) for n, some in theirs.items()
+            },
             answers=list(zip(texts, clean, edited, strict=True)),
             shown=list(zip(before.astype(bool).tolist(), after.astype(bool).tolist(), strict=True)),
         )

@@ -22,13 +22,14 @@ from torch import Tensor
 
 from latentmech.direction import (
     Direction,
-    Method,
+    DirectionMethod,
     Parts,
     covariance_directions,
     exchanged_parts,
     isotropic_directions,
     unit,
 )
+from latentmech.steering.sweep import Doses
 
 Rows = Float[Tensor, "row d_model"]
 RANDOM, ISOTROPIC, OWN_BLOCK, EXCHANGED = "random", "isotropic", "own_block", "exchanged"
@@ -38,6 +39,7 @@ TITLES = {
     OWN_BLOCK: "random directions at blocks of their own choice",
     EXCHANGED: "exchanged labels",
 }
+Nulls = tuple[list[Direction], Doses]  # directions, and the strengths at which they are run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ class NullSource:
 
     rows: Callable[[str], Rows]
     parts: Parts | None
-    method: Method | None
+    method: DirectionMethod | None
     seed: int
 
     def random(self, here: Direction, n: int) -> list[Direction]:

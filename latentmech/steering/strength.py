@@ -17,7 +17,7 @@ from latentmech.errors import BadInput, expected
 SIZES: dict[str, Callable[[Direction], float]] = {
     "resid": lambda direction: direction.resid_norms.get(direction.hook_name, float("nan")),
     "raw": lambda direction: direction.norms.get(direction.hook_name, float("nan")),
-    "std": lambda direction: direction.spreads.get(direction.hook_name, float("nan")),
+    "std": lambda direction: direction.spread,
 }
 CLOSE = 0.03  # relative error at which a calibration is good enough
 STEPS = 10
@@ -48,9 +48,11 @@ class Strength:
         return self.value * size
 
 
-def in_units(length: float, direction: Direction) -> dict[str, float]:
-    """A length along the direction in every unit but nats, which have to be measured; NaN where one is not known."""
-    return {unit: length / size(direction) for unit, size in SIZES.items()}
+def in_units(strength: Strength, direction: Direction) -> dict[str, float]:
+    """A length in every unit but nats, which have to be measured; NaN where one is not known; none of a factor."""
+    if strength.unit not in SIZES:
+        return {}
+    return {unit: strength.along(direction) / size(direction) for unit, size in SIZES.items()}
 
 
 def calibrated(kl_at: Callable[[float], float], nats: float, start: float) -> tuple[float, float]:

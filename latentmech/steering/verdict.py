@@ -1,15 +1,15 @@
-"""Does it steer? Not how large an effect is, but whether it is one of this direction and of this dose.
+"""Does it steer?
 
-An effect as large as any is no steering if it goes the wrong way at one end, if it does not grow with the strength, if
-it is what any direction of that length does to a model, or what is left of a model that no longer works. So a verdict
-asks, and holds only if all of it holds (an intersection-union test, Berger 1982):
+An effect as large as any is none of this direction and this dose if it goes the wrong way at one end, does not grow
+with the strength, is what any direction of that length does to a model, or is what is left of a model that no longer
+works. So a verdict asks for all of this, and holds only if all of it does (Berger 1982):
 
-    sign      at each end the interval lies on the side that the strength asks for
-    dose      the slope over the strengths is above 0, with its whole interval
-    prompts   no more than `MOST_WRONG` of them move the wrong way
-    nulls     at each end the paired difference to every direction without meaning is above 0, with its whole interval
-    labels    its effect from end to end is larger than under exchanged labels (a permutation test)
-    damage    the KL and the perplexity of a neutral text stay below what makes a model another one
+    sign     at each end the interval of the effect lies on the side that the strength asks for
+    nulls    at each end the paired difference to every direction without meaning is above 0, with its whole interval
+    damage   KL and perplexity of a neutral text stay below what makes a model another one
+    dose     the slope over the strengths is above 0, with its whole interval
+    prompts  no more than `MOST_WRONG` of them move the wrong way
+    labels   from end to end the effect is larger than under exchanged labels (a permutation test)
 
 What it does not show: that the text means what the direction is named after. Read the completions.
 """
@@ -35,7 +35,7 @@ class DoseEnd:
         effect: change of the log-odds in nats.
         kl: nats per token.
         perplexity: of a neutral text, as a multiple of the untouched model's.
-        rivals: how far the direction is ahead, in that sense, of each one of some without meaning.
+        rivals: how far the direction is ahead, in that sense, of each direction without meaning, by what these are.
     """
 
     name: str
@@ -48,14 +48,7 @@ class DoseEnd:
 
 @dataclass(frozen=True)
 class SteeringClaim:
-    """One thing asked.
-
-    Attributes:
-        asked: what should be.
-        holds: whether it is.
-        seen: the figures.
-        failure: as part of a sentence.
-    """
+    """One thing asked: whether it holds, the figures, and what a sentence says where it does not."""
 
     asked: str
     holds: bool
@@ -67,8 +60,7 @@ class SteeringClaim:
 class SteeringVerdict:
     """All that was asked, and what it comes to."""
 
-    claims: tuple[SteeringClaim, ...]
-    rivals: tuple[str, ...]
+    claims: tuple[SteeringClaim, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -81,10 +73,7 @@ class SteeringVerdict:
         if not self.claims:
             return "There is no dose to judge: no strength but that of the untouched model."
         if self.holds:
-            return (
-                f"That is more than {' and than '.join(self.rivals)} do, at every end of the dose, it rises with the "
-                "strength, and few prompts move the wrong way."
-            )
+            return "It rises with the strength, in nearly all prompts, and is more than directions without meaning do."
         failures = dict.fromkeys(claim.failure for claim in self.claims if not claim.holds)
         return f"It is not shown to steer: {'; '.join(failures)}."
 
@@ -101,37 +90,37 @@ def verdict(
         exchanged: p-value against exchanged labels, and how many exchanges; None where there were none.
     """
     if not ends:
-        return SteeringVerdict((), ())
+        return SteeringVerdict()
     found = [claim for end in ends for claim in _of_an_end(end)]
-    seen = f"{slope:+.2f} nats per unit"
-    way = "fall with" if slope.ci_high < 0 else "do not clearly rise with"
-    found.append(SteeringClaim("rises with it", slope.ci_low > 0, seen, f"the log-odds {way} the strength ({seen})"))
+    if not any(end.rivals for end in ends):
+        nothing = "nothing without meaning stands beside it"
+        found.append(SteeringClaim("more than directions without meaning", False, nothing, nothing))
+    seen, way = f"{slope:+.2f} nats per unit", "fall" if slope.ci_high < 0 else "do not clearly rise"
+    found.append(SteeringClaim("rises with the strength", slope.ci_low > 0, seen, f"the log-odds {way} with strength"))
     share = f"{wrong_way.value:.0%} of the prompts move the wrong way"
     found.append(SteeringClaim("few prompts move the wrong way", wrong_way.value <= MOST_WRONG, share, share))
-    if not any(end.rivals for end in ends):
-        nothing = "nothing random stands beside it"
-        found.append(SteeringClaim("is compared with directions without meaning", False, nothing, nothing))
     if exchanged is not None:
         p, n = exchanged
-        seen = f"p = {p:.3f} over {n} exchanges"
-        failure = f"exchanged labels do as much ({seen})" if n >= 1 / ALPHA - 1 else f"too few exchanges ({seen})"
+        few, seen = n < 1 / ALPHA - 1, f"p = {p:.3f} over {n} exchanges"
+        failure = f"{'too few' if few else 'as much comes of'} exchanged labels ({seen})"
         found.append(SteeringClaim("more than under exchanged labels", p <= ALPHA, seen, failure))
-    return SteeringVerdict(tuple(found), tuple(dict.fromkeys(name for end in ends for name in end.rivals)))
+    return SteeringVerdict(tuple(found))
 
 
 def _of_an_end(end: DoseEnd) -> Iterator[SteeringClaim]:
-    way = "rise" if end.sense > 0 else "fall"
-    right = end.effect.ci_low > 0 if end.sense > 0 else end.effect.ci_high < 0
-    moved = f"{end.effect:+.2f} nats"
-    how = "do not clearly" if end.sense * end.effect.value > 0 else "do not"
-    yield SteeringClaim(f"log-odds {way} {end.name}", right, moved, f"the log-odds {how} {way} {end.name} ({moved})")
-    for name, leads in end.rivals.items():
-        near = closest(leads)
-        beside = f"{near.value + near.difference.value:.2f} against {near.value:.2f}"
-        do = "do" if near.difference.value <= 0 else "may do"
-        failure = f"{name} {do} as much {end.name} ({beside})"
-        seen = f"{beside}, difference {near.difference:+.2f}"
-        yield SteeringClaim(f"more than {name} {end.name}", beats(leads), seen, failure)
+    moved, up = end.sense * end.effect.value, end.sense > 0
+    right = end.effect.ci_low > 0 if up else end.effect.ci_high < 0
+    way = f"not clearly {'rise' if up else 'fall'}" if moved > 0 else f"{'fall' if up else 'rise'}, the wrong way,"
+    failure = f"the log-odds {'do ' if moved > 0 else ''}{way} {end.name}"
+    yield SteeringClaim(f"log-odds {'rise' if up else 'fall'} {end.name}", right, f"{end.effect:+.2f} nats", failure)
+    near = {name: closest(leads) for name, leads in end.rivals.items()}
+    worst = min(near, key=lambda name: near[name].difference.value, default="")
+    for name, lead in near.items():
+        own = lead.value + lead.difference.value
+        seen = f"{own:.2f} against {lead.value:.2f}, difference {lead.difference:+.2f}"
+        failure = f"{worst} {'do' if moved <= near[worst].value else 'may do'} as much {end.name}"
+        failure += f" ({near[worst].value:.2f} nats in that sense)"
+        yield SteeringClaim(f"more than {name} {end.name}", beats(end.rivals[name]), seen, failure)
     cost = f"KL {end.kl:.2f} nats, neutral perplexity × {end.perplexity:.2f}"
     small = end.kl <= MOST_KL and end.perplexity <= MOST_PERPLEXITY
     yield SteeringClaim(f"leaves a working model {end.name}", small, cost, f"the model is damaged {end.name} ({cost})")
