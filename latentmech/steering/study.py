@@ -20,12 +20,12 @@ from latentmech.steering.account import account_of
 from latentmech.steering.damage import divergence, untouched_runs
 from latentmech.steering.edits import EDIT_KINDS, EditKind, Steerer
 from latentmech.steering.effects import Estimating, Span, spans
-from latentmech.steering.findings import NullEffects, SteeringFindings
+from latentmech.steering.findings import SteeringFindings
 from latentmech.steering.gate import Gate, learned
 from latentmech.steering.generation import EVERYWHERE
 from latentmech.steering.layer import LayerChoice, choose_layer, choosing
 from latentmech.steering.necessity import Necessity
-from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, TITLES, Nulls, NullSource
+from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, Nulls, NullSource
 from latentmech.steering.reading import readings
 from latentmech.steering.settings import SteeringSettings
 from latentmech.steering.strength import Strength, calibrated, in_units, is_close
@@ -92,7 +92,7 @@ class SteeringStudy(SteeringSettings):
             direction=direction, trials=trials, kind=self.kind, edit=self.edit, unit=self.kind.unit or self.unit,
             gate=self.gate, n_tokens=self.n_tokens, kl_tokens=self.kl_tokens, strengths=tuple(doses),
             ends=tuple(_at_ends(doses, ends)), doses=found, overall=of.overall(), exchanged=exchanged,
-            nulls={name: NullEffects.of(TITLES[name], sweep.others[name], nulls[name][0]) for name in nulls},
+            nulls=sweep.others,
             verdict=of.verdict(found, exchanged), clean=sweep.clean, change=sweep.own.change[0], slope=of.slope(),
             answers=sweep.answers, choice=choice, selection=origin.selection, necessity=necessity,
             notes=(*origin.notes, *missed, *self._left_out(nulls, exchanged, necessity is None)), exports=exported,

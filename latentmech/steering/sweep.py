@@ -104,11 +104,14 @@ def swept(
         prompting: for each instruction, the prompts with it in front.
     """
     model, scope, own = steerer.model, steerer.scope, [steerer(direction, strength) for strength in doses.values()]
-    rows = 3 * len(doses) + 2 + len(prompting) + sum(1 + len(some) * len(at) for some, at in others.values())
+    rows = 3 * len(doses) + 2 + sum(1 + len(some) * len(at) for some, at in others.values())
     with tqdm(total=rows * len(trials), unit="row", desc=f"{model.name}: steering", mininterval=1) as bar:
         clean, found = response(steerer, trials, [direction], doses, bar.update)
         beside = {name: response(steerer, trials, *one, bar.update)[1] for name, one in others.items()}
-        told = {name: _plain(steerer, trials, texts, bar.update) for name, texts in prompting.items()}
+        told = {
+            name: next_logits(model, [{}], texts, lambda logits, at: trials.at(at).log_odds(logits))[0].double().numpy()
+            for name, texts in prompting.items()
+        }
         return SteeringSweep(
             clean=clean,
             own=found,
@@ -118,14 +121,3 @@ def swept(
             answers=completions(model, [{}, *own], trials.texts, n_tokens, scope=scope, progress=bar.update),
             prompting=told,
         )
-
-
-def _plain(
-    steerer: Steerer, trials: Trials, texts: Sequence[str], progress: Callable[[int], object]
-) -> Float[np.ndarray, " prompt"]:
-    """Log-odds of the untouched model after other texts than the trials' own."""
-
-    def read(logits: Tensor, places: Sequence[int]) -> Tensor:
-        return trials.at(places).log_odds(logits)
-
-    return next_logits(steerer.model, [{}], texts, read, progress=progress)[0].double().numpy()
