@@ -118,7 +118,7 @@ class Estimating:
         """Everything that is known of all strengths together, by name."""
         clean, slope = self.sweep.clean, self.slope()
         found = {"clean": self.mean(clean), "slope": self.mean(slope)}
-        found["wrong_way"] = self.mean((slope < 0).astype(float), 0, 1)
+        found["wrong_way"] = self.mean((slope < 0).astype(float), 0.0, 1.0)
         return found | {f"prompting/{kind}": self.mean(told - clean) for kind, told in self.sweep.prompting.items()}
 
     def slope(self) -> Prompts:

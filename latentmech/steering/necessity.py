@@ -173,11 +173,11 @@ class _Asker:
         clean, edited = (self.answers(one, texts) for one in (Plan({}, Scope()), plan(direction)))
         random = {name: [self.shows(plan(one), texts) for one in some] for name, some in others.items()}
         before, after, sense = _shown(clean), _shown(edited), 1 if kind == "negative" else -1
-        changed = mean_of(sense * (after - before), clusters, -1, 1)
-        theirs = {n: [mean_of(sense * (s - before), clusters, -1, 1) for s in some] for n, some in random.items()}
+        changed = mean_of(sense * (after - before), clusters, -1.0, 1.0)
+        theirs = {n: [mean_of(sense * (s - before), clusters, -1.0, 1.0) for s in some] for n, some in random.items()}
         return TextRates(
-            clean=estimate(mean_of(before, clusters, 0, 1), self.draws),
-            edited=estimate(mean_of(after, clusters, 0, 1), self.draws),
+            clean=estimate(mean_of(before, clusters, 0.0, 1.0), self.draws),
+            edited=estimate(mean_of(after, clusters, 0.0, 1.0), self.draws),
             random={name: [float(shown.mean()) for shown in some] for name, some in random.items() if some},
             ahead={
                 n: leads(changed, {f"{i}": t for i, t in enumerate(some)}, self.draws) for n, some in theirs.items()

@@ -58,9 +58,10 @@ class SteeringClaim:
 
 @dataclass(frozen=True)
 class SteeringVerdict:
-    """All that was asked, and what it comes to."""
+    """All that was asked, what it comes to, and how far directions without meaning come at each end."""
 
     claims: tuple[SteeringClaim, ...] = ()
+    beaten: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -73,7 +74,8 @@ class SteeringVerdict:
         if not self.claims:
             return "There is no dose to judge: no strength but that of the untouched model."
         if self.holds:
-            return "It rises with the strength, in nearly all prompts, and is more than directions without meaning do."
+            most = f"at most {' and '.join(self.beaten)}, in that sense"
+            return f"It rises with the strength, and is more than directions without meaning do ({most})."
         failures = dict.fromkeys(claim.failure for claim in self.claims if not claim.holds)
         return f"It is not shown to steer: {'; '.join(failures)}."
 
@@ -104,7 +106,8 @@ def verdict(
         few, seen = n < 1 / ALPHA - 1, f"p = {p:.3f} over {n} exchanges"
         failure = f"{'too few' if few else 'as much comes of'} exchanged labels ({seen})"
         found.append(SteeringClaim("more than under exchanged labels", p <= ALPHA, seen, failure))
-    return SteeringVerdict(tuple(found))
+    most = {end.name: [lead.value for some in end.rivals.values() for lead in some] for end in ends}
+    return SteeringVerdict(tuple(found), tuple(f"{max(seen):.2f} {name}" for name, seen in most.items() if seen))
 
 
 def _of_an_end(end: DoseEnd) -> Iterator[SteeringClaim]:
