@@ -21,6 +21,6 @@ if TYPE_CHECKING:
     from latentmech.report.files import render_html, write_run
     from latentmech.report.report import ROW_COLUMNS, Curve, Ledger, Method, Picture, Report, Table
     from latentmech.report.sinks import ConsoleSink, WandbSink, fetch_artifact
-    from latentmech.report.sweep import joined, print_sweep
+    from latentmech.report.sweep import at_strength, joined, print_sweep
 
 __getattr__, __dir__, __all__ = lazily(__name__)

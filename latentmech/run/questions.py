@@ -39,19 +39,19 @@ from latentmech.report import ConsoleSink, WandbSink
 from latentmech.retrieval import RetrievalSettings, VectorDatabaseSettings
 from latentmech.settings import names_of, schema
 from latentmech.steering import (
-    CausalSelection,
-    Letters,
-    Necessity,
-    RefusalRate,
-    Requests,
-    SteeringStudy,
-    Stems,
+    CausalSettings,
+    LettersSettings,
+    NecessitySettings,
+    RefusalRateSettings,
+    RequestsSettings,
+    SteeringSettings,
+    StemsSettings,
 )
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
     "probe": {"probe": ProbeSettings, "atlas": AtlasSettings},
     "direction": {"direction": DirectionSettings},
-    "steering": {"steering": SteeringStudy},
+    "steering": {"steering": SteeringSettings},
     "geometry": {
         "analogies": AnalogiesSettings,
         "neighbours": NeighboursSettings,
@@ -65,9 +65,10 @@ ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with se
 }
 STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
 SHARED = {"model": ModelSettings, "activations": ActivationStoreSettings, "data": Corpus, "pairs": Pairs}
-SHARED |= {"stems": Stems, "letters": Letters, "requests": Requests, "necessity": Necessity}
+SHARED |= {"stems": StemsSettings, "letters": LettersSettings, "requests": RequestsSettings}
+SHARED |= {"necessity": NecessitySettings, "causal": CausalSettings, "refusal_rate": RefusalRateSettings}
 SHARED |= {"library": Library, "encoder": SentenceEncoderSettings, "vectors": VectorDatabaseSettings}
-SHARED |= {"causal": CausalSelection, "refusal_rate": RefusalRate, "wandb": WandbSink, "console": ConsoleSink}
+SHARED |= {"wandb": WandbSink, "console": ConsoleSink}
 SOURCES = (RegistryPackage, PackageFolder, Local, Hub, Tiny, Adapted)
 KNOWN = names_of(
     [*STUDIES.values(), *SHARED.values(), *SOURCES, ScopeSettings, WordPairs, WordVectorsSettings, TextPairs]

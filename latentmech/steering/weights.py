@@ -20,9 +20,19 @@ from torch import Tensor
 from latentmech.data import Corpus
 from latentmech.direction import Direction
 from latentmech.errors import BadInput
-from latentmech.model import Local, Model, Scope, intervening, pad, tokenise
-from latentmech.model.fold import bias_place, fold_ablation, fold_addition, save_folded
-from latentmech.report.plain import plain
+from latentmech.model import (
+    Local,
+    Model,
+    Scope,
+    bias_place,
+    fold_ablation,
+    fold_addition,
+    intervening,
+    pad,
+    save_folded,
+    tokenise,
+)
+from latentmech.report import as_plain
 from latentmech.steering.ablations import Plan, ablation
 from latentmech.steering.interventions import Addition
 
@@ -65,7 +75,7 @@ def exported(direction: Direction, model: Model, kind: str, length: float | None
     """
     hf_model, plan = _folded(direction, model, kind, length)
     card = {"folded": {"kind": kind, "length": length, "hook_name": direction.hook_name}, **_origin(direction, model)}
-    return save_folded(hf_model, model, folder, plain(card), partial(_compared, model, plan))
+    return save_folded(hf_model, model, folder, as_plain(card), partial(_compared, model, plan))
 
 
 def _folded(direction: Direction, model: Model, kind: str, length: float | None) -> tuple[Any, Plan]:
