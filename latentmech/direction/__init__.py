@@ -7,7 +7,6 @@ from latentmech.lazily import lazily
 if TYPE_CHECKING:
     from latentmech.direction.direction import Direction, layer_of, unit
     from latentmech.direction.leace import Eraser
-    from latentmech.direction.legacy import Shown, random_directions, shuffled_direction
     from latentmech.direction.methods import DirectionMethod, method_of
     from latentmech.direction.nulls import (
         covariance_directions,

@@ -214,9 +214,7 @@ def _point(loss: _Loss, theta: Vector, trail: tuple[tuple[Vector, Vector], ...] 
     return _Point(loss, theta, logits, *loss.at(logits, logits, torch.zeros(len(theta))), trail)
 
 
-def _solved(
-    loss: _Loss, strengths: PerProblem, tolerance: float, max_steps: int, near: _Point | None = None
-) -> _Point:
+def _solved(loss: _Loss, strengths: PerProblem, tolerance: float, max_steps: int, near: _Point | None = None) -> _Point:
     """The end of a search from `near`, or from a rough solution on every eighth row, or from nothing.
 
     Most steps that lead to the rough solution from nothing cost an eighth. The prior on the weights is the same there,
@@ -231,9 +229,7 @@ def _solved(
     return _minimise(near, torch.maximum(loss.seen(near.logits), 0.01 * bound), strengths, tolerance, max_steps)
 
 
-def _minimise(
-    point: _Point, curvature: Vector, strengths: PerProblem, tolerance: float, max_steps: int
-) -> _Point:
+def _minimise(point: _Point, curvature: Vector, strengths: PerProblem, tolerance: float, max_steps: int) -> _Point:
     """L-BFGS on all problems side by side; each stops by itself."""
     penalty = strengths[:, None, None].expand(point.theta.shape).clone()
     penalty[:, :, -1] = 0

@@ -51,14 +51,15 @@ def choose_strength(
 
     def one_level(level: int) -> Chosen:
         alone = sample.only([level])
-        best = solution = None
-        for strength in path:
+
+        def at(strength: float, start: Solution | None) -> Chosen:
             strengths = torch.full((1, 1), strength)
-            solution = fit(alone, targets, n_classes, strengths, start=solution, row_weights=row_weights)
-            here = _judged(solution, strengths[0], alone, score, dev)
-            if best is None:
-                best = here
-                continue
+            solution = fit(alone, targets, n_classes, strengths, start=start, row_weights=row_weights)
+            return _judged(solution, strengths[0], alone, score, dev)
+
+        best = here = at(path[0], None)
+        for strength in path[1:]:
+            here = at(strength, here.solution)
             gains, likelier = bool(here.scores > best.scores), bool(here.nats < best.nats)
             best = replace(here if gains else best, nats=torch.minimum(here.nats, best.nats))
             if not gains and not likelier:

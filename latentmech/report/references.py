@@ -127,7 +127,7 @@ REFERENCES = {
         ("voita2020", "inproceedings", "Voita, Elena and Titov, Ivan",
          "Information-theoretic probing with minimum description length", "2020", "EMNLP"),
         ("white2016", "article", "White, Tom", "Sampling generative networks", "2016", "arXiv:1609.04468"),
-        ("zou2023", "misc", "Zou, Andy and others", "Representation engineering: A top-down approach to AI transparency",
-         "2023", "arXiv:2310.01405"),
+        ("zou2023", "misc", "Zou, Andy and others",
+         "Representation engineering: A top-down approach to AI transparency", "2023", "arXiv:2310.01405"),
     )
 }  # fmt: skip

@@ -186,8 +186,8 @@ def methods(found: SteeringFindings) -> Iterator[Method]:
     yield Method(
         f"The {found.direction.name} direction was used at {found.direction.hook_name} ({found.edit}{gate}) in "
         f"{len(found.strengths)} strengths ({found.unit}; {found.kind.zero}). Effect: change of the log-odds of the "
-        f"next tokens that count for the behaviour, over {len(found.trials)} prompts. Damage: KL over {found.kl_tokens} "
-        "tokens of the untouched model's own text, and perplexity of a neutral text.",
+        f"next tokens that count for the behaviour, over {len(found.trials)} prompts. Damage: KL over "
+        f"{found.kl_tokens} tokens of the untouched model's own text, and perplexity of a neutral text.",
         ("turner2023",),
     )
     if found.choice is not None:

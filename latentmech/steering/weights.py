@@ -32,9 +32,9 @@ from latentmech.model import (
     save_folded,
     tokenise,
 )
-from latentmech.report import as_plain
 from latentmech.steering.ablations import Plan, ablation
 from latentmech.steering.interventions import Addition
+from latentmech.storage import plain
 
 NOTHING = Plan({}, Scope())
 SENTENCES, LONGEST = 8, 160  # how many, and characters
@@ -75,7 +75,7 @@ def exported(direction: Direction, model: Model, kind: str, length: float | None
     """
     hf_model, plan = _folded(direction, model, kind, length)
     card = {"folded": {"kind": kind, "length": length, "hook_name": direction.hook_name}, **_origin(direction, model)}
-    return save_folded(hf_model, model, folder, as_plain(card), partial(_compared, model, plan))
+    return save_folded(hf_model, model, folder, plain(card), partial(_compared, model, plan))
 
 
 def _folded(direction: Direction, model: Model, kind: str, length: float | None) -> tuple[Any, Plan]:

@@ -12,7 +12,7 @@ from latentmech.data import Corpus, Pairs
 from latentmech.direction import DirectionStudy, load_direction, rows_at
 from latentmech.errors import BadInput
 from latentmech.model import levels_of
-from latentmech.report import as_plain, at_strength, joined
+from latentmech.report import at_strength, joined
 from latentmech.steering import Requests, SteeringSettings, SteeringStudy, Stems, StemsSettings
 from latentmech.storage import save_json
 from latentmech.tensors import save_tensors
@@ -95,7 +95,7 @@ def test_the_saved_direction_tells_where_it_stands(report, tmp_path):
     found = card["found"]
     assert card["hook_name"] == "blocks.2.hook_resid_post" != found["hook_name"] and "layer" not in card
     assert {"layer", "scores", "projections"} <= set(found) and card["spreads"][card["hook_name"]] > 0
-    save_tensors(tmp_path / "d.safetensors", tensors, as_plain(card))
+    save_tensors(tmp_path / "d.safetensors", tensors, plain(card))
     again = load_direction(str(tmp_path / "d.safetensors"))
     assert again.layer == 2 and again.at(found["hook_name"]).card["layer"] == found["layer"]
 

@@ -21,7 +21,7 @@ from jaxtyping import Bool
 from latentmech.activations import Activations
 from latentmech.data import Examples, flat, task
 from latentmech.model import Level
-from latentmech.probe import METHODS, Fitting, LinearProbe, Problem, logits_on_test, problem_of
+from latentmech.probe import METHODS, Fitting, LinearProbe, Problem, problem_of
 from latentmech.statistics import Estimate, difference, estimate, mean_of
 
 
