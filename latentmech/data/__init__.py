@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from latentmech.data.pairs import Pairs, bundled_pairs, has_both_kinds, holds_pairs, read_texts
     from latentmech.data.spans import join
     from latentmech.data.splits import limited, split_by_group, tied_groups
-    from latentmech.data.surface import SURFACE, ending, surface_scores, words
+    from latentmech.data.surface import SURFACE, ending, surface_scores, words_of
     from latentmech.data.table import read_csv, read_jsonl
     from latentmech.data.word_pairs import WordPairs, common_words, with_company
 
