@@ -81,7 +81,7 @@ def _upload(direction: Direction, repo: str, private: bool) -> str:
 def _from_wandb(name: str) -> Path:
     if len(name.split("/")) != 3:
         raise BadInput(f"direction wandb:{name} is not understood; expected wandb:entity/project/name:version")
-    from latentmech.report.wandb_artifact import fetch_artifact
+    from latentmech.report import fetch_artifact
 
     return fetch_artifact(name)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from made import accuracy, levels, topics, topics_auroc, two_readers
 from scipy import stats
+from simulated import accuracy, levels, topics, topics_auroc, two_readers
 
 from latentmech.statistics import (
     FEW,
