@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     from latentmech.data.contrast import PROMPT, Contrast, alternating, contrast_of, letters_of, said
     from latentmech.data.corpus import Corpus
     from latentmech.data.duplicates import Duplicates, copies_among, cross_split_duplicates, said_of_copies, shingles
-    from latentmech.data.examples import Examples, Span, distinct
+    from latentmech.data.examples import Examples, Span, distinct, join
     from latentmech.data.files import read_text
     from latentmech.data.labels import TASKS, WHOLE_TEXT, Task, UnitTable, flat, task
     from latentmech.data.library import LabelledPairs, Library, TextPairs
     from latentmech.data.pairs import Pairs, bundled_pairs, has_both_kinds, holds_pairs, read_texts
-    from latentmech.data.spans import join
     from latentmech.data.splits import limited, split_by_group, tied_groups
     from latentmech.data.surface import SURFACE, ending, surface_scores, words_of
     from latentmech.data.table import read_csv, read_jsonl

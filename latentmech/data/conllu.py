@@ -14,9 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from sys import intern
 
-from latentmech.data.examples import Examples, Span, distinct, unique_ids
+from latentmech.data.examples import Examples, Span, distinct, divide, join, locate, unique_ids
 from latentmech.data.files import read_text
-from latentmech.data.spans import divide, join, locate
 from latentmech.errors import BadInput, shown
 
 FORM, LEMMA, UPOS, XPOS, FEATS, DEPREL, MISC = 1, 2, 3, 4, 5, 7, 9

@@ -14,9 +14,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from latentmech.data.examples import Examples, Span, distinct, unique_ids
+from latentmech.data.examples import Examples, Span, distinct, join, locate, unique_ids, unmarked
 from latentmech.data.files import read_text
-from latentmech.data.spans import join, locate, unmarked
 from latentmech.errors import BadInput, expected, shown
 
 NO_LABELS = ("text", "words", "marked", "id", "split")

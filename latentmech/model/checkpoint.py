@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.errors import BadInput, IntegrityError, ResourceError, first_line
 from latentmech.storage import cache_root, explained, file_sha256, fingerprint, make_folder
 
 CARD = "latentmech.json"
@@ -148,8 +148,3 @@ def writing(folder: Path) -> Iterator[None]:
         raise explained(error, folder) from error
     except SafetensorError as error:  # its own wrapping of what the system said
         raise ResourceError(f"cannot write {folder} ({first_line(error)}); is the disk full?") from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, or its name where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -94,11 +94,7 @@ def _in_block(mapping: Any, layer: int, part: str, output: str) -> str:
 
 
 def fold_ablation(model: Model, vector: Float[Tensor, " d_model"]) -> "PreTrainedModel":
-    """The model from its folder, without the part along the vector in anything that it writes to the stream.
-
-    Raises:
-        BadInput: the architecture does not allow it.
-    """
+    """The model from its folder, without the part along the vector in all that it writes; BadInput as `writers`."""
     paths = writers(model)
     hf_model, d = _fresh(model), vector.double().cpu()
     _untie(hf_model)
@@ -108,11 +104,7 @@ def fold_ablation(model: Model, vector: Float[Tensor, " d_model"]) -> "PreTraine
 
 
 def fold_addition(model: Model, vector: Float[Tensor, " d_model"], layer: int) -> "PreTrainedModel":
-    """The model from its folder, with the vector added to what block `layer` hands on, `blocks.L.hook_resid_post`.
-
-    Raises:
-        BadInput: the architecture does not allow it.
-    """
+    """The model from its folder, with the vector added to what block `layer` hands on; BadInput as `bias_place`."""
     path = bias_place(model, layer)
     switch = {BIAS_SWITCH: True} if hasattr(model.config, BIAS_SWITCH) else {}
     hf_model = _fresh(model, **switch)

@@ -8,8 +8,8 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentmech.errors import BadInput
-from latentmech.model.checkpoint import CARD, Checkpoint, filling, first_line, weight_checksums, writing
+from latentmech.errors import BadInput, first_line
+from latentmech.model.checkpoint import CARD, Checkpoint, filling, weight_checksums, writing
 from latentmech.storage import cache_root, file_sha256, save_json
 
 if TYPE_CHECKING:

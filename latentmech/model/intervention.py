@@ -16,7 +16,7 @@ from latentmech.errors import BadInput
 from latentmech.model.batching import Batch
 from latentmech.model.generation import Runner
 from latentmech.model.handle import Model
-from latentmech.model.scope import Aim, Edit, Scope
+from latentmech.model.scope import Aim, Edit, Scope, text_positions
 from latentmech.model.unheard import fused_attention, unheard_left_out
 
 PLACE = re.compile(r"blocks\.(\d+)\.hook_(resid_pre|resid_post|attn_out|mlp_out|in|out)")
@@ -37,17 +37,11 @@ def reading(model: Model, readers: Mapping[str, Reader]) -> Iterator[Callable[[B
     backbone: Any = model.bridge.original_model.base_model
 
     def run(batch: Batch) -> None:
-        backbone(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **_positions(batch))
+        where = {"position_ids": text_positions(batch)} if bool(batch.shift.any()) else {}
+        backbone(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **where)
 
     with torch.inference_mode(), model.bridge.hooks(fwd_hooks=hooks), unheard_left_out(model.bridge):
         yield run
-
-
-def _positions(batch: Batch) -> dict[str, Tensor]:
-    """With padding on the left, absolute positions must count from the first real token."""
-    if not bool(batch.shift.any()):
-        return {}
-    return {"position_ids": (batch.mask.cumsum(1) - 1).clamp(min=0)}
 
 
 def _reading(reader: Reader) -> Callable[..., None]:

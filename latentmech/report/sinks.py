@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-from latentmech.errors import BadInput, ResourceError
+from latentmech.errors import BadInput, ResourceError, first_line
 from latentmech.fields import OneOf, check
 from latentmech.storage import cache_root, make_folder, plain
 
@@ -71,7 +71,7 @@ class WandbSink:
                 raise BadInput("no key for it; run `wandb login` or set WANDB_API_KEY")
             return self._deliver(report, config, folder, mode)
         except Exception as error:  # whatever W&B throws: the results are on disk, an upload is not worth them
-            line = f"W&B {mode} failed: {_first_line(error)}"
+            line = f"W&B {mode} failed: {first_line(error)}"
         if mode != "online":
             return [f"{line}; all results are in {folder}"]
         return [f"{line}; keeping the run offline", *replace(self, mode="offline")(report, config, folder)]
@@ -97,16 +97,12 @@ def _failure(act: Callable[[], None]) -> list[str]:
     try:
         act()
     except Exception as error:
-        return [f"W&B upload is not complete: {_first_line(error)}"]
+        return [f"W&B upload is not complete: {first_line(error)}"]
     return []
 
 
 def _sync_command(run: "Run") -> str:
     return f"W&B: send the run with  wandb sync {shlex.quote(run.settings.sync_dir)}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def fetch_artifact(name: str) -> Path:
@@ -126,7 +122,7 @@ def fetch_artifact(name: str) -> Path:
         return Path(artifact.download(root=str(folder)))
     except (wandb.Error, ValueError, OSError) as error:
         advice = "check the name, the key and the network"
-        raise ResourceError(f"cannot fetch wandb:{name} ({_first_line(error)}); {advice}") from error
+        raise ResourceError(f"cannot fetch wandb:{name} ({first_line(error)}); {advice}") from error
 
 
 def resolve_mode(explicit: str | None) -> str:

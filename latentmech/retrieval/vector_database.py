@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentmech.errors import ResourceError
+from latentmech.errors import ResourceError, first_line
 from latentmech.retrieval.settings import VectorDatabaseSettings
 from latentmech.retrieval.vector_index import CARD, VectorIndex
 from latentmech.retrieval.vectors import Card, check_card
@@ -78,6 +78,5 @@ def _names(database: Any) -> list[str]:
 
 def _reason(error: Exception) -> str:
     """What an object store says itself, if that is in it; else the beginning of the first line."""
-    text = str(error).strip()
-    said = re.search(r"<Message>(.*?)</Message>", text)
-    return said[1] if said else (text.splitlines() or [type(error).__name__])[0][:200]
+    said = re.search(r"<Message>(.*?)</Message>", str(error))
+    return said[1] if said else first_line(error)[:200]
