@@ -7,10 +7,10 @@ from latentmech.lazily import lazily
 if TYPE_CHECKING:
     from latentmech.geometry.analogies import AnalogiesSettings, AnalogiesStudy
     from latentmech.geometry.clusters import kmeans, partition_agreement
-    from latentmech.geometry.compare import CompareStudy
+    from latentmech.geometry.compare import CompareSettings, CompareStudy
     from latentmech.geometry.dimension import DimensionSettings, DimensionStudy
-    from latentmech.geometry.interpolation import InterpolationStudy
-    from latentmech.geometry.lens import LensStudy
+    from latentmech.geometry.interpolation import InterpolationSettings, InterpolationStudy
+    from latentmech.geometry.lens import LensSettings, LensStudy
     from latentmech.geometry.map import MapSettings, MapStudy
     from latentmech.geometry.neighbours import NeighboursSettings, NeighboursStudy
 

@@ -58,13 +58,12 @@ class Tally:
         return self.by(cluster_draws(self.groups, n_draws, seed))
 
 
-@lru_cache(maxsize=4)  # a study asks for the same draws again for every number that it has
+@lru_cache(maxsize=4)
 def cluster_draws(groups: int, n_draws: int, seed: int) -> Float[np.ndarray, "draw group"]:
-    """How often each group is drawn in each bootstrap resample; not to be written to."""
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(groups, np.full(groups, 1 / groups), size=n_draws).astype(float)
-    draws.flags.writeable = False
-    return draws
+    """How often each group is drawn in each bootstrap resample; read only, for the next score has the same."""
+    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=n_draws).astype(float)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def ratio_of(

@@ -18,13 +18,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.geometry.lens.next_token import Places
-
-KINDS = ("own_embedding", "own_unembedding", "next_unembedding")
+from latentmech.geometry.lens.next_token import TokenPlaces
 
 
 @dataclass(frozen=True)
-class Cosines:
+class TableCosines:
     """Cosine of every state with its token's row, and with that of a token from elsewhere."""
 
     own: dict[str, Float[np.ndarray, "level row"]]
@@ -32,15 +30,14 @@ class Cosines:
 
 
 def cosines(
-    places: Places, embed: Float[Tensor, "vocab d_model"], unembed: Float[Tensor, "vocab d_model"], seed: int
-) -> Cosines:
+    places: TokenPlaces, embed: Float[Tensor, "vocab d_model"], unembed: Float[Tensor, "vocab d_model"], seed: int
+) -> TableCosines:
     """All of them. Where both tables are one, the unembedding of the own token is left out."""
     order = torch.randperm(len(places.ids), generator=torch.Generator().manual_seed(seed))
-    wanted = {"own_embedding": (embed, places.ids), "next_unembedding": (unembed, places.targets)}
-    if not torch.equal(embed, unembed):
-        wanted["own_unembedding"] = (unembed, places.ids)
+    apart = {} if torch.equal(embed, unembed) else {"own_unembedding": (unembed, places.ids)}
+    wanted = {"own_embedding": (embed, places.ids), **apart, "next_unembedding": (unembed, places.targets)}
     centred = places.states.float() - places.states.float().mean(1, keepdim=True)
-    return Cosines(
+    return TableCosines(
         {kind: _with_rows(centred, table, ids) for kind, (table, ids) in wanted.items()},
         {kind: _with_rows(centred, table, ids[order]) for kind, (table, ids) in wanted.items()},
     )
