@@ -14,7 +14,7 @@ removed wherever distances are divided by.
 import numpy as np
 from jaxtyping import Bool, Int
 
-from latentmech.data import Examples
+from latentmech.data import Examples, Span
 from latentmech.model import Model, text_rows, tokenise, word_rows
 
 
@@ -58,3 +58,10 @@ def drawn(forms: np.ndarray, n: int, repeats: bool, seed: int) -> Int[np.ndarray
     if not repeats:
         order = order[first_of_each(forms[order])]
     return order[:n]
+
+
+def in_context(text: str, span: Span, around: int) -> str:
+    """A word in brackets, with so many characters on either side of it."""
+    start, end = span
+    before, after = text[max(start - around, 0) : start], text[end : end + around]
+    return f"{'…' * (start > around)}{before}[{text[start:end]}]{after}{'…' * (end + around < len(text))}"

@@ -1,6 +1,6 @@
 """The analogies study as a whole, on the tiny model: gains, the best block, the words that every space has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from latentmech.activations import ActivationStore
 from latentmech.data import WordPairs
 from latentmech.data.analogies import Analogies, all_questions
 from latentmech.geometry import AnalogiesStudy
-from latentmech.geometry.analogies.account import headline
+from latentmech.geometry.analogies.account import headline, notes
 from latentmech.geometry.analogies.answering import SpaceAnswers
 from latentmech.geometry.analogies.findings import RIVALS, AnalogiesFindings, SpaceResult
 from latentmech.geometry.analogies.questions import AnswerRanks, Asked
@@ -44,6 +44,14 @@ def test_the_best_block_is_the_best_and_the_twin_is_another_model(found):
     assert top[found.best.layer] == max(top.values()) and len(found.prominent) == 3
     own, twin = found.blocks[-1].answers.ranks["3cosadd"].kept, found.twin[-2].answers.ranks["3cosadd"].kept
     assert found.twin[-2].layer == found.blocks[-1].layer and not np.array_equal(own, twin)
+
+
+def test_what_is_switched_off_is_named(tiny):
+    bare = replace(STUDY, common=0, random_draws=0, random_init=False, examples=(), layers=[0])
+    said = bare(tiny, ActivationStore()).notes
+    for name in ("static vectors", "random offsets", "random-init twin", "common words among the candidates"):
+        assert f"Switched off by setting: {name}." in said
+    assert not any("common words" in note for note in STUDY(tiny, ActivationStore()).notes)
 
 
 RIGHT, WRONG = 1, 9  # ranks
@@ -90,6 +98,8 @@ def test_over_many_blocks_adding_something_takes_more():
     assert findings_of({"3cosadd": some}).over_blocks("3cosadd")["adds"] == [0]
     many = findings_of({"3cosadd": some}, n_blocks=40)
     assert many.verdict(many.results[3], "3cosadd") == "adds"
+    said = " ".join(notes(many, Model(name="tiny", source=Tiny())))
+    assert "is not shown to add anything at 0-39 (all 40 blocks at once, by Holm's correction)" in said
     assert many.over_blocks("3cosadd") == {"adds": [], "takes away": [], "not shown to add": list(range(40))}
 
 

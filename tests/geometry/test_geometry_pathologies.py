@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from latentmech.activations import Activations, ActivationStore
-from latentmech.data import Corpus, WordPairs
+from latentmech.data import Corpus, WordPairs, task
 from latentmech.data.analogies import Analogies, all_questions
 from latentmech.geometry import AnalogiesStudy, DimensionStudy, MapStudy
 from latentmech.geometry.analogies.account import headline as said_of_analogies
@@ -111,6 +111,20 @@ def test_a_random_model_is_noted(tiny, tmp_path):
     for study in (words, replace(DIMENSION, data=Corpus(limit=300), points=50), replace(maps, cluster_axes=0)):
         notes = study(tiny, store).notes
         assert any("random weights: nothing here is about language" in note for note in notes)
+
+
+@pytest.mark.parametrize(("signal", "said"), [(0, "not above what"), (5, "above what")])
+def test_a_map_of_noise_is_said_to_be_one(tiny, signal, said):
+    study = MapStudy(
+        data=Corpus(limit=600), methods=["pca"], dimensions=[2], permutations=40, layers=[0], cluster_axes=0
+    )
+    tags = np.unique(np.array(task("pos").labels(study.data()), dtype=str), return_inverse=True)[1]
+    store = PlantedStore(
+        plant=lambda n: (signal * np.eye(30)[tags] + np.random.default_rng(0).normal(size=(n, 30))).astype(np.float32)
+    )
+    headline = study(tiny, store).headline
+    assert f"share its pos, {said} shuffled labels reach at their own best level" in headline
+    assert ("do not agree with the labels" in headline) == (signal == 0)
 
 
 def noise(rng, examples, n_levels=12, n=60):

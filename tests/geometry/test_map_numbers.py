@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from scipy.spatial import procrustes
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
@@ -12,6 +13,7 @@ from latentmech.geometry.map.outliers import remoteness
 from latentmech.geometry.map.projection import gathered, pca, tsne, umap
 from latentmech.geometry.map.quality import agreements, misplaced, neighbour_recall, qualities, ranks, trustworthiness
 from latentmech.geometry.scaling import coordinates_shuffled, standardised
+from latentmech.tensors import divisor, varies
 
 RNG = np.random.default_rng(0)
 CLOUD = RNG.normal(size=(80, 10))
@@ -65,6 +67,7 @@ def test_alignment_undoes_a_rotation_and_disparity_is_scipys():
     other = CLOUD[:, 3:6]
     assert disparity(other, shape) == pytest.approx(procrustes(shape, other)[2])
     assert disparity(other, shape) > 0.8
+    assert np.isnan(disparity(np.ones((80, 3)), shape)) and np.isnan(disparity(shape, np.ones((80, 3))))
 
 
 def test_label_agreement_and_its_null():
@@ -107,6 +110,13 @@ def test_what_only_rounds_is_not_blown_up():
     rounded = (26_000 + 1e-3 * RNG.normal(size=(80, 1))).astype(np.float32).astype(np.float64)
     flat = standardised(np.hstack([CLOUD, rounded]))
     assert rounded.std() > 0 and (flat[:, 10] == 0).all()
+    spread, mean = np.array([1e-3, 1e-3, 0]), np.array([26_000, 1.0, 0])
+    assert (
+        varies(spread, mean).tolist()
+        == varies(torch.tensor(spread), torch.tensor(mean)).tolist()
+        == [False, True, False]
+    )
+    assert divisor(torch.tensor(spread), torch.tensor(mean)).tolist() == [1, 1e-3, 1]
 
 
 def test_hdbscan_is_blind_in_many_dimensions_and_sees_after_umap():

@@ -49,6 +49,12 @@ def test_every_number_of_a_map_has_its_null(ran):
     assert (rows["ci_low"].dropna() <= rows["ci_high"].dropna()).all()
 
 
+def test_a_paper_can_cite_what_was_done(ran):
+    for option, cited in (("map", "phipson2010"), ("dimension", "facco2017")):
+        methods = (ran / option / "methods.md").read_text()
+        assert f"@{cited}" in methods and "bundled treebank" in methods
+
+
 class Loads(HTMLParser):
     def __init__(self):
         super().__init__()

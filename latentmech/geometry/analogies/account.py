@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
-from latentmech.geometry.analogies.findings import ADDS, DOES, METRICS, RIVALS, AnalogiesFindings, SpaceResult
+from latentmech.geometry.analogies.findings import ADDS, DOES, RIVALS, AnalogiesFindings, SpaceResult
 from latentmech.geometry.analogies.tables import example_table, mean_table, method_table, relation_table, shown_table
 from latentmech.model import Model
 from latentmech.report import Curve, Ledger, Method, Picture, Report, account, band, heat_map, layer_curve, values
@@ -43,40 +43,25 @@ def account_of(study: object, found: AnalogiesFindings, model: Model) -> Report:
 
 def numbers(found: AnalogiesFindings, ledger: Ledger) -> None:
     """Every number, by its flat name and as a tidy row; of a relation's, `split` names it."""
+    for result, method, relation, metric, estimate in found.rows():
+        split = None if relation is None else found.questions.names[relation]
+        name = "/".join(filter(None, (ROOM, result.name, method, split, metric)))
+        ledger.add(name, estimate, metric, **_columns(result, method), split=split)
     for result in found.results:
         for method, ranks in result.answers.ranks.items():
             name, columns = f"{ROOM}/{result.name}/{method}", _columns(result, method)
-            for metric in METRICS:
-                ledger.add(f"{name}/{metric}", found.estimate(result, method, metric), metric, **columns)
             ledger.add(f"{name}/median_rank", float(np.median(ranks.left_out)), "median_rank", **columns)
-        for method in RIVALS:
-            name, columns = f"{ROOM}/{result.name}/{method}", _columns(result, method)
-            ledger.add(f"{name}/gain", found.over_none(result, method).difference, "gain", **columns)
             if (random := found.random_p95(result, method)) is not None:
                 ledger.add(f"{name}/random_p95", random, "top1", **columns | {"control": "random_offset_p95"})
-            for relation in range(len(found.questions.names)):
-                _gain(found, result, method, ledger, relation)
-    for result in found.twin:
-        for method in RIVALS:
-            name = f"{ROOM}/{result.name}/{method}"
-            columns = {"layer": result.name.partition("/")[2], "method": method, "control": "random_init"}
-            ledger.add(f"{name}/top1", found.estimate(result, method), "top1", **columns)
-            ledger.add(f"{name}/gain", found.over_none(result, method).difference, "gain", **columns)
     if found.best is not None:
         ledger.add(f"{ROOM}/best_layer", found.best.layer or 0, "best_layer", method="3cosadd")
     for name, count in (("pairs", len(found.questions.first)), ("candidates", len(found.asked.candidates))):
         ledger.add(f"{ROOM}/{name}", count, name)
 
 
-def _gain(found: AnalogiesFindings, result: SpaceResult, method: str, ledger: Ledger, relation: int) -> None:
-    split = found.questions.names[relation]
-    name, columns = f"{ROOM}/{result.name}/{method}/{split}", _columns(result, method) | {"split": split}
-    ledger.add(f"{name}/top1", found.estimate(result, method, relation=relation), "top1", **columns)
-    ledger.add(f"{name}/gain", found.over_none(result, method, relation).difference, "gain", **columns)
-
-
 def _columns(result: SpaceResult, method: str) -> dict[str, object]:
-    return {"layer": result.name, "method": method, "control": None if method in RIVALS else method}
+    twin, _, layer = result.name.rpartition("/")
+    return {"layer": layer, "method": method, "control": twin or (None if method in RIVALS else method)}
 
 
 def level_picture(found: AnalogiesFindings, model: Model) -> Picture:
@@ -87,15 +72,12 @@ def level_picture(found: AnalogiesFindings, model: Model) -> Picture:
         series["3CosAdd, random weights"] = values(found.estimate(r, "3cosadd") for r in found.twin)
     static = [result for result in found.results if result.role == "static"]
     figure = layer_curve(
-        ["\nunembed" if r.role == "unembedding" else r.tick for r in results],
-        series,
+        ["\nunembed" if r.role == "unembedding" else r.tick for r in results], series,
         {"3CosAdd": band(found.estimate(r, "3cosadd") for r in results)},
         {f"{r.name}, {name}": found.estimate(r, DRAWN[name]).value for r in static for name in list(DRAWN)[:2]},
-        "right answers (top-1)",
-        f"Word analogies in {model.name}",
-        xlabel="embedding, the output of each block, unembedding",
-        best="",
-    )
+        "right answers (top-1)", f"Word analogies in {model.name}",
+        xlabel="embedding, the output of each block, unembedding", best="",
+    )  # fmt: skip
     caption = "Share of analogies that are completed, by level, with and without the offset; the query words left out."
     return Picture(title="With and without the offset", figure=figure, caption=caption)
 

@@ -1,6 +1,6 @@
 """What an analogies study found: every space's answers, with intervals over pairs, and what each offset beats."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -32,6 +32,8 @@ NAMES = {
 METRICS = (*RIGHT, "kept_top1")
 ADDS, TAKES, UNSHOWN = "adds", "takes away", "not shown to add"
 DOES = {ADDS: "adds something", TAKES: "takes something away", UNSHOWN: "is not shown to add anything"}
+
+Mask = Bool[np.ndarray, " pair"]
 
 
 @dataclass(frozen=True)
@@ -149,37 +151,42 @@ class AnalogiesFindings:
         hits = result.answers.random.get(method, np.empty((0, 0)))
         return replace(over_seeds(hits.mean(1)), value=float(np.percentile(hits.mean(1), 95))) if len(hits) else None
 
-    def of_relation(self, number: int) -> Bool[np.ndarray, " pair"]:
+    def of_relation(self, number: int) -> Mask:
         """The asked pairs of one relation."""
         return self.questions.relation.numpy() == number
+
+    def rows(self) -> Iterator[tuple[SpaceResult, str, int | None, str, Estimate]]:
+        """Every estimate: which space, method, relation and metric (`gain` is that over no offset)."""
+        for number, one, _, methods, metrics in self._asked():
+            for method in methods:
+                yield from ((one, method, number, of, self.estimate(one, method, of, number)) for of in metrics)
+            yield from ((one, of, number, "gain", self.over_none(one, of, number).difference) for of in RIVALS)
 
     @cached_property
     def _estimates(self) -> dict[tuple[int | None, str, str, str], Estimate]:
         return {
             (number, one.name, method, metric): estimate(self._tally(one.values(method, metric), part), self.draws)
-            for number, one, part in self._asked()
-            for method in (one.answers.ranks if number is None else RIVALS)
-            for metric in (METRICS if number is None else ("top1",))
+            for number, one, part, methods, metrics in self._asked()
+            for method in methods
+            for metric in metrics
         }
 
     @cached_property
     def _leads(self) -> dict[tuple[int | None, str, str], list[Lead]]:
-        return {
-            (number, one.name, method): leads(
-                self._tally(one.values(method), part),
-                {name: self._tally(values, part) for name, values in one.rivals(method).items()},
-                self.draws,
-            )
-            for number, one, part in self._asked()
-            for method in RIVALS
-        }
+        found = {}
+        for number, one, part, _, _ in self._asked():
+            for method in RIVALS:
+                rivals = {name: self._tally(values, part) for name, values in one.rivals(method).items()}
+                found[number, one.name, method] = leads(self._tally(one.values(method), part), rivals, self.draws)
+        return found
 
-    def _asked(self) -> Iterator[tuple[int | None, SpaceResult, Bool[np.ndarray, " pair"]]]:
-        """Every space with all pairs, and with those of each relation; the twin with all."""
+    def _asked(self) -> Iterator[tuple[int | None, SpaceResult, Mask, Collection[str], Sequence[str]]]:
+        """Every space with all pairs, by all methods; by top-1 of the offsets the twin, and each relation's pairs."""
         every = np.ones(len(self.questions.first), dtype=bool)
-        yield from ((None, result, every) for result in (*self.results, *self.twin))
+        yield from ((None, one, every, one.answers.ranks, METRICS) for one in self.results)
+        yield from ((None, one, every, RIVALS, ("top1",)) for one in self.twin)
         for number in range(len(self.questions.names)):
-            yield from ((number, result, self.of_relation(number)) for result in self.results)
+            yield from ((number, one, self.of_relation(number), RIVALS, ("top1",)) for one in self.results)
 
-    def _tally(self, values: Float[np.ndarray, " pair"], part: Bool[np.ndarray, " pair"]) -> Tally:
+    def _tally(self, values: Float[np.ndarray, " pair"], part: Mask) -> Tally:
         return mean_of(values[part], clusters_of(self.questions.clusters[part]), 0, 1)

@@ -99,14 +99,10 @@ def level_findings(
     ]
     null = coordinates_shuffled(spaces[0], draws[0].seed)
     return LevelFindings(
-        level=level,
-        space=ranges([with_null(one) for one in alike]),
-        agreements=alike,
-        layouts=layouts,
+        level=level, space=ranges([with_null(one) for one in alike]), agreements=alike, layouts=layouts,
         clusters=dict(_clusters(rules, dict(_clouds(rules.cluster_axes, spaces, layouts, draws)), draws)),
-        remoteness=remoteness(spaces[0], rules.k),
-        remoteness_null=float(remoteness(null, rules.k).max()),
-    )
+        remoteness=remoteness(spaces[0], rules.k), remoteness_null=float(remoteness(null, rules.k).max()),
+    )  # fmt: skip
 
 
 def ranges(scores: Sequence[Mapping[str, float]]) -> Scores:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from latentmech.data import Examples, Task, flat
-from latentmech.geometry.rows import drawn, off_the_first
+from latentmech.geometry.rows import drawn, in_context, off_the_first
 from latentmech.model import Model
 from latentmech.probe import problem_of
 
@@ -91,7 +91,4 @@ def _shown(examples: Examples, example: int, word: int) -> str:
     text = examples.texts[example]
     if word < 0 or examples.spans is None:
         return text if len(text) <= 2 * CONTEXT else f"{text[: 2 * CONTEXT]}…"
-    start, end = examples.spans[example][word]
-    left, right = text[max(start - CONTEXT, 0) : start], text[end : end + CONTEXT]
-    more = ("…" if start > CONTEXT else "", "…" if end + CONTEXT < len(text) else "")
-    return f"{more[0]}{left}[{text[start:end]}]{right}{more[1]}"
+    return in_context(text, examples.spans[example][word], CONTEXT)

@@ -14,6 +14,7 @@ does not say that labels are clusters: a smooth gradient gives high agreement as
 """
 
 import numpy as np
+from einops import rearrange
 from jaxtyping import Float, Int
 
 NeighbourRanks = Int[np.ndarray, "point point"]
@@ -65,7 +66,7 @@ def agreements(
     rank: NeighbourRanks, labellings: Int[np.ndarray, "labelling point"], k: int
 ) -> Float[np.ndarray, " labelling"]:
     """Label agreement under each labelling of the same points."""
-    nearest = np.nonzero((rank > 0) & (rank <= k))[1].reshape(len(rank), k)
+    nearest = rearrange(np.nonzero((rank > 0) & (rank <= k))[1], "(point k) -> point k", k=k)
     return np.array([(labels[nearest] == labels[:, None]).mean() for labels in labellings])
 
 

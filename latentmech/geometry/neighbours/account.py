@@ -114,12 +114,9 @@ def pictures(found: NeighboursFindings, model: Model) -> Iterator[tuple[str, Pic
             series[name] = [getattr(cloud, metric) for cloud in found.twin]
         figure = layer_curve(
             ["\nunembed" if near.tick == "unembed" else near.tick for near in found.near(pool)],
-            series,
-            ylabel=what,
-            title=f"{metric.capitalize()} of {pool} in {model.name}",
+            series, ylabel=what, title=f"{metric.capitalize()} of {pool} in {model.name}", best="",
             xlabel="embedding, the output of each block, unembedding" if pool == "words" else "level",
-            best="",
-        )
+        )  # fmt: skip
         yield metric, Picture(title=metric.capitalize(), figure=figure, caption=f"{what.capitalize()} at every level.")
 
 

@@ -7,6 +7,7 @@ from latentmech.activations import ActivationStore
 from latentmech.data import Examples
 from latentmech.errors import BadInput
 from latentmech.geometry.neighbours.settings import MARKED
+from latentmech.geometry.rows import in_context
 from latentmech.geometry.spaces import WordSpace, in_template, model_spaces
 from latentmech.model import Model, levels_of
 
@@ -59,7 +60,7 @@ def context_pool(contexts: Sequence[str], corpus: Examples) -> Pool:
     spans = tuple(((len(before), len(before) + len(word)),) for before, word, _ in parts)
     examples = _before([before + word + after for before, word, after in parts], corpus, (*spans, *corpus.spans))
     sentences = zip(corpus.texts, corpus.spans, strict=True)
-    labels = (*contexts, *(_excerpt(text, span) for text, own in sentences for span in own))
+    labels = (*contexts, *(in_context(text, span, AROUND) for text, own in sentences for span in own))
     return Pool("contexts", examples, labels, tuple(range(len(contexts))))
 
 
@@ -74,10 +75,3 @@ def _before(texts: Sequence[str], corpus: Examples, spans: tuple[tuple[tuple[int
     ids = (*(f"query-{i}" for i in range(1, len(texts) + 1)), *corpus.ids)
     blank = Examples(ids=ids, texts=(*texts, *corpus.texts), groups=ids, splits=("",) * len(ids), source=corpus.source)
     return replace(blank, spans=spans)
-
-
-def _excerpt(text: str, span: tuple[int, int]) -> str:
-    """A word with what stands around it, the word in brackets."""
-    start, end = span
-    before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    return f"{'…' * (start > AROUND)}{before}[{text[start:end]}]{after}{'…' * (end + AROUND < len(text))}"
