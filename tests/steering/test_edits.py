@@ -95,7 +95,7 @@ def test_a_new_edit_by_a_factor_means_the_factor(tiny, scaled, layer):
 
 @pytest.mark.parametrize(
     ("edit", "verb"),
-    [("addition", "Adding the"), ("rotation", "Rotating towards the"), ("clamp", "Clamping along the")],
+    [("addition", "Adding"), ("rotation", "Rotating towards"), ("clamp", "Clamping along")],
 )
 def test_the_headline_says_what_was_done_and_the_report_what_zero_is(tiny, edit, verb):
     report = study(edit=edit, strengths=[-1.0, 0.0, 1.0])(tiny, ActivationStore())
