@@ -8,15 +8,11 @@ if TYPE_CHECKING:
     from latentmech.direction.direction import Direction, layer_of, unit
     from latentmech.direction.leace import Eraser
     from latentmech.direction.methods import DirectionMethod, method_of
-    from latentmech.direction.nulls import (
-        covariance_directions,
-        exchanged_directions,
-        exchanged_parts,
-        isotropic_directions,
-    )
+    from latentmech.direction.nulls import covariance_directions, exchanged_directions, exchanged_parts, isotropic_directions
     from latentmech.direction.parts import LabelledRows, Parts
     from latentmech.direction.positions import placed, rendered
     from latentmech.direction.reading import Reading, rows_at
+    from latentmech.direction.sample import LabelledRows, Parts
     from latentmech.direction.selection import Choice, Observer, Selection, ShownRates
     from latentmech.direction.settings import METHODS, RULES, DirectionSettings
     from latentmech.direction.sources import load_direction, push_to_hub

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from latentmech.direction.direction import unit
 from latentmech.direction.methods import DirectionMethod
-from latentmech.direction.parts import Parts, Places, Rows, Scores
+from latentmech.direction.sample import Parts, Places, Rows, Scores
 from latentmech.direction.surface import matched, surface_of
 from latentmech.statistics import Estimate, auroc_of, clusters_of, estimate
 

@@ -13,7 +13,7 @@ from latentmech.direction.direction import unit
 from latentmech.direction.folds import Fold
 from latentmech.direction.methods import DirectionMethod, Fit, directions_of
 from latentmech.direction.nulls import Drawn, covariance_directions, isotropic_directions
-from latentmech.direction.parts import Parts, Places, Rows, pooled_std, standardised_distance
+from latentmech.direction.sample import Parts, Places, Rows, pooled_std, standardised_distance
 from latentmech.model import Level
 from latentmech.statistics import auroc, folded
 

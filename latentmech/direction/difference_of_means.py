@@ -13,7 +13,7 @@ as length; nor that it separates best where the classes are long and narrow (see
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from latentmech.direction.parts import LabelledRows, Rows
+from latentmech.direction.sample import LabelledRows, Rows
 
 CITES = ("marks2023", "arditi2024")
 

@@ -16,7 +16,7 @@ from latentmech.direction.candidates import DirectionCandidate, best_places
 from latentmech.direction.folds import Fold, scores_left_out, surface_left_out
 from latentmech.direction.methods import DirectionMethod
 from latentmech.direction.nulls import read_at_best
-from latentmech.direction.parts import Parts, Rows, Scores
+from latentmech.direction.sample import Parts, Rows, Scores
 from latentmech.statistics import Estimate, Lead, Tally, auroc, auroc_of, estimate, leads, p_value
 
 EMBEDDING = "embedding"

@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float
 
 from latentmech.direction.methods import DirectionMethod, Fit, directions_of
-from latentmech.direction.parts import Parts, Places, Rows, Scores
+from latentmech.direction.sample import Parts, Places, Rows, Scores
 from latentmech.direction.surface import surface_of
 
 FOLDS = 20

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from latentmech.direction.parts import LabelledRows
+from latentmech.direction.sample import LabelledRows
 
 CITES = ("fisher1936", "chen2010")
 

@@ -17,7 +17,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from latentmech.activations import Moments
-from latentmech.direction.parts import LabelledRows
+from latentmech.direction.sample import LabelledRows
 
 CITES = ("belrose2023",)
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from latentmech.direction.parts import LabelledRows
+from latentmech.direction.sample import LabelledRows
 
 CITES = ("liu1989",)
 STRENGTH = 0.01

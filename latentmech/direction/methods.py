@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.direction.direction import unit
-from latentmech.direction.parts import LabelledRows, Parts, Places, Rows
+from latentmech.direction.sample import LabelledRows, Parts, Places, Rows
 from latentmech.direction.settings import METHODS
 from latentmech.errors import BadInput, expected
 

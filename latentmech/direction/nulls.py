@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.direction.methods import DirectionMethod, Fit, directions_of
-from latentmech.direction.parts import Parts, Rows
+from latentmech.direction.sample import Parts, Rows
 from latentmech.statistics import aurocs, exchanged, folded
 
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.parts import LabelledRows
+from latentmech.direction.sample import LabelledRows
 from latentmech.errors import BadInput
 
 CITES = ("zou2023",)

@@ -7,8 +7,8 @@ import torch
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Corpus, Examples
-from latentmech.direction.parts import Rows
 from latentmech.direction.positions import placed, rendered
+from latentmech.direction.sample import Rows
 from latentmech.errors import BadInput
 from latentmech.model import Layers, Level, Model, levels_of
 

@@ -22,8 +22,8 @@ from latentmech.data import (
 )
 from latentmech.direction.direction import Direction, unit
 from latentmech.direction.methods import method_of
-from latentmech.direction.parts import Parts
 from latentmech.direction.reading import Reading, rows_at
+from latentmech.direction.sample import Parts
 from latentmech.direction.stability import stability
 from latentmech.direction.surface import surface_of, visible
 from latentmech.model import Model

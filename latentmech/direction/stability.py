@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latentmech.direction.methods import DirectionMethod, Fit, directions_of
-from latentmech.direction.parts import Parts, Rows
+from latentmech.direction.sample import Parts, Rows
 from latentmech.statistics import Estimate, over_seeds
 
 WANTED = 0.9

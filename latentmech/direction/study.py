@@ -15,10 +15,10 @@ from latentmech.direction.findings import DirectionFindings
 from latentmech.direction.folds import folds_of
 from latentmech.direction.methods import described, method_of
 from latentmech.direction.nulls import exchanges
-from latentmech.direction.parts import Parts, Rows
 from latentmech.direction.positions import placed, rendered
 from latentmech.direction.reading import Reading, median_norms
 from latentmech.direction.relatives import Foreign, Relative, Transfer, cosines, transfer
+from latentmech.direction.sample import Parts, Rows
 from latentmech.direction.selection import Choice, Observer, Selection, by_separation, in_blocks
 from latentmech.direction.settings import DirectionSettings
 from latentmech.direction.sources import pushed

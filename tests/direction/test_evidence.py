@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from latentmech.direction import Parts, isotropic_directions, method_of, unit
-from latentmech.direction.parts import standardised_distance
+from latentmech.direction.sample import standardised_distance
 from latentmech.direction.stability import stability
 from latentmech.direction.surface import matched, surface_of
 from latentmech.statistics import auroc, aurocs, folded

@@ -6,7 +6,6 @@ from typing import get_type_hints
 import numpy as np
 import pytest
 import torch
-from commands import invoke, quick
 from sklearn.covariance import OAS
 from sklearn.decomposition import TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -225,13 +224,6 @@ def new_method(monkeypatch, tmp_path):
 
 def test_a_new_method_is_a_file_and_a_name(new_method):
     assert cosine(method_of(new_method)(rows_of(4000)), PLANTED) > 0.99
-
-
-@pytest.mark.parametrize(("study", "prefix"), [("direction", ""), ("steering", "steering.")])
-def test_a_new_method_runs_in_every_study_that_finds_directions(study, prefix, new_method, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    code, _, err = invoke(f"{study}=sentiment", f"{prefix}direction.method={new_method}", *quick(study))
-    assert code == 0, err
 
 
 @pytest.mark.parametrize("name", METHODS)
