@@ -531,7 +531,10 @@ def test_the_command_with_a_model_and_itself(tmp_path, monkeypatch):
     assert metrics["geometry/compare/layer_02/procrustes_distance"] == pytest.approx(0, abs=1e-6)
     assert metrics["geometry/compare/layer_02/direction/cosine"] == pytest.approx(1)
     assert metrics["geometry/compare/layer_02/direction/loss"] == 0
-    assert "have the same weights" in out
+    assert "have the same weights" in out and "picked by the test texts themselves" in out
+    said = (run / "methods.md").read_text()
+    for words in ("drawn from the covariance of the states", "chosen on other prompts", "@turner2023", "half-samples"):
+        assert words in said
     for level in ("layer_00", "layer_02"):  # of one model with itself, frozen is refitted
         own = {n: metrics[f"geometry/compare/{level}/effect/{n}"] for n in ("source", "frozen", "refitted", "length")}
         assert own.pop("length") == 1 and set(own.values()) == {own["frozen"]} and own["frozen"] != 0

@@ -147,6 +147,7 @@ def test_the_command(tmp_path, monkeypatch):
         assert f"geometry/lens/{control}/log_loss" in metrics
     assert "geometry/lens/cosine/random/embed/own_embedding" in metrics
     assert "at no level" in out
+    assert "exceeds that of token frequency, shuffled targets and random weights" in (run / "methods.md").read_text()
     assert {"text.png", "log_loss.png", "vocabulary.png"} <= {file.name for file in (run / "figures").iterdir()}
 
 

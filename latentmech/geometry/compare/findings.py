@@ -20,7 +20,7 @@ from latentmech.statistics import Estimate
 TITLES = {"cka": "CKA", "knn": "mutual kNN", "procrustes": "Procrustes", "subspace": "subspace"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Against:
     """The first model against one other; by level of the first.
 
@@ -89,7 +89,7 @@ class Against:
         return float(np.mean([getattr(probed, which).value for probed in self.probed.values()]))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CompareFindings:
     """All of it.
 

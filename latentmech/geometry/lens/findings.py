@@ -11,7 +11,7 @@ from latentmech.statistics import Estimate, Lead, beats
 PLACES = {"model": ("", None), "cosine": ("cosine/", None), "random_token": ("cosine/random/", "random_token")}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LensFindings:
     """Everything that was read.
 
