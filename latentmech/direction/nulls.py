@@ -5,21 +5,49 @@ covariance   drawn from the states themselves, v = sum_i z_i (x_i - mean), z nor
              as the states vary there. In residual streams, of which a few axes are most, it moves a model several times
              as much as an isotropic one of the same length
 exchanged    found by the study's own method under labels that were exchanged as they were given (`exchanged`)
+
+Each of them may choose its place on dev as the direction may, and the first two their sign; then it is read on all
+texts. Under exchanged labels all is done again, leaving topics out at the chosen place included.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.candidates import Parts, Rows, random_directions
-from latentmech.direction.direction import unit
-from latentmech.direction.methods import Method
-from latentmech.statistics import exchanged
+from latentmech.direction.methods import DirectionMethod, Fit, directions_of
+from latentmech.direction.parts import Parts, Rows
+from latentmech.statistics import aurocs, exchanged, folded
 
-isotropic_directions = random_directions
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What random directions read at one place.
+
+    Attributes:
+        dev: AUROC on dev.
+        everywhere: AUROC on all texts.
+    """
+
+    dev: Float[np.ndarray, " draw"]
+    everywhere: Float[np.ndarray, " draw"]
+
+    @classmethod
+    def of(cls, directions: Float[Tensor, "draw d_model"], parts: Parts, rows: Rows) -> "Drawn":
+        """Read once."""
+        scores, dev = (rows @ directions.T).double().numpy(), parts.within("dev")
+        if not len(directions):
+            return cls(np.empty(0), np.empty(0))
+        return cls(aurocs(scores[dev], parts.positive[dev]), aurocs(scores, parts.positive))
+
+
+def isotropic_directions(n: int, d_model: int, seed: int) -> Float[Tensor, "draw d_model"]:
+    """Unit vectors drawn evenly from the sphere."""
+    drawn = torch.randn(n, d_model, generator=torch.Generator().manual_seed(seed))
+    return drawn / drawn.norm(dim=1, keepdim=True)
 
 
 def covariance_directions(rows: Rows, n: int, seed: int) -> Float[Tensor, "draw d_model"]:
@@ -37,8 +65,21 @@ def exchanged_parts(parts: Parts, rng: np.random.Generator) -> Parts:
     return replace(parts, positive=positive, partners=partners)
 
 
-def exchanged_directions(method: Method, parts: Parts, rows: Rows, n: int, seed: int) -> Float[Tensor, "draw d_model"]:
+def exchanges(parts: Parts, n: int, seed: int) -> list[Parts]:
+    """The parts under `n` exchanges of the labels."""
+    rng = np.random.default_rng(seed)
+    return [exchanged_parts(parts, rng) for _ in range(n)]
+
+
+def exchanged_directions(
+    method: DirectionMethod, parts: Parts, rows: Rows, n: int, seed: int
+) -> Float[Tensor, "draw d_model"]:
     """Unit vectors that the method finds in train under exchanged labels."""
-    rng, train = np.random.default_rng(seed), parts.within("train")
-    found = [unit(method(exchanged_parts(parts, rng).sample(rows, train))) for _ in range(n)]
-    return torch.stack(found) if found else torch.empty(0, rows.shape[1])
+    return directions_of(method, rows, [Fit(one, parts.within("train")) for one in exchanges(parts, n, seed)])
+
+
+def read_at_best(drawn: Sequence[Drawn]) -> Float[np.ndarray, " draw"]:
+    """AUROC on all texts of random directions, each at the place and with the sign that dev likes best."""
+    on_dev, everywhere = np.stack([one.dev for one in drawn]), np.stack([one.everywhere for one in drawn])
+    best = folded(on_dev).argmax(0), np.arange(on_dev.shape[1])
+    return np.where(on_dev[best] >= 0.5, everywhere[best], 1 - everywhere[best])

@@ -16,15 +16,7 @@ from latentmech.data import PROMPT, Examples, Span
 from latentmech.errors import BadInput
 from latentmech.model import Dialogue, Model, dialogues
 
-RULES = ("last", "post_instruction", "prompt_mean", "response_mean", "marked", "letter")
 LETTER = re.compile(r"[A-Z](?=\W*$)")
-
-
-def check_rules(rules: Sequence[str]) -> None:
-    """BadInput for a rule that does not exist."""
-    for rule in rules:
-        if rule not in RULES:
-            raise BadInput(f"direction.positions={list(rules)}: {rule} is unknown; expected some of {', '.join(RULES)}")
 
 
 def rendered(model: Model, examples: Examples, chat_template: bool, system: str | None) -> list[Dialogue]:

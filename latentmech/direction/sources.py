@@ -9,7 +9,7 @@ from latentmech.direction.direction import Direction
 from latentmech.direction.formats import import_gguf, model_card
 from latentmech.direction.formats.hub_readme import file_name
 from latentmech.errors import BadInput, LatentmechError, ResourceError
-from latentmech.storage import write_bytes
+from latentmech.storage import save_json, write_bytes
 
 ON_HUB = re.compile(r"(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<file>[^@]+))?")
 EXPECTED = "a .safetensors or .gguf file, wandb:entity/project/name:version or hub:owner/repo[@revision][/file]"
@@ -60,6 +60,11 @@ def push_to_hub(direction: Direction, repo: str, *, private: bool = True) -> str
         ) from error
 
 
+def pushed(direction: Direction, repo: str, folder: Path) -> None:
+    """Upload the direction, and note where it went."""
+    save_json(folder / "pushed.json", {"repository": repo, "commit": push_to_hub(direction, repo)})
+
+
 def _upload(direction: Direction, repo: str, private: bool) -> str:
     from huggingface_hub import HfApi
 
@@ -76,7 +81,7 @@ def _upload(direction: Direction, repo: str, private: bool) -> str:
 def _from_wandb(name: str) -> Path:
     if len(name.split("/")) != 3:
         raise BadInput(f"direction wandb:{name} is not understood; expected wandb:entity/project/name:version")
-    from latentmech.report.wandb_artifact import fetch_artifact
+    from latentmech.report import fetch_artifact
 
     return fetch_artifact(name)
 

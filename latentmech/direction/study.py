@@ -1,151 +1,99 @@
 """`DirectionStudy`: which direction tells two sets of texts apart, and what of that chance and surface explain."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
-from latentmech.activations import ActivationStore
-from latentmech.data import Pairs
+from latentmech.activations import Activations, ActivationStore
+from latentmech.data import bundled_pairs, cross_split_duplicates, said
+from latentmech.direction.account import account_of
 from latentmech.direction.audit import audit
-from latentmech.direction.candidates import Candidate, Parts, Search, by_position
-from latentmech.direction.card import direction_of, with_card
-from latentmech.direction.findings import Findings
-from latentmech.direction.methods import method_of
-from latentmech.direction.norms import median_norms
-from latentmech.direction.positions import RULES, check_rules, placed, rendered
-from latentmech.direction.presentation import present
-from latentmech.direction.relatives import check_transfer, cosines, transfers
-from latentmech.direction.selection import Choice, Observer, Selection, by_separation
+from latentmech.direction.candidates import DirectionCandidate, Search
+from latentmech.direction.card import card_of, direction_of, of_the_level
+from latentmech.direction.evaluation import Evaluation
+from latentmech.direction.findings import DirectionFindings
+from latentmech.direction.folds import folds_of
+from latentmech.direction.methods import described, method_of
+from latentmech.direction.nulls import exchanges
+from latentmech.direction.parts import Parts, Rows
+from latentmech.direction.positions import placed, rendered
+from latentmech.direction.reading import Reading, median_norms
+from latentmech.direction.relatives import Foreign, Relative, Transfer, cosines, transfer
+from latentmech.direction.selection import Choice, Observer, Selection, by_separation, in_blocks
+from latentmech.direction.settings import DirectionSettings
+from latentmech.direction.sources import pushed
 from latentmech.direction.stability import stability
-from latentmech.errors import BadInput
+from latentmech.direction.surface import visible
 from latentmech.model import Dialogue, Model, levels_of
 from latentmech.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
-class DirectionStudy:
-    """A behaviour direction, chosen on dev over layers and positions and read once on test.
+class DirectionStudy(DirectionSettings):
+    """Finds a direction, chooses it on dev, leaves topics out, and says what else tells the texts apart as well."""
 
-    Attributes:
-        data: the contrasted texts.
-        name: what the direction is called; by default as the data are.
-        positions: where it is read: `last`, `post_instruction`, `prompt_mean`, `response_mean`, `marked`, `letter`;
-            each of several is a candidate.
-        method: `difference_of_means`, `pca_of_differences`, `lda`, `logistic` or `leace`.
-        site: hook point in every block.
-        layers: `all`, or block numbers.
-        chat_template: put texts into the model's chat template, if it has one.
-        system: a system prompt instead of the template's own.
-        selection: None takes the best separation on dev; or a causal selection.
-        observer: looks whether the model shows the behaviour at all; None leaves it out.
-        random_draws: random directions beside it.
-        shuffles: shuffles of the training labels beside it.
-        halvings: random halves of the training groups.
-        compare: cosines to the directions of the other bundled sets.
-        transfer: other data to read with it: bundled names or paths.
-        push: a hub repository, `owner/name`, that the direction is uploaded to when the run has its results.
-        draws: bootstrap resamples of groups.
-        seed: of random directions, shuffles, halves and the matched sample.
-    """
-
-    data: Pairs = field(default_factory=Pairs)
-    name: str | None = None
-    positions: Sequence[str] = ("last",)
-    method: str = "difference_of_means"
-    site: str = "resid_post"
-    layers: Sequence[int] | str = "all"
-    chat_template: bool = True
-    system: str | None = None
     selection: Selection | None = None
     observer: Observer | None = None
-    random_draws: int = 200
-    shuffles: int = 200
-    halvings: int = 20
-    compare: bool = True
-    transfer: Sequence[str] = ()
-    push: str | None = None
-    draws: int = 1000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        method_of(self.method)
-        levels_of(1, self.site, "all")
-        if isinstance(self.positions, str) or not self.positions:
-            raise BadInput(f"direction.positions={self.positions}; expected a list with some of {', '.join(RULES)}")
-        check_rules(self.positions)
-        if self.push is not None and not re.fullmatch(r"[^/]+/[^/]+", self.push):
-            raise BadInput(f"direction.push={self.push} is no hub repository; expected owner/name")
-        for where in self.transfer:
-            check_transfer(where)
-        for name, least in (("random_draws", 0), ("shuffles", 0), ("halvings", 0), ("draws", 100)):
-            if getattr(self, name) < least:
-                raise BadInput(f"direction.{name}={getattr(self, name)} is too small; expected at least {least}")
-
-    @property
-    def called(self) -> str:
-        """The direction's name."""
-        return self.name or (self.data.name if self.data.path is None else Path(self.data.path).stem)
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
-        """Find, choose on dev, read test once, and report."""
-        return present(self, self.find(model, store), model)
+        """Find, choose, evaluate, report."""
+        return account_of(self, self.find(model, store), model)
 
-    def find(self, model: Model, store: ActivationStore) -> Findings:
+    def reading(self, position: str) -> Reading:
+        """How this study reads texts at one of its positions."""
+        return Reading(self.method, position, self.site, self.layers, self.chat_template, self.system)
+
+    def find(self, model: Model, store: ActivationStore) -> DirectionFindings:
         """Everything that the report is made of."""
-        findings, texts = self._evaluated(model, store)
-        own, contrast = findings.direction, findings.contrast
-        if self.compare:
-            relatives = cosines(self, own, findings.stability.whole, model, store)
-            findings = replace(findings, relatives=relatives)
-        findings = replace(findings, transfers=transfers(self, own, contrast, findings.best, model, store))
-        if self.observer is not None:
-            positive, negative = _of_kinds(texts, findings.parts, "test")
-            findings = replace(findings, shown=self.observer(model, positive, negative))
-        return findings
-
-    def _evaluated(self, model: Model, store: ActivationStore) -> tuple[Findings, list[Dialogue]]:
-        """The direction with its own evidence, and the texts as the model was given them."""
-        contrast = self.data()
-        levels = levels_of(model.n_layers, self.site, self.layers)
+        contrast, levels = self.data(), levels_of(model.n_layers, self.site, self.layers)
         if self.selection is not None:
             self.selection.check(model, levels)
         texts = rendered(model, contrast.joint, self.chat_template, self.system)
         examples, positions = placed(model, contrast.joint, texts, self.positions)
         activations = store.get(model, examples, levels, "word_mean")
-        parts = Parts.of(contrast)
-        candidates = list(self._search(parts)(activations, levels, positions))
+        parts, method = Parts.of(contrast), method_of(self.method)
+        folds, exchanged = folds_of(parts, self.seed), exchanges(parts, self.shuffles, self.seed)
+        search = Search(
+            method=method, parts=parts, folds=folds, exchanges=exchanged, random_draws=self.random_draws, seed=self.seed
+        )
+        candidates = list(search(activations, levels, positions))
         norms = median_norms(model, store, levels)
         choice = self._choose(model, candidates, norms, texts, parts)
-        best = candidates[choice.candidate]
-        rows = by_position(activations, best.level, len(positions))[:, positions.index(best.position)]
-        method, draws = method_of(self.method), {"random_draws": self.random_draws, "draws": self.draws}
-        findings = Findings(
-            contrast=contrast,
-            parts=parts,
-            positions=positions,
-            candidates=candidates,
-            choice=choice,
-            audit=audit(method, contrast, parts, rows, best, seed=self.seed, **draws),
-            stability=stability(method, parts, rows, self.halvings, self.seed),
-            direction=direction_of(candidates, choice.candidate, norms, {}),
-        )
-        return replace(findings, direction=with_card(self, findings, model)), texts
-
-    def _search(self, parts: Parts) -> Search:
-        return Search(
-            method=method_of(self.method),
-            parts=parts,
-            random_draws=self.random_draws,
-            shuffles=self.shuffles,
-            seed=self.seed,
-        )
+        best, rows_of = candidates[choice.candidate], _reader(activations, candidates, positions)
+        seen, rows = visible(contrast.joint), rows_of(choice.candidate)
+        evaluation = Evaluation(
+            method=method, parts=parts, folds=folds, exchanges=exchanged, candidates=candidates, rows_of=rows_of,
+            allowed=in_blocks(candidates) if self.selection is None else [choice.candidate],
+            texts=seen, draws=self.draws,
+        )  # fmt: skip
+        left_out = evaluation(choice.candidate)
+        checked = audit(method, seen, parts, rows, best.vector, draws=self.draws, seed=self.seed)
+        stable = stability(method, parts, rows, self.halvings, self.seed)
+        sizes = {split: len(parts.within(split)) for split in ("train", "dev", "test")}
+        reading = self.reading(best.position)
+        scored = of_the_level(best, choice.how, left_out, checked.test, stable)
+        card = card_of(self.called, model, reading, contrast, sizes, seed=self.seed, **scored)
+        direction = direction_of(candidates, choice.candidate, norms, card)
+        summary, cites = described(method)
+        findings = DirectionFindings(
+            called=self.called, site=self.site, method=self.method, summary=summary, cites=cites, contrast=contrast,
+            copies=cross_split_duplicates(said(contrast.joint)), sizes=sizes,
+            train_groups=len(set(parts.group[parts.within("train")].tolist())), folds=len(folds),
+            anew=self.selection is None, positions=positions, candidates=candidates, choice=choice,
+            direction=direction, left_out=left_out, audit=checked, stability=stable, halvings=self.halvings,
+            exports={} if self.push is None else {"hub": partial(pushed, direction, self.push)},
+        )  # fmt: skip
+        findings = replace(findings, relatives=self._relatives(reading, findings, model, store))
+        findings = replace(findings, transfers=self._transfers(reading, findings, model, store))
+        if self.observer is not None:
+            findings = replace(findings, shown=self.observer(model, *_of_kinds(texts, parts, "test")))
+        return findings
 
     def _choose(
         self,
         model: Model,
-        candidates: Sequence[Candidate],
-        norms: dict[str, float],
+        candidates: Sequence[DirectionCandidate],
+        norms: Mapping[str, float],
         texts: Sequence[Dialogue],
         parts: Parts,
     ) -> Choice:
@@ -154,6 +102,35 @@ class DirectionStudy:
         directions = [direction_of(candidates, i, norms, {"name": c.name}) for i, c in enumerate(candidates)]
         positive, negative = _of_kinds(texts, parts, "dev")
         return self.selection(model, directions, positive, negative)
+
+    def _relatives(
+        self, reading: Reading, findings: DirectionFindings, model: Model, store: ActivationStore
+    ) -> list[Relative]:
+        if not self.compare:
+            return []
+        names = [name for name in bundled_pairs() if self.data.path is not None or name != self.data.name]
+        own, whole = findings.direction, findings.stability.whole
+        return cosines(reading, own, whole, names, self.halvings, self.seed, model, store)
+
+    def _transfers(
+        self, reading: Reading, findings: DirectionFindings, model: Model, store: ActivationStore
+    ) -> list[Transfer]:
+        others = [Foreign.at(where, self.data.positive) for where in self.transfer]
+        own, scores = findings.direction, findings.audit.scores
+        return [transfer(reading, own, findings.contrast, scores, one, self.draws, model, store) for one in others]
+
+
+def _reader(
+    activations: Activations, candidates: Sequence[DirectionCandidate], positions: Sequence[str]
+) -> Callable[[int], Rows]:
+    """The rows of a candidate, read from the disk."""
+
+    def rows_of(place: int) -> Rows:
+        one = candidates[place]
+        every = activations.level(one.level.hook_name).view(-1, len(positions), activations.d_model)
+        return every[:, positions.index(one.position)]
+
+    return rows_of
 
 
 def _of_kinds(texts: Sequence[Dialogue], parts: Parts, split: str) -> tuple[list[Dialogue], list[Dialogue]]:

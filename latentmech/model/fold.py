@@ -20,14 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from latentmech.errors import BadInput, ResourceError
-from latentmech.model.checkpoint import CARD, TOKENIZER_FILES
-from latentmech.model.folders import filling, weight_checksums
+from latentmech.errors import BadInput
+from latentmech.model.checkpoint import CARD, filling, weight_checksums, writing
 from latentmech.model.handle import Model
-from latentmech.storage import explained, save_json
+from latentmech.storage import save_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -218,7 +216,10 @@ def save_folded(
     """
     _check_place(folder, model)
     with filling(folder) as temporary:
-        _write(hf_model, model, temporary)
+        with writing(temporary):
+            hf_model.save_pretrained(temporary)
+            for path in model.checkpoint.tokenizer_files:
+                shutil.copy(path, temporary)
         whole = {**card, "format": FORMAT, "files": weight_checksums(temporary)}
         save_json(temporary / CARD, whole)
         whole["measured"] = dict(measure(temporary))
@@ -235,16 +236,3 @@ def _check_place(folder: Path, model: Model) -> None:
     ours = card.is_file() and json.loads(card.read_text()).get("format") == FORMAT
     if folder.exists() and (not ours or folder.samefile(model.checkpoint.folder)):
         raise BadInput(f"{folder} is there already and is no earlier export of this model; name another folder")
-
-
-def _write(hf_model: "PreTrainedModel", model: Model, folder: Path) -> None:
-    source = model.checkpoint.folder
-    try:
-        hf_model.save_pretrained(folder)
-        for path in (*(source / name for name in TOKENIZER_FILES), *source.glob("chat_template*")):
-            if path.is_file():
-                shutil.copy(path, folder)
-    except OSError as error:
-        raise explained(error, folder) from error
-    except SafetensorError as error:  # its own wrapping of what the system said
-        raise ResourceError(f"cannot write {folder} ({error}); is the disk full?") from error

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from latentmech.fields import switched_off
-from latentmech.report.ledger import Ledger
-from latentmech.report.methods import Method
-from latentmech.report.report import Curve, Report
+from latentmech.report.report import Curve, Ledger, Method, Report
 from latentmech.statistics import FEW, Estimate
 from latentmech.storage import fingerprint
 
@@ -86,8 +84,8 @@ def _intervals(ledger: Ledger, groups: str) -> Iterator[Method]:
     counts = {row["groups"] for row in ledger.rows if row["interval"] == "95% interval"}
     if any(n < FEW for n in counts):
         yield Method(
-            f"Intervals are 95 % over {groups}: each of them is left out in turn, and the spread goes into Student's t "
-            "with one degree of freedom less than there are groups; scores between 0 and 1 on the scale of their log-odds.",
+            f"Intervals are 95 % over {groups}: each is left out in turn, and the spread goes into Student's t with "
+            "one degree of freedom less than there are groups; scores between 0 and 1 are judged by their log-odds.",
             ("bell2002", "cameron2008", "obuchowski1997"),
         )
     if any(n >= FEW for n in counts):

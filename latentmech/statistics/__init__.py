@@ -5,7 +5,6 @@ from latentmech.statistics.estimate import INTERVAL, Estimate, clusters_of, over
 from latentmech.statistics.exchange import exchanged, p_value
 from latentmech.statistics.interval import FEW, difference, estimate, low_p
 from latentmech.statistics.lead import Lead, beats, closest, holm, leads, verdict
-from latentmech.statistics.legacy import bootstrap, bootstrap_mean, bootstrap_means, not_worse_than_best
 from latentmech.statistics.scores import auroc, aurocs, f1, folded
 from latentmech.statistics.tally import Tally, auroc_of, balanced_accuracy_of, cluster_draws, f1_of, mean_of, ratio_of
 

@@ -19,11 +19,11 @@ from torch import Tensor
 from latentmech.activations import ActivationStore
 from latentmech.data import Contrast
 from latentmech.direction import (
-    METHODS,
     Direction,
     Parts,
     covariance_directions,
     isotropic_directions,
+    method_of,
     placed,
     rendered,
     unit,
@@ -116,5 +116,5 @@ def _found(
     parts: Parts, rows: Float[Tensor, "row d_model"], train: Int[np.ndarray, " train"]
 ) -> Float[Tensor, " d_model"]:
     """Zero where the states do not differ but by rounding, as those of one token at the embedding."""
-    vector = METHODS["difference_of_means"](parts.sample(rows, train)).float()
+    vector = method_of("difference_of_means")(parts.sample(rows, train)).float()
     return vector if vector.norm() > 1e-6 * rows[train].norm(dim=1).mean() else torch.zeros_like(vector)

@@ -79,7 +79,7 @@ def methods(found: LensFindings) -> Iterator[Method]:
     yield Method(
         f"The state after every level was put through the model's own final norm and unembedding (logit lens), at "
         f"{found.n:,} tokens of held-out texts, the first position of each left out.",
-        ("nostalgebraist2020", "belrose2023"),
+        ("nostalgebraist2020", "belrose2023lens"),
     )
     yield Method(
         "The next token counts as told at a level if the log-probability of the right one exceeds that of "

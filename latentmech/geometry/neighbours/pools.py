@@ -1,16 +1,15 @@
 """Among what a neighbour is looked for: words in a template, words in their sentences, or whole texts."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
 from latentmech.errors import BadInput
-from latentmech.geometry.spaces import Space, in_template, model_spaces
+from latentmech.geometry.neighbours.settings import MARKED
+from latentmech.geometry.spaces import WordSpace, in_template, model_spaces
 from latentmech.model import Model, levels_of
 
-MARKED = re.compile(r"^([^\[\]]*)\[([^\[\]]+)\]([^\[\]]*)$", re.DOTALL)
 AROUND = 24  # characters of a sentence that are shown on either side of a word
 
 
@@ -32,7 +31,7 @@ class Pool:
 
     def spaces(
         self, model: Model, store: ActivationStore, site: str, layers: Sequence[int] | str, pooling: str
-    ) -> Iterator[Space]:
+    ) -> Iterator[WordSpace]:
         """The vectors of every row at every level. Only words without a context have an unembedding."""
         if self.name == "words":
             yield from model_spaces(model, store, self.examples, site, layers)
@@ -41,14 +40,7 @@ class Pool:
         position = "word_last" if self.name == "contexts" else f"text_{pooling}"
         activations = store.get(model, self.examples, levels, position)
         for level in levels:
-            yield Space(level.label, level.tick, activations.level(level.hook_name), layer=level.layer)
-
-
-def check_marked(texts: Sequence[str]) -> None:
-    """Every context marks one word: `on the [bank] of the river`."""
-    for text in texts:
-        if not MARKED.match(text):
-            raise BadInput(f"geometry.contexts={text!r}; expected one word in brackets: 'on the [bank] of the river'")
+            yield WordSpace(level.label, level.tick, activations.level(level.hook_name), layer=level.layer)
 
 
 def word_pool(words: Sequence[str], others: Sequence[str], template: str) -> Pool:
