@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from commands import invoke, quick
-from scipy import stats
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples, Pairs
@@ -18,7 +17,7 @@ from latentmech.geometry.compare import cka, common_words, mutual_neighbours, pr
 from latentmech.geometry.compare.account import headline, notes
 from latentmech.geometry.compare.drift import Classes, classes_in, drift
 from latentmech.geometry.compare.effect import beside_random, changes, effect
-from latentmech.geometry.compare.findings import Against, AtLevel, CompareFindings
+from latentmech.geometry.compare.findings import Against, CompareFindings
 from latentmech.geometry.compare.halves import around, around_if_unbiased, half_samples
 from latentmech.geometry.compare.measures import MEASURES, Comparison
 from latentmech.geometry.compare.probes import fitted, probed, problem, right
@@ -85,6 +84,31 @@ def test_the_interval_of_cka_covers_what_more_rows_say():
         assert same[name].ci_low == pytest.approx(1) and same[name].ci_high == pytest.approx(1)
 
 
+def in_documents(seed, n, size=8, width=16):
+    """States of some documents' words and the same with noise; words and noise of one document are alike."""
+    generator = torch.Generator().manual_seed(seed)
+    spread = 3.0 ** torch.linspace(0, 1, width)
+    a, noise = (
+        (0.5 * torch.randn(n, 1, width, generator=generator) + torch.randn(n, size, width, generator=generator))
+        for _ in range(2)
+    )
+    return (a * spread).reshape(-1, width), (a * spread + 4 * noise).reshape(-1, width)
+
+
+@pytest.mark.parametrize("n", [2, 4, 12])
+def test_the_interval_of_cka_covers_over_few_documents_too(n):
+    a, b = in_documents(99, 300)
+    truth = cka.debiased_cka(cka.gram(a), cka.gram(b))
+    covered = 0
+    for seed in range(60):
+        own, other = (cka.gram(rows) for rows in in_documents(seed, n))
+        halves = half_samples(np.arange(8 * n) // 8, 20, seed)
+        parts = [cka.debiased_cka(own[rows][:, rows], other[rows][:, rows]) for rows in halves]
+        found = around(cka.debiased_cka(own, other), parts, 8 * n, n)
+        covered += found.ci_low <= truth <= found.ci_high
+    assert covered >= 52  # of 60
+
+
 def test_procrustes_has_an_interval_only_where_there_are_many_rows_for_its_dimensions():
     """Of twice as many rows in as many dimensions Procrustes of unrelated states says much less: that is its bias."""
     near = alike(drawn(0, 1200, 4), drawn(0, 1200, 4) + 6 * drawn(1, 1200, 4)).own["procrustes"]
@@ -100,9 +124,7 @@ def test_halves_are_whole_documents():
     assert half_samples(np.zeros(60, dtype=np.int64), 10, 0) == [], "one document has no half"
     assert np.isnan(around(0.5, [], 60, 20).ci_low)
     off = around(0.5, [0.6, 0.62, 0.64], 60, 20)
-    error = np.sqrt((0.01 + 0.0144 + 0.0196) / 3)
-    assert off.ci_high - 0.5 == pytest.approx(stats.t.ppf(0.975, 19) * error)
-    assert around(0.5, [0.6, 0.62, 0.64], 60, 10**6).ci_high - 0.5 == pytest.approx(1.96 * error, rel=1e-4)
+    assert off.ci_high - 0.5 == pytest.approx(1.96 * np.sqrt((0.01 + 0.0144 + 0.0196) / 3))
     assert (off.kind, off.n, off.groups) == ("95% interval", 60, 20)
     assert around(0.5, [0.6, np.nan], 60, 20).kind == "", "a half without the measure"
     assert np.isnan(around_if_unbiased(0.5, [0.6, 0.62, 0.64], 60, 20).ci_low)
@@ -408,8 +430,11 @@ def effect_at(refitted, dev, rivals=0.2, n=40):
 
 def findings_of(effects, examples):
     same, blocks = alike(drawn(0), drawn(0)), levels_of(len(effects))[1:]
-    at = [AtLevel(level, level, same, None, own, None) for level, own in zip(blocks, effects, strict=True)]
-    other = Against("other", tuple(at), blocks, torch.eye(len(at)), same=False)
+    other = Against(
+        name="other", matched=dict(zip(blocks, blocks, strict=True)), alike=dict.fromkeys(blocks, same), drifts={},
+        effects=dict(zip(blocks, effects, strict=True)), probed={}, other_levels=blocks, cka=torch.eye(len(blocks)),
+        same=False,
+    )  # fmt: skip
     words = common_words.CommonWords(np.arange(60), np.arange(60), ("w",) * 60, 0)
     return CompareFindings(
         examples=examples, words=words, others=[other], twin=None, called="kindness", probe=None, direction=None,
@@ -422,7 +447,7 @@ def test_the_block_of_the_headline_is_chosen_on_other_prompts(tiny, examples):
     said = headline(found, tiny)
     assert "Added at block 1, where it does most on other prompts" in said
     assert "shown to do more than random vectors at 3 of 3 blocks" in said
-    (chosen,) = [own for level, own in found.others[0].effects if level.layer == 1]
+    (chosen,) = [own for level, own in found.others[0].effects.items() if level.layer == 1]
     assert f"moves the log-odds by {chosen.refitted:+.2f} nats; random vectors reach {chosen.random_max:.2f}" in said
     assert f"Of this the frozen one keeps {chosen.kept:.2f}" in said and chosen.kept.value == pytest.approx(
         0.5, abs=0.1
@@ -434,7 +459,7 @@ def test_no_share_is_said_of_a_block_whose_effect_is_not_clear(tiny, examples):
     said = headline(found, tiny)
     assert "Added at block 1" in said and "not shown to be more than random vectors do" in said
     assert "it is shown at 1 of 2 blocks" in said and "keeps" not in said
-    assert f"and {max(own.random_max for _, own in found.others[0].effects):.2f} at their best block" in said
+    assert f"and {max(own.random_max for own in found.others[0].effects.values()):.2f} at their best block" in said
     (note,) = [note for note in notes(found, tiny) if "no share" in note]
     assert "at 1 of 2 blocks" in note
 
@@ -457,7 +482,7 @@ def test_the_study_measures_on_test_prompts_and_chooses_on_dev(tiny):
     found = asked.find(tiny, ActivationStore())
     (against,) = found.others
     classes = classes_in(other, ActivationStore(), asked.contrast(), levels_of(3), False)
-    level, own = against.effects[1]
+    level, own = list(against.effects.items())[1]
     vector = classes.found[level.hook_name]
     for split, value in (("test", own.refitted.value), ("dev", own.dev)):
         (change,) = changes(other, stems(other, None, split), [(level.hook_name, vector[None])])
@@ -506,7 +531,10 @@ def test_the_command_with_a_model_and_itself(tmp_path, monkeypatch):
     assert metrics["geometry/compare/layer_02/procrustes_distance"] == pytest.approx(0, abs=1e-6)
     assert metrics["geometry/compare/layer_02/direction/cosine"] == pytest.approx(1)
     assert metrics["geometry/compare/layer_02/direction/loss"] == 0
-    assert "have the same weights" in out
+    assert "have the same weights" in out and "picked by the test texts themselves" in out
+    said = (run / "methods.md").read_text()
+    for words in ("drawn from the covariance of the states", "chosen on other prompts", "@turner2023", "half-samples"):
+        assert words in said
     for level in ("layer_00", "layer_02"):  # of one model with itself, frozen is refitted
         own = {n: metrics[f"geometry/compare/{level}/effect/{n}"] for n in ("source", "frozen", "refitted", "length")}
         assert own.pop("length") == 1 and set(own.values()) == {own["frozen"]} and own["frozen"] != 0

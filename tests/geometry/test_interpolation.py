@@ -204,7 +204,8 @@ def test_the_command(tmp_path, monkeypatch):
     assert "give the logits of the clean runs to the last bit" in (run / "report.html").read_text()
     names = {f"geometry/interpolation/{kind}/{at}/crossing" for kind in KINDS for at in ("embed", "layer_02")}
     assert names <= set(metrics)
-    assert "random paths of the same length" in out
+    assert "random paths of the same length" in out and "One pair of prompts has no interval" in out
+    assert "@shoemake1985" in (run / "methods.md").read_text()
     assert {"path.png", "levels.png"} <= {file.name for file in (run / "figures").iterdir()}
 
 

@@ -147,6 +147,7 @@ def test_the_command(tmp_path, monkeypatch):
         assert f"geometry/lens/{control}/log_loss" in metrics
     assert "geometry/lens/cosine/random/embed/own_embedding" in metrics
     assert "at no level" in out
+    assert "exceeds that of token frequency, shuffled targets and random weights" in (run / "methods.md").read_text()
     assert {"text.png", "log_loss.png", "vocabulary.png"} <= {file.name for file in (run / "figures").iterdir()}
 
 
@@ -169,7 +170,7 @@ def found_with(losses, rivals, agreement=((1.0,),) * 4, **own):
     top = np.array([[7, 7, 1], [7, 1, 1], [7, 7, 1], [7, 7, 2]])
     read = LensReadings({"rank": np.zeros((4, 3)), "log_loss": np.ones((4, 3))}, {}, top)
     texts = Examples(ids=("x",), texts=("a short one",), groups=("g",), splits=("",), source="here")
-    usual = {"texts": texts, "levels": LEVELS, "median_rank": [], "unigram": {}, "cosines": {}, "random_cosines": {}}
+    usual = {"texts": texts, "levels": LEVELS, "median_rank": [], "unigram": {}}
     usual |= {"text": "", "drawn": three, "drawn_readings": read, "vocab": 50, "n": len(clusters)}
     return LensFindings(**{**usual, "by_who": {"model": by_who}, "leads": found, **own})
 
@@ -229,8 +230,8 @@ def test_the_study_gives_each_part_its_texts_and_tables(tiny, monkeypatch):
     expected, groups = cosines(places, embed, unembed, 0), len(set(found.texts.groups))
     assert groups > 1 and len(expected.own) == 3
     for kind in expected.own:
-        for estimates, grid in ((found.cosines, expected.own), (found.random_cosines, expected.random)):
-            assert [one.value for one in estimates[kind]] == pytest.approx(grid[kind].mean(1))
+        for who, grid in (("cosine", expected.own), ("random_token", expected.random)):
+            assert [one.value for one in found.of(kind, who)] == pytest.approx(grid[kind].mean(1))
     train, dev = (
         examples.select([i for i, at in enumerate(examples.splits) if at == part]) for part in ("train", "dev")
     )

@@ -1,12 +1,12 @@
 """What a comparison says: numbers, pictures, sentences; its tables stand in `tables`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from latentmech.geometry.compare.findings import TITLES, Against, CompareFindings
 from latentmech.geometry.compare.tables import tables
-from latentmech.model import Model
+from latentmech.model import Level, Model
 from latentmech.report import Ledger, Method, Picture, Report, account, band, heat_map, layer_curve, values
 
 
@@ -31,10 +31,9 @@ def account_of(study: object, found: CompareFindings, model: Model) -> Report:
 def numbers(found: CompareFindings, other: Against, ledger: Ledger) -> None:
     """Write one comparison down."""
     below, control = found.below(other), "random_init" if other is found.twin else None
-    for at in other.levels:
-        for flat, metric, null, value in at.numbers():
-            place = {"layer": at.level.layer, "control": null or control, "split": other.name}
-            ledger.add(f"{below}/{at.level.label}/{flat}", value, metric, **place)
+    for level, flat, metric, null, value in other.numbers():
+        place = {"layer": level.layer, "control": null or control, "split": other.name}
+        ledger.add(f"{below}/{level.label}/{flat}", value, metric, **place)
     for name in TITLES:
         ledger.add(f"{below}/{name}", other.mean(name), f"mean_{name}", control=control)
 
@@ -42,12 +41,12 @@ def numbers(found: CompareFindings, other: Against, ledger: Ledger) -> None:
 def headline(found: CompareFindings, model: Model) -> str:
     """Where the two differ most, and what the direction lost."""
     (other,), twin = found.others, found.twin
-    least = int(np.argmin(values(other.of("cka"))))
+    least = min(other.alike, key=lambda level: other.alike[level].own["cka"].value)
     rest = f" (with its random-init twin {twin.mean('cka'):.3f} and {twin.mean('knn'):.3f})" if twin else ""
     text = (
         f"{model.name} and {other.name} have a mean CKA of {other.mean('cka'):.3f} and share {other.mean('knn'):.3f} "
-        f"of their neighbours{rest}; they are least alike at {other.levels[least].level.place}, with "
-        f"{other.of('cka')[least]:.3f}."
+        f"of their neighbours{rest}; they are least alike at {least.place}, with "
+        f"{other.alike[least].own['cka']:.3f}."
     )
     return " ".join([text, *_reading(found, other), *_probes(found, other), *_moving(found, other)])
 
@@ -55,8 +54,8 @@ def headline(found: CompareFindings, model: Model) -> str:
 def _reading(found: CompareFindings, other: Against) -> Iterator[str]:
     """What a frozen direction reads."""
     if other.drifts:
-        level, worst = max(other.drifts, key=lambda pair: pair[1].loss.value)
-        mean = float(np.mean([drift.loss.value for _, drift in other.drifts]))
+        level, worst = max(other.drifts.items(), key=lambda pair: pair[1].loss.value)
+        mean = float(np.mean([drift.loss.value for drift in other.drifts.values()]))
         yield (
             f"The {found.called} direction has a mean cosine of {other.cosine:.3f} between the two; used frozen "
             f"instead of refitted it loses {mean:.3f} AUROC in the mean; of {len(other.drifts)} levels it loses most "
@@ -81,7 +80,7 @@ def _moving(found: CompareFindings, other: Against) -> Iterator[str]:
     yield (
         f"Added at {level.place}, where it does most on other prompts, {other.name}'s own {found.called} direction "
         f"moves the log-odds by {best.refitted:+.2f} nats; random vectors reach {best.random_max:.2f} there, and "
-        f"{max(effect.random_max for _, effect in other.effects):.2f} at their best block."
+        f"{max(effect.random_max for effect in other.effects.values()):.2f} at their best block."
     )
     if best.clear:
         yield (
@@ -122,12 +121,12 @@ def notes(found: CompareFindings, model: Model) -> Iterator[str]:
 def _about(other: Against, model: Model) -> Iterator[str]:
     if other.same:
         yield f"{model.name} and {other.name} have the same weights, tokenizer and settings."
-    if len(other.other_levels) != len(other.levels):
+    if len(other.other_levels) != len(other.alike):
         yield f"{other.name} has another number of blocks: levels are matched by their share of the depth."
     if not other.drifts:
         yield f"No direction is compared with {other.name}: the width differs, or it was switched off."
     unclear = len(other.effects) - len(other.clear)
-    if other.effects and not other.effects[0][1].refitted.kind:
+    if other.effects and not other.chosen[1].refitted.kind:
         yield "The prompts are one group, so effects have no interval and no share is given."
     elif unclear:
         yield (
@@ -146,8 +145,8 @@ def methods(found: CompareFindings, model: Model) -> Iterator[Method]:
         ("kornblith2019", "nguyen2021", "huh2024", "schonemann1966", "bjorck1973"),
     )
     yield Method(
-        f"Intervals of CKA, Procrustes and subspaces are from {halves} half-samples of documents with Student's t; "
-        "where halves differ from the whole for their size none is given.",
+        f"Intervals of CKA, Procrustes and subspaces are from {halves} half-samples of documents (delete-half "
+        "jackknife); where halves differ from the whole for their size none is given.",
         ("shao1989",),
     )
     if any(other.drifts for other in found.others):
@@ -170,12 +169,12 @@ def methods(found: CompareFindings, model: Model) -> Iterator[Method]:
 def pictures(found: CompareFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """All of them; what is drawn for one model is drawn for the last that was given."""
     other, name = found.others[-1], model.name
-    ticks = [at.level.tick for at in other.levels]
+    ticks = _ticks(other.alike)
     yield "levels", _similarities(found, other, ticks, name)
     yield "matrix", Picture(
         title="All pairs of levels",
         figure=heat_map(
-            other.cka.flip(0).numpy(), ticks[::-1], [level.tick for level in other.other_levels],
+            other.cka.flip(0).numpy(), ticks[::-1], _ticks(other.other_levels),
             title="CKA of every level with every other", xlabel=f"level of {other.name}", ylabel=f"level of {name}",
             bar="debiased linear CKA",
         ),
@@ -195,7 +194,7 @@ def pictures(found: CompareFindings, model: Model) -> Iterator[tuple[str, Pictur
 def _similarities(found: CompareFindings, other: Against, ticks: Sequence[str], name: str) -> Picture:
     series = {title: values(other.of(measure)) for measure, title in TITLES.items() if other.of(measure)}
     series |= {"CKA, random init": values(found.twin.of("cka"))} if found.twin else {}
-    bands = {"Procrustes, shuffled": band(at.alike.chance["procrustes"] for at in other.levels)}
+    bands = {"Procrustes, shuffled": band(alike.chance["procrustes"] for alike in other.alike.values())}
     figure = layer_curve(ticks, series, bands, None, "similarity", f"{name} against {other.name}", best="")
     caption = (
         "Similarity of the two models' states of the same words at every level; 1 means equal up to what each allows."
@@ -226,46 +225,49 @@ def _course(found: CompareFindings, ticks: Sequence[str], name: str) -> Picture:
 
 
 def _drift(found: CompareFindings, other: Against, name: str) -> Picture:
-    drifts = [drift for _, drift in other.drifts]
+    drifts = list(other.drifts.values())
     series = {"cosine": [drift.cosine for drift in drifts]}
     series |= {f"AUROC, {which}": values(getattr(drift, which) for drift in drifts) for which in ("frozen", "refitted")}
     series |= {f"AUROC in {name}": values(drift.source for drift in drifts)}
     series |= {"AUROC, random p95": [drift.random_p95 for drift in drifts]}
     title = f"The {found.called} direction from {name} to {other.name}"
-    figure = layer_curve([level.tick for level, _ in other.drifts], series, None, None, "", title, best="")
+    figure = layer_curve(_ticks(other.drifts), series, None, None, "", title, best="")
     caption = "Cosine of the direction found in both models, and what the first model's direction reads in the second."
     return Picture(title="Drift of a direction", figure=figure, caption=caption)
 
 
 def _probe(found: CompareFindings, other: Against, name: str) -> Picture:
-    read = [probed for _, probed in other.probed]
+    read = list(other.probed.values())
     series = {which: values(getattr(probed, which) for probed in read) for which in ("frozen", "refitted")}
     series |= {f"in {name}": values(probed.source for probed in read)}
     if found.twin and found.twin.probed:
-        series |= {"frozen, random init": values(probed.frozen for _, probed in found.twin.probed)}
-    ticks, base = [level.tick for level, _ in other.probed], {"majority": read[0].majority}
-    title = f"{found.probe} probes of {name} in {other.name}"
-    figure = layer_curve(ticks, series, None, base, "test accuracy", title, best="")
+        series |= {"frozen, random init": values(probed.frozen for probed in found.twin.probed.values())}
+    title, base = f"{found.probe} probes of {name} in {other.name}", {"majority": read[0].majority}
+    figure = layer_curve(_ticks(other.probed), series, None, base, "test accuracy", title, best="")
     caption = f"Accuracy of {name}'s probes on {other.name}'s states (frozen), and of {other.name}'s own."
     return Picture(title="Probes, frozen and refitted", figure=figure, caption=caption)
 
 
 def _effect(found: CompareFindings, other: Against, name: str) -> Picture:
-    effects = [effect for _, effect in other.effects]
+    effects = list(other.effects.values())
     names = {"frozen": "frozen", "refitted": "refitted", "turned": "frozen, at one length"}
     both = {title: [getattr(effect, which) for effect in effects] for which, title in names.items()}
     series = {title: values(own) for title, own in both.items()}
     series |= {f"in {name}": values(effect.source for effect in effects)}
     largest = np.array([effect.random_max for effect in effects])
     bands = {title: band(own) for title, own in both.items()} | {"random vectors": (list(-largest), list(largest))}
-    ticks, title = [level.tick for level, _ in other.effects], f"Adding the {found.called} direction to {other.name}"
-    figure = layer_curve(ticks, series, bands, None, "change of log-odds, nats", title, best="")
+    title = f"Adding the {found.called} direction to {other.name}"
+    figure = layer_curve(_ticks(other.effects), series, bands, None, "change of log-odds, nats", title, best="")
     caption = (
         f"Mean change of the log-odds when a direction is added: that of {name} in {other.name} (frozen; also at the "
         f"refitted one's length), {other.name}'s own (refitted), and {name}'s in itself, with 95 % intervals over "
         "prompts."
     )
     return Picture(title="Effect of a direction", figure=figure, caption=caption)
+
+
+def _ticks(levels: Iterable[Level]) -> list[str]:
+    return [level.tick for level in levels]
 
 
 def _names(others: Sequence[Against]) -> list[str]:

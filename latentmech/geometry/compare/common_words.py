@@ -12,7 +12,7 @@ from latentmech.model import Model, tokenise, word_rows
 from latentmech.statistics import clusters_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CommonWords:
     """Which rows of a word-wise activation matrix are compared.
 

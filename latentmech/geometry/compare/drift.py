@@ -55,7 +55,7 @@ class DirectionDrift:
     isotropic_p95: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Classes:
     """A contrast as one model reads it.
 

@@ -20,74 +20,59 @@ from latentmech.statistics import Estimate
 TITLES = {"cka": "CKA", "knn": "mutual kNN", "procrustes": "Procrustes", "subspace": "subspace"}
 
 
-@dataclass(frozen=True)
-class AtLevel:
-    """A level of the first model and its counterpart."""
-
-    level: Level
-    other: Level
-    alike: Similarity
-    drift: DirectionDrift | None
-    effect: DirectionEffect | None
-    probed: ProbeDrift | None
-
-    def numbers(self) -> Iterator[tuple[str, str, str | None, Estimate | float]]:
-        """Flat name below the level's, metric, null model, value."""
-        for name, value in self.alike.own.items():
-            yield name, name, None, value
-        for name, value in self.alike.chance.items():
-            null = "random_subspace" if name == "subspace" else "shuffled"
-            yield f"{null}/{name}", name, null, value
-        yield "procrustes_distance", "procrustes_distance", None, distance(self.alike.own["procrustes"].value)
-        for what, found in {"direction": self.drift, "effect": self.effect, "probe": self.probed}.items():
-            for name, value in vars(found).items() if found is not None else ():
-                yield f"{what}/{name}", f"{what}_{name}", None, value
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Against:
-    """The first model against one other.
+    """The first model against one other; by level of the first.
 
     Attributes:
         name: the other one's.
+        matched: the other's level that stands for each.
+        drifts: of the direction, where both have one.
+        effects: of adding it, where that was done.
+        probed: where the first model's probe can be read out in the other.
+        other_levels: all that the other has.
         cka: every level of the first (row) against every level of the other (column).
         same: both have the same weights.
     """
 
     name: str
-    levels: tuple[AtLevel, ...]
-    other_levels: tuple[Level, ...]
+    matched: Mapping[Level, Level]
+    alike: Mapping[Level, Similarity]
+    drifts: Mapping[Level, DirectionDrift]
+    effects: Mapping[Level, DirectionEffect]
+    probed: Mapping[Level, ProbeDrift]
+    other_levels: Sequence[Level]
     cka: Float[Tensor, "level other"]
     same: bool
 
-    @property
-    def drifts(self) -> list[tuple[Level, DirectionDrift]]:
-        """Levels at which both have a direction."""
-        return [(at.level, at.drift) for at in self.levels if at.drift is not None]
-
-    @property
-    def probed(self) -> list[tuple[Level, ProbeDrift]]:
-        """Levels at which the first model's probe can be read out in the other."""
-        return [(at.level, at.probed) for at in self.levels if at.probed is not None]
-
-    @property
-    def effects(self) -> list[tuple[Level, DirectionEffect]]:
-        """Levels at which directions were added."""
-        return [(at.level, at.effect) for at in self.levels if at.effect is not None]
+    def numbers(self) -> Iterator[tuple[Level, str, str, str | None, Estimate | float]]:
+        """Level, flat name below the level's, metric, null model, value."""
+        for level, alike in self.alike.items():
+            for name, value in alike.own.items():
+                yield level, name, name, None, value
+            for name, value in alike.chance.items():
+                null = "random_subspace" if name == "subspace" else "shuffled"
+                yield level, f"{null}/{name}", name, null, value
+            apart = distance(alike.own["procrustes"].value)
+            yield level, "procrustes_distance", "procrustes_distance", None, apart
+        for what, by_level in {"direction": self.drifts, "effect": self.effects, "probe": self.probed}.items():
+            for level, found in by_level.items():
+                for name, value in vars(found).items():
+                    yield level, f"{what}/{name}", f"{what}_{name}", None, value
 
     @property
     def clear(self) -> list[DirectionEffect]:
         """Effects that are larger than those of all random vectors."""
-        return [effect for _, effect in self.effects if effect.clear]
+        return [effect for effect in self.effects.values() if effect.clear]
 
     @property
     def chosen(self) -> tuple[Level, DirectionEffect]:
         """Where the refitted direction does most on other prompts than those that give the numbers."""
-        return max(self.effects, key=lambda pair: abs(pair[1].dev))
+        return max(self.effects.items(), key=lambda pair: abs(pair[1].dev))
 
     def of(self, measure: str) -> list[Estimate]:
         """A measure at the levels that have it."""
-        return [at.alike.own[measure] for at in self.levels if measure in at.alike.own]
+        return [alike.own[measure] for alike in self.alike.values() if measure in alike.own]
 
     def mean(self, measure: str) -> float:
         """Its mean over these; NaN if none has it."""
@@ -96,15 +81,15 @@ class Against:
     @property
     def cosine(self) -> float:
         """Mean over levels of the direction's cosine; NaN without directions."""
-        known = [drift.cosine for _, drift in self.drifts if np.isfinite(drift.cosine)]
+        known = [drift.cosine for drift in self.drifts.values() if np.isfinite(drift.cosine)]
         return float(np.mean(known)) if known else float("nan")
 
     def probe_mean(self, which: str) -> float:
         """Mean over levels of the accuracy of `frozen` or `refitted` probes."""
-        return float(np.mean([getattr(probed, which).value for _, probed in self.probed]))
+        return float(np.mean([getattr(probed, which).value for probed in self.probed.values()]))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CompareFindings:
     """All of it.
 
@@ -138,7 +123,3 @@ class CompareFindings:
         """What stands in a flat name before the levels of one comparison."""
         named = "/random_init" if other is self.twin else f"/{other.name}" if self.several else ""
         return f"geometry/compare{named}"
-
-    def twin_of(self, level: Level) -> AtLevel | None:
-        """What the random-init twin gives at a level of the first model."""
-        return next((at for at in self.twin.levels if at.level == level), None) if self.twin else None

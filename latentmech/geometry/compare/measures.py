@@ -29,7 +29,7 @@ class Similarity:
     chance: Mapping[str, Estimate]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
     """How two sets of states of the same words are compared.
 

@@ -21,7 +21,7 @@ from latentmech.probe import LinearProbe, Problem
 from latentmech.steering import Trials
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Side:
     """One model.
 

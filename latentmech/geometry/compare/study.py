@@ -15,9 +15,9 @@ from latentmech.fields import Control
 from latentmech.geometry.compare.account import account_of
 from latentmech.geometry.compare.cka import every_pair
 from latentmech.geometry.compare.common_words import CommonWords, common_words
-from latentmech.geometry.compare.drift import DirectionDrift, drift
-from latentmech.geometry.compare.effect import DirectionEffect, effect
-from latentmech.geometry.compare.findings import Against, AtLevel, CompareFindings
+from latentmech.geometry.compare.drift import drift
+from latentmech.geometry.compare.effect import effect
+from latentmech.geometry.compare.findings import Against, CompareFindings
 from latentmech.geometry.compare.measures import Comparison
 from latentmech.geometry.compare.probes import ProbeDrift, probed, problem, right
 from latentmech.geometry.compare.settings import CompareSettings
@@ -77,37 +77,27 @@ class CompareStudy(CompareSettings):
         progress: Callable[[int], object],
     ) -> Against:
         """Everything that is measured between two models; `groups` are those of the prompts of steered models."""
-        found = []
-        for level, other in counterparts(own.levels, side.levels):
-            alike, moved = measure(own.states(level), side.states(other)), self._drift(own, level, side, other)
-            done = self._effect(own, level, side, other, groups)
-            read = None if labels is None else self._probed(labels, own, level, side, other)
-            found.append(AtLevel(level, other, alike, moved, done, read))
+        pairs, same_width = dict(counterparts(own.levels, side.levels)), own.model.d_model == side.model.d_model
+        alike, drifts, effects, read = {}, {}, {}, {}
+        for level, other in pairs.items():
+            alike[level] = measure(own.states(level), side.states(other))
+            if own.classes and side.classes and same_width and level.hook_name in own.classes.found:
+                drifts[level] = drift(own.classes, level, side.classes, other, self.draws, self.seed)
+            if level in side.changes and own.classes and side.classes:
+                lengths = (own.classes.found[level.hook_name].norm(), side.classes.found[other.hook_name].norm())
+                done = (own.changes[level][0], side.changes[level], side.dev[level], float(lengths[0] / lengths[1]))
+                effects[level] = effect(*done, groups, self.draws, self.seed)
+            if labels is not None and same_width:
+                read[level] = self._probed(labels, own, level, side, other)
             progress(1)
-        pairs = every_pair(map(own.states, own.levels), map(side.states, side.levels))
-        same = own.model.fingerprint == side.model.fingerprint
-        return Against(side.model.name, tuple(found), side.levels, pairs, same)
+        return Against(
+            name=side.model.name, matched=pairs, alike=alike, drifts=drifts, effects=effects, probed=read,
+            other_levels=side.levels, same=own.model.fingerprint == side.model.fingerprint,
+            cka=every_pair(map(own.states, own.levels), map(side.states, side.levels)),
+        )  # fmt: skip
 
-    def _drift(self, own: Side, level: Level, side: Side, other: Level) -> DirectionDrift | None:
-        first, second = own.classes, side.classes
-        if first is None or second is None or own.model.d_model != side.model.d_model:
-            return None
-        return drift(first, level, second, other, self.draws, self.seed) if level.hook_name in first.found else None
-
-    def _effect(
-        self, own: Side, level: Level, side: Side, other: Level, groups: Sequence[str]
-    ) -> DirectionEffect | None:
-        if level not in side.changes or own.classes is None or side.classes is None:
-            return None
-        length = float(own.classes.found[level.hook_name].norm() / side.classes.found[other.hook_name].norm())
-        done = (own.changes[level][0], side.changes[level], side.dev[level])
-        return effect(*done, length, groups, self.draws, self.seed)
-
-    def _probed(self, labels: Problem, own: Side, level: Level, side: Side, other: Level) -> ProbeDrift | None:
-        if own.model.d_model != side.model.d_model:
-            return None
-        source = right(labels, own.activations, level, own.probes[level])
-        both = (own.probes[level], side.probes[other])
+    def _probed(self, labels: Problem, own: Side, level: Level, side: Side, other: Level) -> ProbeDrift:
+        source, both = right(labels, own.activations, level, own.probes[level]), (own.probes[level], side.probes[other])
         frozen, refitted = (right(labels, side.activations, other, probe) for probe in both)
         return probed(labels, source, frozen, refitted, self.draws, self.seed)
 

@@ -1,11 +1,9 @@
 """The tables of a comparison: the models, the levels with their nulls, what became of direction, probe and effect."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
-from latentmech.geometry.compare.findings import TITLES, Against, AtLevel, CompareFindings
+from latentmech.geometry.compare.findings import TITLES, Against, CompareFindings
 from latentmech.model import Model
 from latentmech.report import Table
 
@@ -49,30 +47,26 @@ def level_table(found: CompareFindings, other: Against, model: Model) -> Table:
         f"permuted (mean of draws); for the subspace, random ones. Twin: {model.name} against itself with random "
         "weights."
     )
-    frame = pd.DataFrame([_level_row(at, found.twin_of(at.level)) for at in other.levels])
-    return Table(title=f"{model.name} against {other.name}", frame=frame, caption=caption)
-
-
-def _level_row(at: AtLevel, twin: AtLevel | None) -> Mapping[str, object]:
-    row: dict[str, object] = {"layer": at.level.tick}
-    if at.other.layer != at.level.layer:
-        row["other's layer"] = at.other.tick
-    for name, value in at.alike.own.items():
-        title = TITLES[name]
-        row |= value.cells(title) if value.kind else {title: value.value}
-        row[f"{title} shuffled"] = at.alike.chance[name].value
-        if twin is not None:
-            row[f"{title} twin"] = twin.alike.own[name].value
-    return row
+    rows = []
+    for level, alike in other.alike.items():
+        row: dict[str, object] = {"layer": level.tick}
+        if (there := other.matched[level]).layer != level.layer:
+            row["other's layer"] = there.tick
+        for name, value in alike.own.items():
+            row |= value.cells(TITLES[name]) if value.kind else {TITLES[name]: value.value}
+            row[f"{TITLES[name]} shuffled"] = alike.chance[name].value
+            if found.twin is not None:
+                row[f"{TITLES[name]} twin"] = found.twin.alike[level].own[name].value
+        rows.append(row)
+    return Table(title=f"{model.name} against {other.name}", frame=pd.DataFrame(rows), caption=caption)
 
 
 def drift_table(found: CompareFindings, other: Against, model: Model) -> Table:
     """The direction, frozen and refitted."""
     rows = []
-    for level, own in other.drifts:
-        twin = found.twin_of(level)
+    for level, own in other.drifts.items():
         row = {"layer": level.tick, "cosine": own.cosine}
-        row |= {"cosine twin": twin.drift.cosine} if twin and twin.drift else {}
+        row |= {"cosine twin": found.twin.drifts[level].cosine} if found.twin else {}
         row |= {f"in {model.name}": own.source.value, "frozen": own.frozen.value, "refitted": own.refitted.value}
         row |= own.loss.cells("refitted − frozen", "low", "high")
         rows.append(row | {"random p95": own.random_p95, "isotropic p95": own.isotropic_p95})
@@ -80,7 +74,7 @@ def drift_table(found: CompareFindings, other: Against, model: Model) -> Table:
         f"Difference of means of the {found.called} training texts at their last token; AUROC on test. Frozen: "
         f"{model.name}'s direction on {other.name}'s states; refitted: found in {other.name}. Random: 95th percentile "
         "of directions drawn from the covariance of the training states there, whichever sign; isotropic: drawn evenly "
-        f"from the sphere. The interval of the difference is over {rows and own.loss.groups} groups of test texts."
+        f"from the sphere. The interval of the difference is over {own.loss.groups} groups of test texts."
     )
     title = f"The {found.called} direction from {model.name} to {other.name}"
     return Table(title=title, frame=pd.DataFrame(rows), caption=caption)
@@ -89,16 +83,14 @@ def drift_table(found: CompareFindings, other: Against, model: Model) -> Table:
 def probe_table(found: CompareFindings, other: Against, model: Model) -> Table:
     """The probes, frozen and refitted."""
     rows = []
-    for level, own in other.probed:
-        twin = found.twin_of(level)
+    for level, own in other.probed.items():
         row: dict[str, object] = {"layer": level.tick, f"in {model.name}": own.source.value}
         row |= {"frozen": own.frozen.value}
-        row |= {"frozen in the twin": twin.probed.frozen.value} if twin and twin.probed else {}
+        row |= {"frozen in the twin": found.twin.probed[level].frozen.value} if found.twin else {}
         row |= {"refitted": own.refitted.value} | own.loss.cells("refitted − frozen", "low", "high")
         rows.append(row | {"majority": own.majority})
-    loss = other.probed[0][1].loss
     caption = (
-        f"Test accuracy of ridge probes for {found.probe} on {loss.n} words of {loss.groups} held-out documents. "
+        f"Test accuracy of ridge probes for {found.probe} on {own.loss.n} words of {own.loss.groups} other documents. "
         f"Frozen: {model.name}'s probe, weights and bias untouched, on {other.name}'s states; in the twin: on those of "
         f"random weights. Refitted: trained on {other.name}'s. At the embedding a probe knows the token and no more."
     )
@@ -109,19 +101,18 @@ def probe_table(found: CompareFindings, other: Against, model: Model) -> Table:
 def effect_table(found: CompareFindings, other: Against, model: Model) -> Table:
     """What adding the directions does."""
     rows = []
-    for level, own in other.effects:
+    for level, own in other.effects.items():
         row: dict[str, object] = {"layer": level.tick, f"in {model.name}": own.source.value}
         row |= own.frozen.cells("frozen") | own.refitted.cells("refitted") | {"on dev": own.dev}
         row |= {"random, largest": own.random_max, "isotropic, largest": own.isotropic_max}
         row |= own.kept.cells("kept", "kept, low", "kept, high")
         row |= own.kept_turned.cells("kept at one length", "kept at one length, low", "kept at one length, high")
         rows.append(row | {"length ratio": own.length})
-    refitted = other.effects[0][1].refitted
     caption = (
         f"Mean change of the log-odds in nats when the {found.called} direction is added to every token, with 95 % "
-        f"intervals over {refitted.n} prompts in {refitted.groups} groups. Frozen: {model.name}'s direction at its own "
-        f"length, in {other.name}; refitted: {other.name}'s own; on dev: the same on other prompts, which choose the "
-        f"block of the headline. Random: the largest of {found.counts['random']} vectors of the refitted one's length, "
+        f"intervals over {own.source.n} prompts in {own.source.groups} groups. Frozen: {model.name}'s direction at its "
+        f"own length, in {other.name}; refitted: {other.name}'s own; on dev: the same on other prompts, which choose "
+        f"the headline's block. Random: the largest of {found.counts['random']} vectors of the refitted one's length, "
         "either way, drawn from the covariance of the states; isotropic: drawn evenly from the sphere. Kept: frozen "
         "over refitted, where the refitted effect is shown to be larger than that of every random vector; at one "
         "length: the frozen one stretched to the refitted one's. Length ratio: frozen over refitted."

@@ -13,7 +13,7 @@ from latentmech.model import Level
 from latentmech.statistics import Estimate, Lead, leads, mean_of, over_seeds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PromptPair:
     """Two prompts, and every path between their states."""
 
@@ -26,7 +26,7 @@ class PromptPair:
         return next(walk for walk in self.walks if walk.level == level and walk.kind == kind)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class InterpolationFindings:
     """All paths.
 

@@ -48,9 +48,7 @@ class InterpolationSettings:
     def __post_init__(self) -> None:
         check(self, "geometry")
         if (self.start is None) != (self.end is None):
-            raise BadInput(
-                "geometry.start and geometry.end belong together; set both, or neither for the bundled pairs"
-            )
+            raise BadInput("geometry.start and geometry.end belong together; set both, or neither for bundled pairs")
         if isinstance(self.pairs, str) or not self.pairs or any(map(_is_no_pair, self.pairs)):
             raise BadInput(f"geometry.pairs={self.pairs}; expected a list of pairs, such as [[hot day,big day]]")
 

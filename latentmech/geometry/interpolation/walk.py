@@ -24,7 +24,7 @@ from latentmech.geometry.interpolation.paths import KINDS, path_between, random_
 from latentmech.model import Batch, Level, Model, intervening, packed_logits, pad, tokenise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Patch:
     """An edit: the states of the last tokens are replaced."""
 
@@ -36,7 +36,7 @@ class Patch:
         return torch.cat([resid[:, : resid.shape[1] - new.shape[1]], new], dim=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CleanRun:
     """A prompt as the model runs it untouched: its tokens, its states by hook name, and what it says next."""
 
@@ -50,7 +50,7 @@ class CleanRun:
         return self.logits.double().log_softmax(-1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PathEnds:
     """Two clean runs and how many of their last tokens are patched.
 
@@ -64,7 +64,7 @@ class PathEnds:
     tokens: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Along:
     """What the model says at every step of a path.
 
@@ -83,7 +83,7 @@ class Along:
     entropy: Float[np.ndarray, " step"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Walk:
     """One kind of path at one level, and paths of the same length in random directions.
 

@@ -69,7 +69,7 @@ def notes(found: LensFindings) -> Iterator[str]:
         f"Means are over {len(found.texts)} texts of {found.texts.source} ({len(set(found.texts.groups))} documents) "
         "without position 0."
     )
-    if "own_unembedding" not in found.cosines:
+    if "own_unembedding" not in found.by_who["cosine"]:
         yield "Embedding and unembedding are one table in this model."
     yield "A level that the head cannot read may still hold the answer in another basis: a probe would find it."
 
@@ -110,10 +110,10 @@ def level_table(found: LensFindings) -> Table:
 def vocabulary_table(found: LensFindings) -> Table:
     """One row per level: where states lie between the two tables of tokens."""
     columns: dict[str, object] = {"layer": [level.tick for level in found.levels]}
-    for kind, own in found.cosines.items():
+    for kind, own in found.by_who["cosine"].items():
         title, (low, high) = kind.replace("_", " "), band(own)
         columns |= {title: values(own), f"{title} low": low, f"{title} high": high}
-        columns |= {f"{title}, random": values(found.random_cosines[kind])}
+        columns |= {f"{title}, random": values(found.of(kind, "random_token"))}
     caption = (
         "Mean cosine of a state with the rows of its own and of the next token in the tables of embeddings and "
         "unembeddings, all centred; random: rows of the tokens of other places. Intervals are 95 %, over documents."
@@ -168,8 +168,8 @@ def loss_curve(found: LensFindings, model: Model) -> Picture:
 
 def vocabulary_curve(found: LensFindings, model: Model) -> Picture:
     """Cosines of states and rows of tokens by level."""
-    series, bands = _drawn({kind.replace("_", " "): own for kind, own in found.cosines.items()})
-    random = np.array([values(own) for own in found.random_cosines.values()])
+    series, bands = _drawn({kind.replace("_", " "): own for kind, own in found.by_who["cosine"].items()})
+    random = np.array([values(own) for own in found.by_who["random_token"].values()])
     bands["random tokens"] = (random.min(0).tolist(), random.max(0).tolist())
     ticks, title = [level.tick for level in found.levels], f"States of {model.name} and the rows of tokens"
     figure = layer_curve(ticks, series, bands, None, "cosine, centred", title, best="")

@@ -8,18 +8,20 @@ from latentmech.geometry.lens.next_token import LensReadings, TokenPlaces
 from latentmech.model import Level
 from latentmech.statistics import Estimate, Lead, beats
 
+PLACES = {"model": ("", None), "cosine": ("cosine/", None), "random_token": ("cosine/random/", "random_token")}
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LensFindings:
     """Everything that was read.
 
     Attributes:
         texts: over which means are taken.
-        by_who: of the `model`, with the right tokens of other places (`shuffled`), and of the twin (`random_init`).
+        by_who: what is read of the `model`, with the right tokens of other places (`shuffled`), and of the twin
+            (`random_init`); then cosines of states with rows of tokens (`cosine`) and with those of tokens of other
+            places (`random_token`).
         median_rank: tokens that are held likelier than the right one, in the median, level by level.
         unigram: what token frequencies give, by metric.
-        cosines: states beside the rows of tokens, by kind, level by level.
-        random_cosines: the same with rows of the tokens of other places.
         leads: by the log-probability of the right token, against everybody who does not read the text; by level.
         drawn: the places of the one text of the picture.
         drawn_readings: what is read there.
@@ -32,8 +34,6 @@ class LensFindings:
     by_who: Mapping[str, Mapping[str, Sequence[Estimate]]]
     median_rank: Sequence[float]
     unigram: Mapping[str, Estimate]
-    cosines: Mapping[str, Sequence[Estimate]]
-    random_cosines: Mapping[str, Sequence[Estimate]]
     leads: Sequence[Sequence[Lead]]
     text: str
     drawn: TokenPlaces
@@ -47,17 +47,13 @@ class LensFindings:
 
     def rows(self) -> Iterator[tuple[str, str | None, Level | None, str, Estimate]]:
         """Every number: flat name below `geometry/lens`, control, level, metric."""
-        grids = [
-            ("" if who == "model" else f"{who}/", None if who == "model" else who, own)
-            for who, own in self.by_who.items()
-        ]
-        grids += [("cosine/", None, self.cosines), ("cosine/random/", "random_token", self.random_cosines)]
-        for prefix, control, by_name in grids:
-            for name, estimates in by_name.items():
+        for who, by_metric in self.by_who.items():
+            above, control = PLACES.get(who, (f"{who}/", who))
+            for metric, estimates in by_metric.items():
                 for level, value in zip(self.levels, estimates, strict=True):
-                    yield f"{prefix}{level.label}/{name}", control, level, name, value
-        for name, value in self.unigram.items():
-            yield f"unigram/{name}", "unigram", None, name, value
+                    yield f"{above}{level.label}/{metric}", control, level, metric, value
+        for metric, value in self.unigram.items():
+            yield f"unigram/{metric}", "unigram", None, metric, value
 
     @property
     def better_from(self) -> int:

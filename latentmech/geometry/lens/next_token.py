@@ -28,7 +28,7 @@ ADDED = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # to the counts of the unigram model
 METRICS = ("log_loss", "accuracy", "reciprocal_rank", "rank", "entropy", "kl", "agreement")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TokenPlaces:
     """Tokens whose next token is asked for, and their states.
 
@@ -45,7 +45,7 @@ class TokenPlaces:
     states: Float[Tensor, "level row d_model"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LensReadings:
     """Numbers of every level and place, by metric; `shuffled` with the right tokens of other places.
 

@@ -49,12 +49,12 @@ class LensStudy(LensSettings):
         frequency = self._unigram(model, examples, places)
         beside = cosines(places, embedding(model), unembedding(model), self.seed)
         grids = {"model": own.own, "shuffled": own.shuffled} | ({} if twin is None else {"random_init": twin.own})
+        rows = {"cosine": beside.own, "random_token": beside.random}
         return LensFindings(
             texts=texts, levels=levels, n=len(places.ids), text=self.text, vocab=len(unembedding(model)),
-            by_who={who: self._by_level(by_metric, places) for who, by_metric in grids.items()},
+            by_who={who: self._by_level(by_metric, places) for who, by_metric in (grids | rows).items()},
             median_rank=np.median(own.own["rank"], axis=1).tolist(),
             unigram={name: self._mean(name, values, places) for name, values in frequency.items()},
-            cosines=self._by_level(beside.own, places), random_cosines=self._by_level(beside.random, places),
             leads=[self._leads(i, grids, frequency, places) for i in range(len(levels))],
             drawn=drawn, drawn_readings=readings(model, drawn, self.seed),
         )  # fmt: skip

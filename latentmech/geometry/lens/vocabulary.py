@@ -21,7 +21,7 @@ from torch import Tensor
 from latentmech.geometry.lens.next_token import TokenPlaces
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableCosines:
     """Cosine of every state with its token's row, and with that of a token from elsewhere."""
 
