@@ -22,7 +22,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit, logit
 
-from latentmech.statistics.estimate import BOUND, INTERVAL, Estimate
+from latentmech.statistics.estimates import BOUND, INTERVAL, Estimate
 from latentmech.statistics.tally import Tally, Weights
 
 FEW = 100  # groups below which a percentile bootstrap is too narrow: over 60, AUROC is covered in 92 % of samples

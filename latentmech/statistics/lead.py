@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latentmech.statistics.estimate import Estimate
+from latentmech.statistics.estimates import Estimate
 from latentmech.statistics.interval import difference, low_p
 from latentmech.statistics.tally import Tally
 
