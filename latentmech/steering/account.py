@@ -156,9 +156,9 @@ def _of_necessity(found: SteeringFindings) -> str:
         return ""
     rates = []
     for side in (own.ablated, own.induced):
-        leads = [lead for some in side.ahead.values() for lead in some]
-        more = "more" if all(lead.clear for lead in leads) else "not shown to be more"
-        rates.append(f"from {side.clean:.0%} to {side.edited:.0%}" + (f", {more} than random ones do" if leads else ""))
+        more = "more" if all(lead.clear for lead in side.ahead) else "not shown to be more"
+        beside = f", {more} than random ones do" if side.ahead else ""
+        rates.append(f"from {side.clean:.0%} to {side.edited:.0%}{beside}")
     return (
         f"Removed ({own.removed_by.replace('_', '-')}), it takes refusals of harmful requests {rates[0]}, at "
         f"{own.perplexity:.2f} times the perplexity; added (× {own.added:g}), it takes those of harmless ones "
@@ -186,8 +186,8 @@ def methods(found: SteeringFindings) -> Iterator[Method]:
     yield Method(
         f"The {found.direction.name} direction was used at {found.direction.hook_name} ({found.edit}{gate}) in "
         f"{len(found.strengths)} strengths ({found.unit}; {found.kind.zero}). Effect: change of the log-odds of the "
-        f"next tokens that count for the behaviour, over {len(found.trials)} prompts. Damage: KL over {found.kl_tokens} "
-        "tokens of the untouched model's own text, and perplexity of a neutral text.",
+        f"next tokens that count for the behaviour, over {len(found.trials)} prompts. Damage: KL over "
+        f"{found.kl_tokens} tokens of the untouched model's own text, and perplexity of a neutral text.",
         ("turner2023",),
     )
     if found.choice is not None:

@@ -18,10 +18,9 @@ from latentmech.statistics import clusters_of
 from latentmech.steering.ablations import check_affine
 from latentmech.steering.account import account_of
 from latentmech.steering.damage import divergence, untouched_runs
-from latentmech.steering.edits import EDIT_KINDS, EditKind, Steerer
+from latentmech.steering.edits import EDIT_KINDS, EditKind, Gate, Steerer, learned
 from latentmech.steering.effects import Estimating, Span, spans
 from latentmech.steering.findings import SteeringFindings
-from latentmech.steering.gate import Gate, learned
 from latentmech.steering.generation import EVERYWHERE
 from latentmech.steering.layer import LayerChoice, choose_layer, choosing
 from latentmech.steering.necessity import Necessity
@@ -91,10 +90,9 @@ class SteeringStudy(SteeringSettings):
         return SteeringFindings(
             direction=direction, trials=trials, kind=self.kind, edit=self.edit, unit=self.kind.unit or self.unit,
             gate=self.gate, n_tokens=self.n_tokens, kl_tokens=self.kl_tokens, strengths=tuple(doses),
-            ends=tuple(_at_ends(doses, ends)), doses=found, overall=of.overall(), exchanged=exchanged,
-            nulls=sweep.others,
-            verdict=of.verdict(found, exchanged), clean=sweep.clean, change=sweep.own.change[0], slope=of.slope(),
-            answers=sweep.answers, choice=choice, selection=origin.selection, necessity=necessity,
+            ends=tuple(_at_ends(doses, ends)), doses=found, overall=of.overall(), exchanged=exchanged, sweep=sweep,
+            verdict=of.verdict(found, exchanged), slope=of.slope(), choice=choice, selection=origin.selection,
+            necessity=necessity,
             notes=(*origin.notes, *missed, *self._left_out(nulls, exchanged, necessity is None)), exports=exported,
         )  # fmt: skip
 
