@@ -100,8 +100,8 @@ def completion_table(found: SteeringFindings) -> Table:
 
 def item_table(found: SteeringFindings) -> Table:
     """Every prompt's own numbers."""
-    columns = {"prompt": found.trials.shown, "group": found.trials.groups, "clean": found.sweep.clean}
-    scores = found.sweep.clean + found.sweep.own.change[0]
+    columns = {"prompt": found.trials.shown, "group": found.trials.groups, "clean": found.sweep.own.clean}
+    scores = found.sweep.own.clean + found.sweep.own.change[0]
     columns |= {f"{strength:+g}": own for strength, own in zip(found.strengths, scores, strict=True)}
     frame = pd.DataFrame(columns | {"slope": found.slope})
     return Table(title="Prompt by prompt", frame=frame, caption="Log-odds in nats at each strength.")

@@ -85,7 +85,7 @@ def test_a_new_edit_by_a_factor_means_the_factor(tiny, scaled, layer):
             return {direction.hook_name: removed}
 
     by_hand = Removing(**vars(plain(tiny, "addition")))
-    _, wanted = response(by_hand, found.trials, [found.direction], {0.0: Strength(0.0, "raw")})
+    wanted = response(by_hand, found.trials, ([found.direction], {0.0: Strength(0.0, "raw")}))
     np.testing.assert_allclose(found.sweep.own.change[0, 0], wanted.change[0, 0], atol=1e-6)
     report = study(edit="scaling", strengths=[0.0, 1.0, 3.0])(tiny, ActivationStore())
     assert report.headline.startswith("Scaling along the sentiment direction at block 1 of tiny")
