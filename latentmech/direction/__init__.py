@@ -14,7 +14,6 @@ if TYPE_CHECKING:
         exchanged_parts,
         isotropic_directions,
     )
-    from latentmech.direction.parts import LabelledRows, Parts
     from latentmech.direction.positions import placed, rendered
     from latentmech.direction.reading import Reading, rows_at
     from latentmech.direction.sample import LabelledRows, Parts
