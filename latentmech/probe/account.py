@@ -109,14 +109,11 @@ def _code(found: ProbeFindings, bits: float) -> dict[str, float]:
 
 def curves(found: ProbeFindings) -> dict[str, list[float]]:
     """What trackers draw against depth."""
-    metric = found.metric
-    drawn = {f"probe/dev/{metric}": values(found.own.on_dev(metric))}
+    drawn = {f"probe/dev/{found.metric}": values(found.own.on_dev(found.metric))}
     if found.twin:
-        drawn[f"probe/random_init/dev/{metric}"] = values(found.twin.on_dev(metric))
+        drawn[f"probe/random_init/dev/{found.metric}"] = values(found.twin.on_dev(found.metric))
     drawn |= {f"probe/{kind}/dev/accuracy": values(found.control_dev(kind)) for kind in found.kinds}
-    if found.coded:
-        drawn["probe/compression"] = [found.compression(fit.code_bits) for fit in found.own.fits]
-    return drawn
+    return drawn | ({"probe/compression": found.compressions(found.own)} if found.coded else {})
 
 
 def headline(found: ProbeFindings) -> str:
@@ -149,10 +146,8 @@ def notes(found: ProbeFindings) -> Iterator[str]:
     if found.documents["test"] < 2:
         yield "Test is a single document: no score on it has an interval, and nothing can be shown to beat anything."
     if found.equals is None:
-        yield (
-            f"Which levels are as good as the best cannot be told: dev has {found.documents['dev']} documents with "
-            f"answers to compare; expected {FEWEST} or more."
-        )
+        seen = f"dev has {found.documents['dev']} documents, expected {FEWEST} or more of two classes"
+        yield f"Which levels are as good as the best cannot be told: {seen}."
     if found.coded:
         yield f"Labels are sent in fewer bits than by a uniform code by these factors: {'; '.join(_codes(found))}."
     yield from found.undone

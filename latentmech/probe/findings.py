@@ -11,11 +11,10 @@ from jaxtyping import Int
 from latentmech.data import SURFACE, Duplicates, Examples
 from latentmech.probe.fitting import LevelFit
 from latentmech.probe.online_code import uniform_code
-from latentmech.probe.problem import Problem
-from latentmech.probe.scores import Scored, compared_by, metric_of
+from latentmech.probe.problem import CONTROL, SHUFFLED, Problem
+from latentmech.probe.scores import Scored
 from latentmech.statistics import Estimate, Lead, over_seeds, p_value
 
-CONTROL, SHUFFLED = "control_task", "shuffled"
 ENOUGH = 19  # exchanges of labels that can give a p-value of 0.05
 NAMES = {
     "probe": "probe at the best block",
@@ -66,6 +65,8 @@ class ProbeFindings:
 
     Attributes:
         path: how many strengths were to be tried at each level.
+        metric: the score by which blocks were chosen.
+        compared: the score by which rivals are beaten.
         own: the task's probes.
         twin: the same of the random-init twin; None if it was switched off.
         equals: indices of the levels not shown to be worse than the best on dev; None where it cannot be told.
@@ -85,6 +86,8 @@ class ProbeFindings:
     position: str
     method: str
     path: int
+    metric: str
+    compared: str
     examples: Examples
     duplicates: Duplicates
     problem: Problem
@@ -99,16 +102,6 @@ class ProbeFindings:
     control_code: tuple[str, float] | None
     subsets: Mapping[str, Estimate]
     undone: Sequence[str]
-
-    @property
-    def metric(self) -> str:
-        """The score by which blocks were chosen."""
-        return metric_of(self.problem.n_classes)
-
-    @property
-    def compared(self) -> str:
-        """The score by which rivals are beaten."""
-        return compared_by(self.problem.n_classes)
 
     @property
     def kinds(self) -> Mapping[str, int]:
@@ -152,6 +145,10 @@ class ProbeFindings:
     def compression(self, bits: float) -> float:
         """Uniform code length divided by an online code length."""
         return uniform_code(len(self.problem.index["train"]), self.problem.n_classes) / bits
+
+    def compressions(self, levels: ProbedLevels) -> list[float]:
+        """The same, level by level."""
+        return [self.compression(fit.code_bits) for fit in levels.fits]
 
     @cached_property
     def documents(self) -> dict[str, int]:

@@ -22,6 +22,7 @@ from latentmech.data import WHOLE_TEXT, Examples, UnitTable
 from latentmech.statistics import clusters_of
 
 SPLITS = ("train", "dev", "test")
+CONTROL, SHUFFLED = "control_task", "shuffled"
 TRIES = 200  # exchanges until one leaves train with every class
 
 
@@ -108,6 +109,11 @@ class Problem:
         _, first, document = np.unique(self.units.group, return_index=True, return_inverse=True)
         alike = (self.labels[first][document] == self.labels).all()
         return (self.labels[first], document) if alike else (self.labels, np.arange(len(self.labels)))
+
+    def labellings(self, n_tasks: int, n_shuffles: int, seed: int) -> list[tuple[str, Int[np.ndarray, " unit"]]]:
+        """Names and labels of all that mean nothing; a control task needs words that occur more than once."""
+        tasks = [(CONTROL, self.control_labels(seed + i)) for i in range(n_tasks if self.unit == "word" else 0)]
+        return tasks + [(SHUFFLED, self.shuffled_labels(seed + i)) for i in range(n_shuffles)]
 
     @cached_property
     def seen(self) -> Bool[np.ndarray, " unit"]:

@@ -5,9 +5,8 @@ F1                  of the last one of two classes
 balanced accuracy   mean over the classes of the share that is answered right
 AUROC               of the margin: the last class's logit minus the first's
 
-A block and a strength are chosen by accuracy, or for two classes by AUROC. F1 and accuracy have no floor that holds for
-all labels: whoever always gives the positive answer, a share p of all, has an F1 of 2p / (1 + p), and may so pass for a
-probe. AUROC has: 0.5.
+A block and a strength are chosen by accuracy, or for two classes by AUROC, whose floor is 0.5. F1 has no floor that
+holds for all labels: whoever always gives the positive answer, a share p of all, has an F1 of 2p / (1 + p).
 
 Who beats whom is decided by accuracy, or for two classes by balanced accuracy. Every rival can be scored by it, those
 that give answers and no margin (look-ups) too, and any one answer for all has 0.5. It asks more of a probe than AUROC:

@@ -12,12 +12,12 @@ from latentmech.data import Duplicates, Examples, Task, cross_split_duplicates, 
 from latentmech.errors import BadInput
 from latentmech.model import Level, Model, levels_of
 from latentmech.probe.account import account_of
-from latentmech.probe.findings import CONTROL, SHUFFLED, ProbedLevels, ProbeFindings
+from latentmech.probe.findings import ProbedLevels, ProbeFindings
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import method_of
 from latentmech.probe.online_code import online_code
-from latentmech.probe.problem import Problem, problem_of
+from latentmech.probe.problem import CONTROL, Problem, problem_of
 from latentmech.probe.sample import sample_of
 from latentmech.probe.scores import Scored, compared_by, mean_of_tallies, metric_of, scored, scored_on_test
 from latentmech.probe.settings import ProbeSettings
@@ -43,11 +43,12 @@ class ProbeStudy(ProbeSettings):
         problem = self._problem(examples, asked)
         levels, position = levels_of(model.n_layers, self.site, self.layers), f"{problem.unit}_{self.position}"
         activations = store.get(model, examples, levels, position)
-        labellings = self._labellings(problem)
+        labellings = problem.labellings(self.control_seeds, self.shuffles, self.seed)
         fitting = self._fitting(problem, labellings)
         own = self._levels(fitting, activations, levels, model.name)
         test, controls = self._read(problem, activations, own, labellings)
-        test, twin, n = test | self._surface(problem, asked, "test"), None, problem.n_classes
+        test |= self._surface(problem, asked, "test")
+        metric, compared, twin = metric_of(problem.n_classes), compared_by(problem.n_classes), None
         if self.random_init:
             fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, levels, position)
             twin = self._levels(replace(fitting, controls=()), fresh, levels, f"{model.name} (random init)")
@@ -56,9 +57,9 @@ class ProbeStudy(ProbeSettings):
         duplicates = cross_split_duplicates(examples)
         return ProbeFindings(
             task=asked.name, model=model.name, site=self.site, position=self.position, method=self.method,
-            path=len(fitting.method.path), examples=examples, duplicates=duplicates, problem=problem, own=own,
-            twin=twin, equals=self._equals(own, metric_of(n)), test=test, controls=controls,
-            baselines_dev=self._surface(problem, asked, "dev"), leads=self._leads(test, controls, compared_by(n)),
+            path=len(fitting.method.path), metric=metric, compared=compared, examples=examples, duplicates=duplicates,
+            problem=problem, own=own, twin=twin, equals=self._equals(own, metric), test=test, controls=controls,
+            baselines_dev=self._surface(problem, asked, "dev"), leads=self._leads(test, controls, compared),
             selectivity=self._selectivity(test["probe"], controls),
             control_code=self._control_code(fitting, activations, own, labellings),
             subsets=self._subsets(problem, test["probe"], duplicates), undone=tuple(self._undone(problem)),
@@ -70,12 +71,6 @@ class ProbeStudy(ProbeSettings):
             if split not in units.split:
                 raise BadInput(f"{examples.source} has no {split} rows for {asked.name}; raise probe.data.limit")
         return problem_of(units, examples, asked.positive, self.seed)
-
-    def _labellings(self, problem: Problem) -> Labellings:
-        """Name and labels of every control; a control task needs words that occur more than once."""
-        n_tasks = self.control_seeds if problem.unit == "word" else 0
-        tasks = [(CONTROL, problem.control_labels(self.seed + i)) for i in range(n_tasks)]
-        return tasks + [(SHUFFLED, problem.shuffled_labels(self.seed + i)) for i in range(self.shuffles)]
 
     def _fitting(self, problem: Problem, labellings: Labellings) -> Fitting:
         return Fitting(
@@ -151,12 +146,9 @@ class ProbeStudy(ProbeSettings):
 
     def _subsets(self, problem: Problem, probe: Scored, duplicates: Duplicates) -> dict[str, Estimate]:
         """Accuracy on parts of test: seen and unseen words, and without texts that train has too."""
-        copied = set(duplicates.example[duplicates.exact].tolist())
-        fresh = [example not in copied for example in problem.of("test", problem.units.example).tolist()]
+        copied = np.isin(problem.of("test", problem.units.example), duplicates.example[duplicates.exact])
         seen, right = problem.of("test", problem.seen), probe.predicted == problem.of("test", problem.labels)
-        parts = {"without_duplicates": np.array(fresh)}
-        if problem.unit == "word":
-            parts |= {"seen": seen, "unseen": ~seen}
+        parts = {"without_duplicates": ~copied} | ({"seen": seen, "unseen": ~seen} if problem.unit == "word" else {})
         return {
             name: estimate(mean_of(1.0 * right[part], clusters_of(problem.clusters("test")[part]), 0, 1), self.draws)
             for name, part in parts.items()

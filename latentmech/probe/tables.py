@@ -34,16 +34,12 @@ def layer_table(found: ProbeFindings) -> Table:
         columns |= {"selectivity": found.selectivity_dev()} if kind == CONTROL else {}
     if found.coded:
         columns["code kbit"] = [fit.code_bits / 1000 for fit in own.fits]
-        columns["compression"] = [found.compression(fit.code_bits) for fit in own.fits]
-        if found.twin:
-            columns["random init compression"] = [found.compression(fit.code_bits) for fit in found.twin.fits]
-    return Table(title="Layer by layer, on dev", frame=pd.DataFrame(columns), caption=_layers_said(found))
-
-
-def _layers_said(found: ProbeFindings) -> str:
-    said = f"Dev {TITLES[found.metric]} by level with its 95 % interval over {found.documents['dev']} documents"
-    equals = "≈ marks levels not shown to be worse than the best (a 95 % model confidence set)."
-    return f"{said}; the block was chosen here. {equals if found.equals is not None else ''}".strip()
+        columns["compression"] = found.compressions(own)
+        columns |= {"random init compression": found.compressions(found.twin)} if found.twin else {}
+    said = f"Dev {metric} by level with its 95 % interval over {found.documents['dev']} documents; it chose the block."
+    if found.equals is not None:
+        said += " ≈ marks levels not shown to be worse than the best (a 95 % model confidence set)."
+    return Table(title="Layer by layer, on dev", frame=pd.DataFrame(columns), caption=said)
 
 
 def table_on_test(found: ProbeFindings) -> Table:

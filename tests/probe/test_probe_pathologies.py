@@ -174,7 +174,7 @@ def test_few_documents_leave_levels_unmarked(tiny, balanced):
     splits = SPLITS.copy()
     splits[splits == "dev"] = ["dev"] * 9 + ["train"] * 3
     report = texts_study(plain_texts(), balanced, splits=splits)(tiny, Store(knowing(balanced)))
-    assert any("cannot be told: dev has 9 documents" in note for note in report.notes)
+    assert any("cannot be told: dev has 9 documents, expected 10 or more" in note for note in report.notes)
     assert "probe/not_worse/count" not in report.metrics and "≈" not in set(report.tables["layers"].frame["mark"])
     assert any(note.startswith("Few documents: some intervals are over 9 of them") for note in report.notes)
 
