@@ -121,9 +121,8 @@ def _rows(batch: Batch, rows: slice) -> Batch:
 
 
 def _repeated(batch: Batch, times: int) -> Batch:
-    """All prompts of the first variant, then all of the second."""
-    ids, mask = (repeat(part, "batch pos -> (times batch) pos", times=times) for part in (batch.ids, batch.mask))
-    return Batch(ids, mask, batch.shift.repeat(times))
+    """All prompts of the first variant, then all of the second; a copy, for new tokens are written into it."""
+    return Batch(batch.ids.repeat(times, 1), batch.mask.repeat(times, 1), batch.shift.repeat(times))
 
 
 def _apart(rows: Float[Tensor, "rows *rest"] | Int[Tensor, "rows *rest"], times: int) -> Tensor:

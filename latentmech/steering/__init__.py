@@ -6,9 +6,8 @@ from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
     from latentmech.steering.ablations import Plan, ablation
-    from latentmech.steering.edits import EDIT_KINDS, EditKind, Steerer
+    from latentmech.steering.edits import EDIT_KINDS, EditKind, Steerer, threshold
     from latentmech.steering.findings import SteeringFindings
-    from latentmech.steering.gate import threshold
     from latentmech.steering.generation import Variant, completions, next_logits
     from latentmech.steering.interventions import (
         Ablation,

@@ -156,9 +156,9 @@ def _of_necessity(found: SteeringFindings) -> str:
         return ""
     rates = []
     for side in (own.ablated, own.induced):
-        leads = [lead for some in side.ahead.values() for lead in some]
-        more = "more" if all(lead.clear for lead in leads) else "not shown to be more"
-        rates.append(f"from {side.clean:.0%} to {side.edited:.0%}" + (f", {more} than random ones do" if leads else ""))
+        more = "more" if all(lead.clear for lead in side.ahead) else "not shown to be more"
+        beside = f", {more} than random ones do" if side.ahead else ""
+        rates.append(f"from {side.clean:.0%} to {side.edited:.0%}{beside}")
     return (
         f"Removed ({own.removed_by.replace('_', '-')}), it takes refusals of harmful requests {rates[0]}, at "
         f"{own.perplexity:.2f} times the perplexity; added (× {own.added:g}), it takes those of harmless ones "

@@ -1,14 +1,23 @@
-"""How a direction is used: each edit is one function from a direction and a strength, and one line in `EDIT_KINDS`."""
+"""How a direction is used: each edit is one function from a direction and a strength, and one line in `EDIT_KINDS`.
+
+What runs them is a `Steerer`, with the gate, which is learned on dev texts where the edit is made, and the scope.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from latentmech.direction import Direction
 from latentmech.model import Edit, Model, Scope
-from latentmech.steering.gate import Gate
 from latentmech.steering.generation import Variant
-from latentmech.steering.interventions import Addition, Clamp, Rotation
+from latentmech.steering.interventions import Addition, Clamp, Conditional, Rotation
 from latentmech.steering.strength import Strength
+
+Gate = Callable[[Edit], Conditional]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,3 +82,33 @@ class Steerer:
         """The model with the direction used at its own hook point."""
         edit, gate = self.kind.make(direction, strength), self.gate_at(direction.hook_name)
         return {direction.hook_name: edit if gate is None else gate(edit)}
+
+
+def learned(
+    rows: Float[Tensor, "text d_model"],
+    positive: Bool[np.ndarray, " text"],
+    vector: Float[Tensor, " d_model"],
+    by: str,
+) -> Gate:
+    """The gate that opens for most positive and fewest negative texts.
+
+    Args:
+        rows: activations of dev texts where the edit is made.
+        vector: the unit vector along which a token is looked at.
+        by: `cosine` or `projection`.
+    """
+    along = rows.double() @ vector.double()
+    values = along / rows.double().norm(dim=1).clamp(min=1e-30) if by == "cosine" else along
+    return partial(Conditional, gate=vector, threshold=threshold(values.numpy(), positive), by=by)
+
+
+def threshold(values: Float[np.ndarray, " text"], positive: Bool[np.ndarray, " text"]) -> float:
+    """The value above which most positive and fewest negative texts lie (Youden's index), midway between neighbours.
+
+    Args:
+        values: cosine or projection of each dev text on the gate.
+    """
+    ordered = np.unique(values)
+    cuts = np.concatenate([[ordered[0] - 1e-6], (ordered[1:] + ordered[:-1]) / 2])
+    gains = [(values[positive] > cut).mean() - (values[~positive] > cut).mean() for cut in cuts]
+    return float(cuts[int(np.argmax(gains))])

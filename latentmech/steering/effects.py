@@ -9,10 +9,8 @@ from jaxtyping import Float, Int
 from latentmech.statistics import Estimate, Lead, estimate, leads, mean_of, p_value
 from latentmech.steering.damage import repetition
 from latentmech.steering.nulls import EXCHANGED, RANDOM, TITLES
-from latentmech.steering.sweep import Response, SteeringSweep
+from latentmech.steering.sweep import Prompts, Response, SteeringSweep
 from latentmech.steering.verdict import DoseEnd, SteeringVerdict, verdict
-
-Prompts = Float[np.ndarray, " prompt"]
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Estimating:
 
     def overall(self) -> dict[str, Estimate]:
         """Everything that is known of all strengths together, by name."""
-        clean, slope = self.sweep.clean, self.slope()
+        clean, slope = self.sweep.own.clean, self.slope()
         found = {"clean": self.mean(clean), "slope": self.mean(slope)}
         found["wrong_way"] = self.mean((slope < 0).astype(float), 0.0, 1.0)
         return found | {f"prompting/{kind}": self.mean(told - clean) for kind, told in self.sweep.prompting.items()}

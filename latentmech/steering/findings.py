@@ -13,7 +13,7 @@ from latentmech.steering.edits import EditKind
 from latentmech.steering.layer import LayerChoice
 from latentmech.steering.necessity import NecessityFindings
 from latentmech.steering.nulls import TITLES
-from latentmech.steering.sweep import Response
+from latentmech.steering.sweep import Response, SteeringSweep
 from latentmech.steering.trials import Trials
 from latentmech.steering.verdict import SteeringVerdict
 
@@ -29,12 +29,9 @@ class SteeringFindings:
         ends: the strengths that the verdict looks at.
         doses: by strength, estimates by name: `effect`, `kl`, `neutral_perplexity` and others.
         overall: `clean`, `slope`, `wrong_way`, and what instructions did.
-        nulls: what directions without meaning did, by kind.
         exchanged: p-value against exchanged labels, and how many; None where there were none or they say nothing.
-        clean: log-odds of every prompt by the untouched model, in nats.
-        change: of these at every strength.
+        sweep: prompt by prompt, what the direction did, and what directions without meaning did, by kind.
         slope: of every prompt, in nats per unit of strength.
-        answers: completions of each prompt, the untouched model's first.
         choice: how the block was chosen, if it was.
         selection: how the direction was chosen, if it was found here.
         necessity: whether the behaviour needs the direction, if that was asked.
@@ -50,13 +47,10 @@ class SteeringFindings:
     ends: tuple[float, ...]
     doses: Mapping[float, Mapping[str, Estimate]]
     overall: Mapping[str, Estimate]
-    nulls: Mapping[str, Response]
     exchanged: tuple[float, int] | None
     verdict: SteeringVerdict
-    clean: Float[np.ndarray, " prompt"]
-    change: Float[np.ndarray, "strength prompt"]
+    sweep: SteeringSweep
     slope: Float[np.ndarray, " prompt"]
-    answers: Sequence[Sequence[str]]
     choice: LayerChoice | None
     selection: Choice | None
     necessity: NecessityFindings | None
@@ -64,6 +58,11 @@ class SteeringFindings:
     kl_tokens: int
     notes: Sequence[str]
     exports: Mapping[str, Callable[[Path], object]]
+
+    @property
+    def nulls(self) -> Mapping[str, Response]:
+        """What directions without meaning did, by kind."""
+        return self.sweep.others
 
     def of(self, name: str) -> list[Estimate]:
         """One estimate, from the lowest strength to the highest."""

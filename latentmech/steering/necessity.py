@@ -13,21 +13,21 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from latentmech.data import Contrast
+from latentmech.data import Contrast, Examples
 from latentmech.direction import Direction
 from latentmech.model import Model, Scope, dialogues
-from latentmech.statistics import Estimate, Lead, clusters_of, estimate, leads, mean_of
+from latentmech.statistics import Estimate, Lead, Tally, clusters_of, estimate, leads, mean_of
 from latentmech.steering.ablations import Plan, ablation
 from latentmech.steering.damage import neutral_perplexity
 from latentmech.steering.generation import completions
 from latentmech.steering.interventions import Addition
-from latentmech.steering.refusals import is_refusal, requests
+from latentmech.steering.refusals import is_refusal
 from latentmech.steering.settings import ABLATIONS, NecessitySettings
 
 Made = Callable[[Direction, int], Sequence[Direction]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Removal:
     """One way to remove the direction: the behaviour's rate on dev, and what it costs.
 
@@ -49,7 +49,7 @@ class TextRates:
         clean: by the untouched model.
         edited: by the edited one.
         random: by each random direction, by the kind of these.
-        ahead: how much more the direction changes the share than each of them does, by kind.
+        ahead: how much more the direction changes the share than each of them does.
         answers: `(request, clean answer, edited answer)`.
         shown: whether each of these answers shows the behaviour.
     """
@@ -57,7 +57,7 @@ class TextRates:
     clean: Estimate
     edited: Estimate
     random: Mapping[str, Sequence[float]]
-    ahead: Mapping[str, Sequence[Lead]]
+    ahead: Sequence[Lead]
     answers: Sequence[tuple[str, str, str]]
     shown: Sequence[tuple[bool, bool]]
 
@@ -99,34 +99,20 @@ class Necessity(NecessitySettings):
             isotropic: the same, from the sphere.
             draws: bootstrap resamples of groups.
         """
-        asker = _Asker(model, contrast, bool(direction.card.get("chat_template", True)), direction.card.get("system"))
         others = {"random": random(direction, self.n_random), "isotropic": isotropic(direction, self.n_isotropic)}
-        work = (len(ABLATIONS) + len(self.additions)) * self.dev_limit
-        with tqdm(total=None, unit="answer", desc=f"{model.name}: answers, {work} on dev first", mininterval=1) as bar:
-            asker.progress, asker.n_tokens, asker.draws = bar.update, self.n_tokens, draws
-            removals = [self._removal(asker, direction, kind) for kind in ABLATIONS if _possible(direction, kind)]
+        with tqdm(total=None, unit="answer", desc=f"{model.name}: answers", mininterval=1) as bar:
+            asked = _Asked(self, model, contrast, direction, others, draws, bar.update)
+            removals = [asked.removal(kind) for kind in ABLATIONS if kind != "affine" or direction.negative_means]
             chosen = best_removal(removals, self.enough)
-            dev = asker.texts("negative", "dev", self.dev_limit)
-            rates = {times: float(asker.shows(_added(direction, times), dev).mean()) for times in self.additions}
+            dev = asked.texts("negative", "dev", self.dev_limit).texts
+            rates = {times: float(asked.shows(_added(direction, times), dev).mean()) for times in self.additions}
             added = next((a for a, rate in sorted(rates.items()) if rate >= 1 - self.enough), max(rates, key=rates.get))  # type: ignore[arg-type]
-            ablated = asker.rates(
-                lambda one: ablation(one, model.n_layers, chosen), direction, others, "positive", self.test_limit
-            )
-            induced = asker.rates(lambda one: _added(one, added), direction, others, "negative", self.test_limit)
+            ablated = asked.rates(lambda one: ablation(one, model.n_layers, chosen), "positive")
+            induced = asked.rates(lambda one: _added(one, added), "negative")
         return NecessityFindings(
-            removals=removals,
-            removed_by=chosen,
-            additions=rates,
-            added=added,
-            ablated=ablated,
-            induced=induced,
+            removals=removals, removed_by=chosen, additions=rates, added=added, ablated=ablated, induced=induced,
             perplexity=_factor(model, ablation(direction, model.n_layers, chosen), self.neutral_words, seed=1),
-        )
-
-    def _removal(self, asker: "_Asker", direction: Direction, kind: str) -> Removal:
-        plan = ablation(direction, asker.model.n_layers, kind)
-        rate = float(asker.shows(plan, asker.texts("positive", "dev", self.dev_limit)).mean())
-        return Removal(kind=kind, rate=rate, perplexity=_factor(asker.model, plan, self.neutral_words, seed=0))
+        )  # fmt: skip
 
 
 def best_removal(removals: Sequence[Removal], enough: float) -> str:
@@ -137,66 +123,72 @@ def best_removal(removals: Sequence[Removal], enough: float) -> str:
     return min(removals, key=lambda removal: (removal.rate, removal.perplexity)).kind
 
 
-class _Asker:
+@dataclass(frozen=True)
+class _Asked:
     """Puts texts to variants of one model and counts answers."""
 
-    def __init__(self, model: Model, contrast: Contrast, chat_template: bool, system: str | None):
-        self.model = model
-        self.contrast = contrast
-        self.rendering = {"chat_template": chat_template, "system": system}
-        self.progress: Callable[[int], object] = int
-        self.n_tokens = 16
-        self.draws = 1000
+    settings: NecessitySettings
+    model: Model
+    contrast: Contrast
+    direction: Direction
+    others: Mapping[str, Sequence[Direction]]
+    draws: int
+    progress: Callable[[int], object]
 
-    def texts(self, kind: str, split: str, limit: int | None) -> tuple[str, ...]:
-        return requests(self.contrast, kind, split, limit)
+    def texts(self, kind: str, split: str, limit: int | None) -> Examples:
+        part = self.contrast.in_split(split)
+        examples = part.positive if kind == "positive" else part.negative
+        return examples.select(range(len(examples))[:limit])
 
     def answers(self, plan: Plan, texts: Sequence[str]) -> list[str]:
-        given = [d.text for d in dialogues(self.model, texts, **self.rendering)]  # type: ignore[arg-type]
-        return completions(self.model, [plan.edits], given, self.n_tokens, scope=plan.scope, progress=self.progress)[0]
+        card = self.direction.card
+        rendered = dialogues(
+            self.model, texts, chat_template=bool(card.get("chat_template", True)), system=card.get("system")
+        )
+        return completions(
+            self.model, [plan.edits], [one.text for one in rendered], self.settings.n_tokens, scope=plan.scope,
+            progress=self.progress,
+        )[0]  # fmt: skip
 
     def shows(self, plan: Plan, texts: Sequence[str]) -> Float[np.ndarray, " text"]:
-        return _shown(self.answers(plan, texts))
+        return _refused(self.answers(plan, texts))
 
-    def rates(
-        self,
-        plan: Callable[[Direction], Plan],
-        direction: Direction,
-        others: Mapping[str, Sequence[Direction]],
-        kind: str,
-        limit: int | None,
-    ) -> TextRates:
+    def removal(self, kind: str) -> Removal:
+        plan = ablation(self.direction, self.model.n_layers, kind)
+        rate = float(self.shows(plan, self.texts("positive", "dev", self.settings.dev_limit).texts).mean())
+        return Removal(kind, rate, _factor(self.model, plan, self.settings.neutral_words, seed=0))
+
+    def rates(self, plan: Callable[[Direction], Plan], kind: str) -> TextRates:
         """On test texts of one kind, by the untouched model, under the direction's plan and under every other's."""
-        texts = self.texts(kind, "test", limit)
-        part = self.contrast.in_split("test")
-        clusters = clusters_of((part.positive if kind == "positive" else part.negative).groups[: len(texts)])
-        clean, edited = (self.answers(one, texts) for one in (Plan({}, Scope()), plan(direction)))
-        random = {name: [self.shows(plan(one), texts) for one in some] for name, some in others.items()}
-        before, after, sense = _shown(clean), _shown(edited), 1 if kind == "negative" else -1
-        changed = mean_of(sense * (after - before), clusters, -1.0, 1.0)
-        theirs = {n: [mean_of(sense * (s - before), clusters, -1.0, 1.0) for s in some] for n, some in random.items()}
+        examples = self.texts(kind, "test", self.settings.test_limit)
+        clusters, sense = clusters_of(examples.groups), 1 if kind == "negative" else -1
+        clean, edited = (self.answers(one, examples.texts) for one in (Plan({}, Scope()), plan(self.direction)))
+        before, after = _refused(clean), _refused(edited)
+        random = {name: [self.shows(plan(one), examples.texts) for one in some] for name, some in self.others.items()}
+
+        def changed(shown: Float[np.ndarray, " text"]) -> Tally:
+            return mean_of(sense * (shown - before), clusters, -1.0, 1.0)
+
         return TextRates(
             clean=estimate(mean_of(before, clusters, 0.0, 1.0), self.draws),
             edited=estimate(mean_of(after, clusters, 0.0, 1.0), self.draws),
             random={name: [float(shown.mean()) for shown in some] for name, some in random.items() if some},
-            ahead={
-                n: leads(changed, {f"{i}": t for i, t in enumerate(some)}, self.draws) for n, some in theirs.items()
-            },
-            answers=list(zip(texts, clean, edited, strict=True)),
+            ahead=[
+                leads(changed(after), {name: changed(shown)}, self.draws)[0]
+                for name, some in random.items()
+                for shown in some
+            ],
+            answers=list(zip(examples.texts, clean, edited, strict=True)),
             shown=list(zip(before.astype(bool).tolist(), after.astype(bool).tolist(), strict=True)),
         )
 
 
-def _shown(answers: Sequence[str]) -> Float[np.ndarray, " text"]:
+def _refused(answers: Sequence[str]) -> Float[np.ndarray, " text"]:
     return np.array([is_refusal(answer) for answer in answers], dtype=float)
 
 
 def _added(direction: Direction, times: float) -> Plan:
     return Plan({direction.hook_name: Addition(times * direction.norm * direction.vector)}, Scope())
-
-
-def _possible(direction: Direction, kind: str) -> bool:
-    return kind != "affine" or bool(direction.negative_means)
 
 
 def _factor(model: Model, plan: Plan, words: int, seed: int) -> float:

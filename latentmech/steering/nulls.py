@@ -1,8 +1,7 @@
 """Directions without meaning, made at any block, in the place of one that is said to have some.
 
-random      drawn as the states vary there (`covariance_directions`): of the same length, they move a model several
-            times as much as directions from the sphere
-isotropic   drawn from the sphere, the easy null
+random      drawn as the states vary there: of the same length, they move a model several times as much as
+isotropic   directions drawn from the sphere, the easy null
 exchanged   what the same method finds when labels are exchanged by the unit that was labelled: within pairs, between
             groups, or between rows
 
@@ -29,9 +28,7 @@ from latentmech.direction import (
     isotropic_directions,
     unit,
 )
-from latentmech.steering.sweep import Doses
 
-Rows = Float[Tensor, "row d_model"]
 RANDOM, ISOTROPIC, OWN_BLOCK, EXCHANGED = "random", "isotropic", "own_block", "exchanged"
 TITLES = {
     RANDOM: "random directions",
@@ -39,7 +36,6 @@ TITLES = {
     OWN_BLOCK: "random directions at blocks of their own choice",
     EXCHANGED: "exchanged labels",
 }
-Nulls = tuple[list[Direction], Doses]  # directions, and the strengths at which they are run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +48,7 @@ class NullSource:
         method: that found the direction.
     """
 
-    rows: Callable[[str], Rows]
+    rows: Callable[[str], Float[Tensor, "row d_model"]]
     parts: Parts | None
     method: DirectionMethod | None
     seed: int
@@ -83,10 +79,5 @@ def stand_in(direction: Direction, vector: Float[Tensor, " d_model"], times: flo
     def sized(sizes: Mapping[str, float]) -> dict[str, float]:
         return {name: times * sizes[name]} if name in sizes else {}
 
-    return replace(
-        direction,
-        vectors={name: vector},
-        norms=sized(direction.norms),
-        resid_norms=sized(direction.resid_norms),
-        spreads=sized(direction.spreads),
-    )
+    norms, resid, spreads = map(sized, (direction.norms, direction.resid_norms, direction.spreads))
+    return replace(direction, vectors={name: vector}, norms=norms, resid_norms=resid, spreads=spreads)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentmech.data import Contrast
 from latentmech.direction import ShownRates
 from latentmech.model import Dialogue, Model
 from latentmech.steering.generation import completions
@@ -38,9 +37,3 @@ class RefusalRate(RefusalRateSettings):
     def _rate(self, model: Model, texts: Sequence[str]) -> float:
         (answers,) = completions(model, [{}], texts, self.n_tokens)
         return float(np.mean([is_refusal(answer) for answer in answers]))
-
-
-def requests(contrast: Contrast, kind: str, split: str, limit: int | None) -> tuple[str, ...]:
-    """Requests of one kind and split."""
-    part = contrast.in_split(split)
-    return (part.positive if kind == "positive" else part.negative).texts[:limit]

@@ -20,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.direction import Choice, Direction
+from latentmech.errors import BadInput
 from latentmech.model import Dialogue, Level, Model, Scope
 from latentmech.report import Picture, Table, heat_map
 from latentmech.steering.ablations import ablation, check_affine
@@ -47,6 +48,8 @@ class CausalSelection(CausalSettings):
         allowed = [
             i for i, c in enumerate(candidates) if c.layer is not None and c.layer < (1 - self.prune) * model.n_layers
         ]
+        if not allowed:
+            raise BadInput(f"selection.prune={self.prune:g} leaves no candidate; set direction.layers=all or lower it")
         scores = np.full((3, len(candidates)), np.nan)
         ask = _Asking(model, first_tokens(model, self.phrases, spaced=False))
         with tqdm(total=len(allowed), unit="candidate", desc=f"{model.name}: causal selection", mininterval=1) as bar:

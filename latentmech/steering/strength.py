@@ -56,10 +56,9 @@ def in_units(strength: Strength, direction: Direction) -> dict[str, float]:
 
 
 def calibrated(kl_at: Callable[[float], float], nats: float, start: float) -> tuple[float, float]:
-    """The length at which `kl_at` is |`nats`|, on the side of its sign, and what it is there.
+    """The length at which `kl_at` is nearest to |`nats`|, on the side of its sign, and what it is there.
 
-    By doubling and then by bisection on a logarithmic scale. Where the KL is not reached in `STEPS` doublings, or not
-    within `CLOSE`, it is the nearest that was seen.
+    By doubling, and then by bisection on a logarithmic scale.
 
     Args:
         kl_at: mean KL in nats for a length.
@@ -68,26 +67,21 @@ def calibrated(kl_at: Callable[[float], float], nats: float, start: float) -> tu
     """
     if nats == 0:
         return 0.0, 0.0
-    sign, wanted = (1.0 if nats > 0 else -1.0), abs(nats)
-    seen: dict[float, float] = {}
+    sign, wanted, seen = (1.0 if nats > 0 else -1.0), abs(nats), dict[float, float]()
 
     def reaches(length: float) -> bool:
-        seen[sign * length] = kl_at(sign * length)
-        return seen[sign * length] >= wanted
+        seen[length] = kl_at(sign * length)
+        return seen[length] >= wanted
 
-    low, high = 0.0, start
-    for _ in range(STEPS):
-        if reaches(high):
+    high = next((length for length in (start * 2**i for i in range(STEPS)) if reaches(length)), 0.0)
+    low = high / 2 if high > start else 0.0
+    for _ in range(STEPS if high else 0):
+        if any(is_close(kl, wanted) for kl in seen.values()):
             break
-        low, high = high, 2 * high
-    else:
-        low = high
-    for _ in range(STEPS):
-        if low == high or is_close(min(seen.values(), key=lambda kl: abs(kl - wanted)), wanted):
-            break
-        middle = (low * high) ** 0.5 if low > 0 else high / 2
+        middle = (low * high) ** 0.5 if low else high / 2
         low, high = (low, middle) if reaches(middle) else (middle, high)
-    return min(seen.items(), key=lambda one: abs(one[1] - wanted))
+    nearest = min(seen, key=lambda length: abs(seen[length] - wanted))
+    return sign * nearest, seen[nearest]
 
 
 def is_close(kl: float, wanted: float) -> bool:

@@ -18,18 +18,17 @@ from latentmech.statistics import clusters_of
 from latentmech.steering.ablations import check_affine
 from latentmech.steering.account import account_of
 from latentmech.steering.damage import divergence, untouched_runs
-from latentmech.steering.edits import EDIT_KINDS, EditKind, Steerer
+from latentmech.steering.edits import EDIT_KINDS, EditKind, Gate, Steerer, learned
 from latentmech.steering.effects import Estimating, Span, spans
 from latentmech.steering.findings import SteeringFindings
-from latentmech.steering.gate import Gate, learned
 from latentmech.steering.generation import EVERYWHERE
 from latentmech.steering.layer import LayerChoice, choose_layer, choosing
 from latentmech.steering.necessity import Necessity
-from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, Nulls, NullSource
+from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, NullSource
 from latentmech.steering.reading import readings
 from latentmech.steering.settings import SteeringSettings
 from latentmech.steering.strength import Strength, calibrated, in_units, is_close
-from latentmech.steering.sweep import Doses, swept
+from latentmech.steering.sweep import Dosed, Doses, swept
 from latentmech.steering.trials import Trials, TrialSource
 from latentmech.steering.weights import exports
 
@@ -74,15 +73,11 @@ class SteeringStudy(SteeringSettings):
         exported = self._exports(model, origin.direction, direction, doses)
         ends, trials = spans(list(doses), self.kind.neutral), prompts("test")
         nulls = self._nulls(steerer, direction, source, doses, ends, prompts)
-        sweep = swept(
-            steerer, trials, untouched_runs(model, trials.texts, self.kl_tokens), direction, doses, nulls,
-            self._told(trials), n_tokens=self.n_tokens, neutral_words=self.neutral_words,
-        )  # fmt: skip
-        clusters = clusters_of(trials.groups)
+        sizes = {"n_tokens": self.n_tokens, "kl_tokens": self.kl_tokens, "neutral_words": self.neutral_words}
+        sweep = swept(steerer, trials, ([direction], doses), nulls, self._told(trials), **sizes)
+        clusters, units = clusters_of(trials.groups), [in_units(dose, direction) for dose in doses.values()]
         of = Estimating(sweep=sweep, clusters=clusters, neutral=self.kind.neutral, ends=ends, draws=self.draws)
-        found = of.of_doses(
-            readings(model, direction, sweep.answers), [in_units(dose, direction) for dose in doses.values()]
-        )
+        found = of.of_doses(readings(model, direction, sweep.answers), units)
         exchanged = of.exchanged() if self._tells_labels(direction, nulls) else None
         necessity = None
         if self.necessity is not None and origin.contrast is not None:
@@ -91,10 +86,9 @@ class SteeringStudy(SteeringSettings):
         return SteeringFindings(
             direction=direction, trials=trials, kind=self.kind, edit=self.edit, unit=self.kind.unit or self.unit,
             gate=self.gate, n_tokens=self.n_tokens, kl_tokens=self.kl_tokens, strengths=tuple(doses),
-            ends=tuple(_at_ends(doses, ends)), doses=found, overall=of.overall(), exchanged=exchanged,
-            nulls=sweep.others,
-            verdict=of.verdict(found, exchanged), clean=sweep.clean, change=sweep.own.change[0], slope=of.slope(),
-            answers=sweep.answers, choice=choice, selection=origin.selection, necessity=necessity,
+            ends=tuple(_at_ends(doses, ends)), doses=found, overall=of.overall(), exchanged=exchanged, sweep=sweep,
+            verdict=of.verdict(found, exchanged), slope=of.slope(), choice=choice, selection=origin.selection,
+            necessity=necessity,
             notes=(*origin.notes, *missed, *self._left_out(nulls, exchanged, necessity is None)), exports=exported,
         )  # fmt: skip
 
@@ -198,13 +192,13 @@ class SteeringStudy(SteeringSettings):
     def _nulls(
         self, steerer: Steerer, direction: Direction, source: NullSource, doses: Doses, ends: Sequence[Span],
         prompts: Prompts,
-    ) -> dict[str, Nulls]:  # fmt: skip
+    ) -> dict[str, Dosed]:  # fmt: skip
         """Directions without meaning, and the strengths at which they are run.
 
         Where the direction chose its block on dev, exchanged labels and a few random directions choose theirs too.
         """
         moving = {value: dose for value, dose in doses.items() if value != self.kind.neutral}
-        last, found = _at_ends(doses, ends), dict[str, Nulls]()
+        last, found = _at_ends(doses, ends), dict[str, Dosed]()
 
         def at_their_blocks(made: Callable[[Direction], list[Direction]]) -> list[Direction]:
             return choosing(steerer, direction, made, prompts("dev"), last) if self.layer == "dev" else made(direction)
@@ -218,13 +212,13 @@ class SteeringStudy(SteeringSettings):
             found[EXCHANGED] = at_their_blocks(partial(source.exchanged, n=self.exchanged)), last
         return found
 
-    def _tells_labels(self, direction: Direction, nulls: Mapping[str, Nulls]) -> bool:
+    def _tells_labels(self, direction: Direction, nulls: Mapping[str, Dosed]) -> bool:
         """Whether exchanged labels give the method anything but the same line, one way round or the other."""
         some = nulls[EXCHANGED][0] if EXCHANGED in nulls else []
         cosines = [abs(one.cosine(direction.at(one.hook_name))) for one in some]
         return bool(cosines) and float(np.median(cosines)) < SAME_LINE
 
-    def _left_out(self, nulls: Mapping[str, Nulls], exchanged: object, no_necessity: bool) -> list[str]:
+    def _left_out(self, nulls: Mapping[str, Dosed], exchanged: object, no_necessity: bool) -> list[str]:
         """What was asked for and could not be had."""
         line = f"{self.direction.method} finds the same line under exchanged labels, one way round or the other"
         said = {

@@ -91,7 +91,7 @@ def completion_table(found: SteeringFindings) -> Table:
     rows = [
         (found.trials.shown[i], name, answers[i])
         for i in range(min(SHOWN, len(found.trials)))
-        for name, answers in zip(names, found.answers, strict=True)
+        for name, answers in zip(names, found.sweep.answers, strict=True)
     ]
     frame = pd.DataFrame(rows, columns=["prompt", "strength", "text"]).sort_values("prompt", kind="stable")
     caption = f"Greedy, {found.n_tokens} tokens, first prompts."
@@ -100,8 +100,8 @@ def completion_table(found: SteeringFindings) -> Table:
 
 def item_table(found: SteeringFindings) -> Table:
     """Every prompt's own numbers."""
-    columns = {"prompt": found.trials.shown, "group": found.trials.groups, "clean": found.clean}
-    scores = found.clean + found.change
+    columns = {"prompt": found.trials.shown, "group": found.trials.groups, "clean": found.sweep.own.clean}
+    scores = found.sweep.own.clean + found.sweep.own.change[0]
     columns |= {f"{strength:+g}": own for strength, own in zip(found.strengths, scores, strict=True)}
     frame = pd.DataFrame(columns | {"slope": found.slope})
     return Table(title="Prompt by prompt", frame=frame, caption="Log-odds in nats at each strength.")

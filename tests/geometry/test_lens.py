@@ -120,12 +120,12 @@ def test_cosines_tell_a_tokens_own_row_from_others():
     ids, targets = torch.arange(40), torch.arange(40) + 5
     states = torch.stack([table[ids], out[targets]]) + torch.tensor([9, -30])[:, None, None]  # each its own centre
     places = TokenPlaces(ids, targets, np.zeros(40, dtype=np.int64), states)
-    found = cosines(places, table, out, 0)
-    assert found.own["own_embedding"].mean(1) == pytest.approx([1, 0], abs=0.12)
-    assert found.own["next_unembedding"].mean(1) == pytest.approx([0, 1], abs=0.12)
-    assert found.own["own_unembedding"].mean(1) == pytest.approx([0, 0], abs=0.12)
-    assert all(abs(grid.mean()) < 0.12 for grid in found.random.values())
-    assert set(cosines(places, table, table, 0).own) == {"own_embedding", "next_unembedding"}
+    found, random = cosines(places, table, out, 0)
+    assert found["own_embedding"].mean(1) == pytest.approx([1, 0], abs=0.12)
+    assert found["next_unembedding"].mean(1) == pytest.approx([0, 1], abs=0.12)
+    assert found["own_unembedding"].mean(1) == pytest.approx([0, 0], abs=0.12)
+    assert all(abs(grid.mean()) < 0.12 for grid in random.values())
+    assert set(cosines(places, table, table, 0)[0]) == {"own_embedding", "next_unembedding"}
 
 
 def test_tables_are_those_of_the_checkpoint(tiny):
@@ -228,9 +228,9 @@ def test_the_study_gives_each_part_its_texts_and_tables(tiny, monkeypatch):
     twin = places_in(replace(tiny, random_init=True, seed=0), found.texts, found.levels)
     own, blank = readings(tiny, places, 0), readings(replace(tiny, random_init=True, seed=0), twin, 0)
     expected, groups = cosines(places, embed, unembed, 0), len(set(found.texts.groups))
-    assert groups > 1 and len(expected.own) == 3
-    for kind in expected.own:
-        for who, grid in (("cosine", expected.own), ("random_token", expected.random)):
+    assert groups > 1 and len(expected[0]) == 3
+    for kind in expected[0]:
+        for who, grid in zip(("cosine", "random_token"), expected, strict=True):
             assert [one.value for one in found.of(kind, who)] == pytest.approx(grid[kind].mean(1))
     train, dev = (
         examples.select([i for i, at in enumerate(examples.splits) if at == part]) for part in ("train", "dev")

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from made_findings import TEST, findings_of
 
+from latentmech.data import TextPairs
 from latentmech.model import Model, Tiny
 from latentmech.report import Ledger
 from latentmech.retrieval.account import headline, methods, notes, numbers
 from latentmech.retrieval.findings import at_levels
+from latentmech.retrieval.near_duplicates import threshold_of
 from latentmech.retrieval.tables import level_table
 
 
@@ -103,3 +105,21 @@ def test_noise_is_not_said_to_beat():
 def test_at_levels_takes_the_best_of_each():
     found = findings_of({"model": 0.5})
     assert [c.level.layer for c in at_levels(found.candidates)] == [None, 0, 1]
+
+
+@pytest.mark.parametrize(("noise", "told"), [(0.01, False), (5.0, True)])
+def test_near_duplicates_that_words_alone_tell_as_well_are_named(noise, told):
+    pairs, rng = TextPairs()(), np.random.default_rng(0)
+    own, words = (pairs.duplicate + rng.normal(0, at, len(pairs.duplicate)) for at in (noise, 1.0))
+    thresholds = {"model": threshold_of(own, pairs), "words": threshold_of(words, pairs)}
+    found = findings_of({"model": 0.5})
+    found = replace(found, corpus=replace(found.corpus, thresholds=thresholds))
+    assert any("is not shown to beat shared word trigrams" in note for note in notes(found)) == told
+    assert found.corpus.told_apart["model"]["f1"].groups == len(set(pairs.groups[~pairs.dev]))
+
+
+def test_what_was_not_exact_and_what_was_not_there_is_noted():
+    found = findings_of({"model": 0.5})
+    assert not list(notes(found))
+    told = list(notes(replace(found, index_recall=0.93, corpus=replace(found.corpus, cluster_by="topic"))))
+    assert "93.0% of the exact ten nearest" in told[0] and "label in the column topic" in told[1]

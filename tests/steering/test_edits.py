@@ -15,7 +15,7 @@ from latentmech.fields import OneOf
 from latentmech.model import Scope
 from latentmech.steering import EDIT_KINDS, EDITS, EditKind, Steerer, SteeringStudy, Stems, Strength, edits
 from latentmech.steering.damage import divergence, untouched_runs
-from latentmech.steering.gate import learned
+from latentmech.steering.edits import learned
 from latentmech.steering.sweep import response
 
 STEMS = Stems(prompts=[f"The {what} is" for what in "food book film house song team road game tree".split()],
@@ -85,8 +85,8 @@ def test_a_new_edit_by_a_factor_means_the_factor(tiny, scaled, layer):
             return {direction.hook_name: removed}
 
     by_hand = Removing(**vars(plain(tiny, "addition")))
-    _, wanted = response(by_hand, found.trials, [found.direction], {0.0: Strength(0.0, "raw")})
-    np.testing.assert_allclose(found.change[0], wanted.change[0, 0], atol=1e-6)
+    wanted = response(by_hand, found.trials, ([found.direction], {0.0: Strength(0.0, "raw")}))
+    np.testing.assert_allclose(found.sweep.own.change[0, 0], wanted.change[0, 0], atol=1e-6)
     report = study(edit="scaling", strengths=[0.0, 1.0, 3.0])(tiny, ActivationStore())
     assert report.headline.startswith("Scaling along the sentiment direction at block 1 of tiny")
     assert any(kind.zero in note for note in report.notes for kind in [edits.EDIT_KINDS["scaling"]])
@@ -118,7 +118,7 @@ def test_the_gate_and_the_scope_reach_calibration_and_the_choice_of_a_block(tiny
     gated = study(unit="kl", strengths=[-0.0005, 0.0005], gate="cosine", scope=Scope(first=1), layer="dev")
     gated.find(tiny, ActivationStore())
     assert len(made_by) > 20 and len(set(map(id, made_by))) == 1
-    assert made_by[0].gate_at("blocks.1.hook_resid_post").by == "cosine" and made_by[0].scope.first == 1
+    assert made_by[0].gate_at("blocks.1.hook_resid_post").keywords["by"] == "cosine" and made_by[0].scope.first == 1
 
 
 def test_nats_are_reached_with_the_gate_on_dev_prompts_or_it_is_said(tiny):

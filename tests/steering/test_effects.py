@@ -18,13 +18,13 @@ def found(*slopes, strengths=STRENGTHS, kl=1.0, noise=0.0) -> Response:
     at = np.array(strengths)
     change = np.stack([np.tile((slope * at)[:, None], (1, PROMPTS)) for slope in slopes])
     size = np.tile((kl * at**2)[None, :, None], (len(slopes), 1, PROMPTS))
-    return Response(strengths, change + noise * RNG.standard_normal(change.shape), size)
+    return Response(strengths, np.zeros(PROMPTS), change + noise * RNG.standard_normal(change.shape), size)
 
 
 def estimating(own, strengths=STRENGTHS, neutral=0.0, **others) -> Estimating:
     n = len(strengths)
     cost = Divergence(torch.full((n, PROMPTS), 0.2), torch.full((n, PROMPTS), 2.0))
-    sweep = SteeringSweep(clean=np.zeros(PROMPTS), own=own, others=others, cost=cost, neutral=[10.0] + [12.0] * n,
+    sweep = SteeringSweep(own=own, others=others, cost=cost, neutral=[10.0] + [12.0] * n,
                           answers=[["a b c"] * PROMPTS] * (n + 1), prompting={})  # fmt: skip
     clusters = np.arange(PROMPTS)
     return Estimating(sweep=sweep, clusters=clusters, neutral=neutral, ends=spans(strengths, neutral), draws=100)

@@ -60,9 +60,9 @@ def test_slopes_are_least_squares_per_prompt():
 
 def test_a_block_is_judged_by_its_worst_step():
     strengths = [0.5, -0.5, 1.0]
-    assert least_rise(np.array([1.0, -1.0, 2.0]), strengths) == pytest.approx(2.0)
-    assert least_rise(np.array([3.0, -1.0, 2.0]), strengths) == pytest.approx(-2.0)
-    assert least_rise(np.array([-3.0]), [-1.0]) == pytest.approx(3.0)
+    assert least_rise(np.array([1.0, -1.0, 2.0]), strengths, 0.0) == pytest.approx(2.0)
+    assert least_rise(np.array([3.0, -1.0, 2.0]), strengths, 0.0) == pytest.approx(-2.0)
+    assert least_rise(np.array([-3.0]), [-1.0], 0.0) == pytest.approx(3.0)
     assert least_rise(np.array([4.0, 1.0]), [2.0, 0.5], neutral=1.0) == pytest.approx(-2.0)  # falls from 0.5 to 1
     assert least_rise(np.array([1.0, 2.0]), [-1.0, 1.0], neutral=None) == pytest.approx(0.5)
     assert LayerChoice([3, 4, 5], np.array([0.1, 0.7, 0.2])).layer == 4

@@ -48,7 +48,13 @@ def headline(found: CompareFindings, model: Model) -> str:
         f"of their neighbours{rest}; they are least alike at {least.place}, with "
         f"{other.alike[least].own['cka']:.3f}."
     )
-    return " ".join([text, *_reading(found, other), *_probes(found, other), *_moving(found, other)])
+    said = [text, *_reading(found, other)]
+    if other.probed:
+        frozen, refitted = other.probe_mean("frozen"), other.probe_mean("refitted")
+        said.append(
+            f"Probes for {found.probe} are right for {frozen:.3f} of the words frozen, {refitted:.3f} refitted."
+        )
+    return " ".join([*said, *_moving(found, other)])
 
 
 def _reading(found: CompareFindings, other: Against) -> Iterator[str]:
@@ -63,15 +69,6 @@ def _reading(found: CompareFindings, other: Against) -> Iterator[str]:
         )
 
 
-def _probes(found: CompareFindings, other: Against) -> Iterator[str]:
-    """What frozen probes read."""
-    if other.probed:
-        yield (
-            f"Probes for {found.probe} are right for {other.probe_mean('frozen'):.3f} of the words frozen, and "
-            f"{other.probe_mean('refitted'):.3f} refitted."
-        )
-
-
 def _moving(found: CompareFindings, other: Against) -> Iterator[str]:
     """What a frozen direction still brings about, at the block that other prompts choose."""
     if not other.effects:
@@ -83,15 +80,11 @@ def _moving(found: CompareFindings, other: Against) -> Iterator[str]:
         f"{max(effect.random_max for effect in other.effects.values()):.2f} at their best block."
     )
     if best.clear:
-        yield (
-            f"Of this the frozen one keeps {best.kept:.2f}, and {best.kept_turned:.2f} at the other's length; it is "
-            f"shown to do more than random vectors at {clear}."
-        )
+        kept = f"Of this the frozen one keeps {best.kept:.2f}, and {best.kept_turned:.2f} at the other's length"
+        yield f"{kept}; it is shown to do more than random vectors at {clear}."
     else:
-        yield (
-            "That is not shown to be more than random vectors do, so no share of it can be given; it is shown at "
-            f"{clear}."
-        )
+        unclear = "That is not shown to be more than random vectors do, so no share of it can be given"
+        yield f"{unclear}; it is shown at {clear}."
 
 
 def course(found: CompareFindings, model: Model) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import ActivationStore
@@ -71,8 +71,7 @@ class Classes:
     @classmethod
     def of(cls, parts: Parts, rows: Mapping[str, Float[Tensor, "row d_model"]]) -> "Classes":
         """With the direction found at every level."""
-        train = parts.within("train")
-        return cls(parts, rows, {name: _found(parts, own, train) for name, own in rows.items()})
+        return cls(parts, rows, {name: _found(parts, own) for name, own in rows.items()})
 
     def train(self, at: Level) -> Float[Tensor, "train d_model"]:
         """The rows of the training texts at one level."""
@@ -112,9 +111,8 @@ def drift(a: Classes, at: Level, b: Classes, other: Level, draws: int, seed: int
     )  # fmt: skip
 
 
-def _found(
-    parts: Parts, rows: Float[Tensor, "row d_model"], train: Int[np.ndarray, " train"]
-) -> Float[Tensor, " d_model"]:
+def _found(parts: Parts, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, " d_model"]:
     """Zero where the states do not differ but by rounding, as those of one token at the embedding."""
+    train = parts.within("train")
     vector = method_of("difference_of_means")(parts.sample(rows, train)).float()
     return vector if vector.norm() > 1e-6 * rows[train].norm(dim=1).mean() else torch.zeros_like(vector)

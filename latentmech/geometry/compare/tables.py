@@ -1,10 +1,12 @@
 """The tables of a comparison: the models, the levels with their nulls, what became of direction, probe and effect."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from latentmech.geometry.compare.findings import TITLES, Against, CompareFindings
-from latentmech.model import Model
+from latentmech.model import Level, Model
 from latentmech.report import Table
 
 
@@ -63,58 +65,63 @@ def level_table(found: CompareFindings, other: Against, model: Model) -> Table:
 
 def drift_table(found: CompareFindings, other: Against, model: Model) -> Table:
     """The direction, frozen and refitted."""
-    rows = []
-    for level, own in other.drifts.items():
-        row = {"layer": level.tick, "cosine": own.cosine}
-        row |= {"cosine twin": found.twin.drifts[level].cosine} if found.twin else {}
-        row |= {f"in {model.name}": own.source.value, "frozen": own.frozen.value, "refitted": own.refitted.value}
-        row |= own.loss.cells("refitted − frozen", "low", "high")
-        rows.append(row | {"random p95": own.random_p95, "isotropic p95": own.isotropic_p95})
+    columns = {"cosine": "cosine", "source": f"in {model.name}", "frozen": "frozen", "refitted": "refitted"}
+    columns |= {"loss": "refitted − frozen", "random_p95": "random p95", "isotropic_p95": "isotropic p95"}
+    frame = _by_level(other.drifts, columns, ["loss"])
+    if found.twin:
+        frame.insert(2, "cosine twin", [found.twin.drifts[level].cosine for level in other.drifts])
+    n = next(iter(other.drifts.values())).loss.groups
     caption = (
         f"Difference of means of the {found.called} training texts at their last token; AUROC on test. Frozen: "
         f"{model.name}'s direction on {other.name}'s states; refitted: found in {other.name}. Random: 95th percentile "
         "of directions drawn from the covariance of the training states there, whichever sign; isotropic: drawn evenly "
-        f"from the sphere. The interval of the difference is over {own.loss.groups} groups of test texts."
+        f"from the sphere. The interval of the difference is over {n} groups of test texts."
     )
     title = f"The {found.called} direction from {model.name} to {other.name}"
-    return Table(title=title, frame=pd.DataFrame(rows), caption=caption)
+    return Table(title=title, frame=frame, caption=caption)
 
 
 def probe_table(found: CompareFindings, other: Against, model: Model) -> Table:
     """The probes, frozen and refitted."""
-    rows = []
-    for level, own in other.probed.items():
-        row: dict[str, object] = {"layer": level.tick, f"in {model.name}": own.source.value}
-        row |= {"frozen": own.frozen.value}
-        row |= {"frozen in the twin": found.twin.probed[level].frozen.value} if found.twin else {}
-        row |= {"refitted": own.refitted.value} | own.loss.cells("refitted − frozen", "low", "high")
-        rows.append(row | {"majority": own.majority})
+    columns = {"source": f"in {model.name}", "frozen": "frozen", "refitted": "refitted", "loss": "refitted − frozen"}
+    frame = _by_level(other.probed, columns | {"majority": "majority"}, ["loss"])
+    if found.twin:
+        frame.insert(3, "frozen in the twin", [found.twin.probed[level].frozen.value for level in other.probed])
+    loss = next(iter(other.probed.values())).loss
     caption = (
-        f"Test accuracy of ridge probes for {found.probe} on {own.loss.n} words of {own.loss.groups} other documents. "
+        f"Test accuracy of ridge probes for {found.probe} on {loss.n} words of {loss.groups} held-out documents. "
         f"Frozen: {model.name}'s probe, weights and bias untouched, on {other.name}'s states; in the twin: on those of "
         f"random weights. Refitted: trained on {other.name}'s. At the embedding a probe knows the token and no more."
     )
-    title = f"{found.probe} probes from {model.name} to {other.name}"
-    return Table(title=title, frame=pd.DataFrame(rows), caption=caption)
+    return Table(title=f"{found.probe} probes from {model.name} to {other.name}", frame=frame, caption=caption)
 
 
 def effect_table(found: CompareFindings, other: Against, model: Model) -> Table:
     """What adding the directions does."""
-    rows = []
-    for level, own in other.effects.items():
-        row: dict[str, object] = {"layer": level.tick, f"in {model.name}": own.source.value}
-        row |= own.frozen.cells("frozen") | own.refitted.cells("refitted") | {"on dev": own.dev}
-        row |= {"random, largest": own.random_max, "isotropic, largest": own.isotropic_max}
-        row |= own.kept.cells("kept", "kept, low", "kept, high")
-        row |= own.kept_turned.cells("kept at one length", "kept at one length, low", "kept at one length, high")
-        rows.append(row | {"length ratio": own.length})
+    columns = {"source": f"in {model.name}", "frozen": "frozen", "refitted": "refitted", "dev": "on dev"}
+    columns |= {"random_max": "random, largest", "isotropic_max": "isotropic, largest"}
+    columns |= {"kept": "kept", "kept_turned": "kept at one length", "length": "length ratio"}
+    frame = _by_level(other.effects, columns, ["frozen", "refitted", "kept", "kept_turned"])
+    n = next(iter(other.effects.values())).source
     caption = (
         f"Mean change of the log-odds in nats when the {found.called} direction is added to every token, with 95 % "
-        f"intervals over {own.source.n} prompts in {own.source.groups} groups. Frozen: {model.name}'s direction at its "
-        f"own length, in {other.name}; refitted: {other.name}'s own; on dev: the same on other prompts, which choose "
-        f"the headline's block. Random: the largest of {found.counts['random']} vectors of the refitted one's length, "
-        "either way, drawn from the covariance of the states; isotropic: drawn evenly from the sphere. Kept: frozen "
-        "over refitted, where the refitted effect is shown to be larger than that of every random vector; at one "
-        "length: the frozen one stretched to the refitted one's. Length ratio: frozen over refitted."
+        f"intervals over {n.n} prompts in {n.groups} groups. Frozen: {model.name}'s direction at its own length, in "
+        f"{other.name}; refitted: {other.name}'s own; on dev: the same on other prompts, which choose the headline's "
+        f"block. Random: the largest of {found.counts['random']} vectors of the refitted one's length, either way, "
+        "drawn from the covariance of the states; isotropic: drawn evenly from the sphere. Kept: frozen over refitted, "
+        "where the refitted effect is shown to be larger than that of every random vector; at one length: the frozen "
+        "one stretched to the refitted one's. Length ratio: frozen over refitted."
     )
-    return Table(title=f"What is left of its effect in {other.name}", frame=pd.DataFrame(rows), caption=caption)
+    return Table(title=f"What is left of its effect in {other.name}", frame=frame, caption=caption)
+
+
+def _by_level(by_level: Mapping[Level, object], columns: Mapping[str, str], ends: Sequence[str]) -> pd.DataFrame:
+    """One row per level with some attributes under their titles; those in `ends` with their intervals."""
+    rows = []
+    for level, found in by_level.items():
+        row: dict[str, object] = {"layer": level.tick}
+        for name, title in columns.items():
+            value = getattr(found, name)
+            row |= value.cells(title) if name in ends else {title: getattr(value, "value", value)}
+        rows.append(row)
+    return pd.DataFrame(rows)

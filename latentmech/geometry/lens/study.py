@@ -1,6 +1,6 @@
 """`LensStudy`: what the output head reads at every level, and where states lie between its table and the input's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,11 +45,13 @@ class LensStudy(LensSettings):
         drawn = places_in(model, one, levels, first=0)
         if not len(drawn.ids):
             raise BadInput(f"geometry.text={self.text!r} is one token of {model.name}; give a longer one")
-        own, twin = self._read(model, places), self._twin(model, texts, levels) if self.random_init else None
-        frequency = self._unigram(model, examples, places)
-        beside = cosines(places, embedding(model), unembedding(model), self.seed)
-        grids = {"model": own.own, "shuffled": own.shuffled} | ({} if twin is None else {"random_init": twin.own})
-        rows = {"cosine": beside.own, "random_token": beside.random}
+        own, frequency = self._read(model, places), self._unigram(model, examples, places)
+        beside, elsewhere = cosines(places, embedding(model), unembedding(model), self.seed)
+        grids = {"model": own.own, "shuffled": own.shuffled}
+        if self.random_init:
+            twin = replace(model, random_init=True, seed=self.seed)
+            grids["random_init"] = self._read(twin, places_in(twin, texts, levels)).own
+        rows = {"cosine": beside, "random_token": elsewhere}
         return LensFindings(
             texts=texts, levels=levels, n=len(places.ids), text=self.text, vocab=len(unembedding(model)),
             by_who={who: self._by_level(by_metric, places) for who, by_metric in (grids | rows).items()},
@@ -61,9 +63,8 @@ class LensStudy(LensSettings):
 
     def _levels(self, model: Model) -> tuple[Level, ...]:
         """The last block is what all others are compared with."""
-        if isinstance(self.layers, str):
-            return levels_of(model.n_layers, "resid_post", self.layers)
-        return levels_of(model.n_layers, "resid_post", [*self.layers, model.n_layers - 1])
+        layers = self.layers if isinstance(self.layers, str) else [*self.layers, model.n_layers - 1]
+        return levels_of(model.n_layers, "resid_post", layers)
 
     def _sample(self, model: Model, examples: Examples) -> Examples:
         """Test texts in seeded order, until there are enough tokens."""
@@ -77,10 +78,6 @@ class LensStudy(LensSettings):
         parts = np.array(examples.splits)
         train, dev = (examples.select(np.flatnonzero(parts == split).tolist()) for split in ("train", "dev"))
         return unigram(model, train, dev, places)
-
-    def _twin(self, model: Model, texts: Examples, levels: Sequence[Level]) -> LensReadings:
-        twin = replace(model, random_init=True, seed=self.seed)
-        return self._read(twin, places_in(twin, texts, levels))
 
     def _read(self, model: Model, places: TokenPlaces) -> LensReadings:
         name = f"{model.name}{' (random init)' if model.random_init else ''}: lens"

@@ -219,16 +219,14 @@ def methods(found: AtlasFindings) -> Iterator[Method]:
     yield Method(
         "A task counts as read better than without the model if its probe is ahead, by a paired interval on test, of "
         "every rival that lacks the information: the commonest class, look-ups or surface features, a probe of the "
-        "embedding, and where they were measured the random-init twin, the control task and shuffled labels. All must "
-        f"be beaten, so their number needs no correction; among the {len(found.counted)} tasks over {FEWEST} and more "
-        "groups the claims are corrected by Holm's method.",
+        "embedding, and where they were measured the random-init twin, the control task and labels exchanged in all "
+        f"splits. All must be beaten, so their number needs no correction; the claims for {len(found.counted)} tasks, "
+        f"those over {FEWEST} and more groups, are corrected among each other by Holm's method.",
         ("berger1982", "holm1979"),
     )
-    yield Method(
-        "Levels not shown to be worse than the best are a 95 % model confidence set on dev, over "
-        f"{FEWEST} and more groups.",
-        ("hansen2011", "romano2005"),
-    )
+    if any(row.equals is not None for row in found.rows):
+        said = f"Levels not shown to be worse are a 95 % model confidence set on dev, over {FEWEST} and more groups."
+        yield Method(said, ("hansen2011", "romano2005"))
     yield Method(
         "A task arrives at the mean depth at which its gain over the strongest answer without the model rises, on dev. "
         "It has arrived if at some level it leads every answer without the model and the random-init twin on dev, "
