@@ -36,7 +36,7 @@ def place_of(fit: LevelFit) -> dict[str, object]:
     return {"layer": fit.level.layer, "strength": fit.strength}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ProbedLevels:
     """Probes of one model at every level, embedding first.
 
@@ -64,7 +64,7 @@ class ProbedLevels:
         return [one.scores[metric] for one in self.dev]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ProbeFindings:
     """Everything measured, and how.
 

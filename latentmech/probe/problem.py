@@ -26,7 +26,7 @@ CONTROL, SHUFFLED = "control_task", "shuffled"
 TRIES = 200  # exchanges until one leaves train with every class
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """What is to be predicted, from which rows of the activations.
 

@@ -51,7 +51,7 @@ def score_logits(labels: Labels, metric: str) -> Score:
     return scores[metric]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scored:
     """Somebody's answers on a split, and what they are worth: by name of the score, over documents."""
 

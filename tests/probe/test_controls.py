@@ -66,7 +66,9 @@ def test_an_exchange_leaves_every_class_to_train_and_two_to_dev_and_test():
     kinds = np.zeros(len(SPLITS), dtype=int)
     kinds[[0, 20, 30]] = 1  # one document in each split
     problem = problem_of(np.repeat(kinds[GROUPS][:, None], 2, axis=1))
+    rare = problem_of(np.repeat(np.where(np.arange(len(SPLITS)) == 5, 2, kinds)[GROUPS][:, None], 2, axis=1))
     for seed in range(5):
+        assert len(set(rare.of("train", rare.shuffled_labels(seed)))) == 3
         labels = problem.shuffled_labels(seed)
         assert all(len(set(problem.of(split, labels))) == 2 for split in ("train", "dev", "test"))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from stubbed import EACH, GROUPS, SPLITS, Store, knowing, noise, texts_study, words_study
 
-from latentmech.probe.account import headline
+from latentmech.probe.account import headline, methods
 from latentmech.statistics import beats
 
 RNG = np.random.default_rng(1)
@@ -191,6 +191,7 @@ def test_a_permutation_test_tells_what_is_there_from_noise(tiny, balanced):
     there = study.find(tiny, Store(knowing(balanced)))
     assert there.exchanges == (0, 19, pytest.approx(0.05))
     assert "0 of 19 exchanges of the labels reach its score (p = 0.050)" in headline(there)
+    assert "too few" not in next(one.said for one in methods(there) if "phipson2010" in one.cites)
     nothing = study.find(tiny, Store(noise(N)))
     assert nothing.exchanges[2] > 0.1
     assert replace(study, shuffles=18).find(tiny, Store(noise(N))).exchanges is None

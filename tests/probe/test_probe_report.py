@@ -51,6 +51,7 @@ def test_methods_say_what_was_tested_against_what(words, tiny):
     assert {"berger1982", "hansen2011", "hewitt2019", "phipson2010", "voita2020"} <= set(said)
     assert "every one of 7" in said["berger1982"] and "control task; " in said["berger1982"] + "; "
     assert "Control tasks (2)" in said["hewitt2019"] and "exchanges: 1" in said["phipson2010"]
+    assert "too few for a p-value" in said["phipson2010"]
     first = study(tiny, store).methods[0].said
     assert "at 4 levels" in first and "576 in train (documents: 16)" in first and "Test was read once" in first
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, roc_auc_score
-from stubbed import GROUPS, Store, knowing, noise, texts_study
+from stubbed import GROUPS, SPLITS, Store, knowing, noise, texts_study, words_study
 
 from latentmech.probe import ProbeSettings
 from latentmech.probe.methods import METHODS
-from latentmech.probe.scores import compared_by, mean_of_tallies, metric_of, score_logits
+from latentmech.probe.scores import compared_by, logits_on_test, mean_of_tallies, metric_of, score_logits
 from latentmech.statistics import mean_of
 
 RNG = np.random.default_rng(1)
@@ -58,6 +58,62 @@ def test_the_block_is_the_one_with_the_highest_auroc(tiny):
     by = {name: max(range(1, 4), key=lambda i: found.own.dev[i].scores[name].value) for name in ("f1", "auroc")}
     assert (by["f1"], by["auroc"], found.own.best) == (2, 3, 3)
     assert found.metric == "auroc" and 3 in found.equals and 0 not in found.equals
+
+
+def test_the_embedding_is_no_block(tiny):
+    labels = np.tile([0, 1], len(GROUPS) // 2)
+    pale = noise(len(labels), d=4)
+
+    def make(twin, level):
+        states = pale(twin, level)
+        states[:, 0] += 5 * labels if level == 0 else level * 0.2 * labels
+        return states
+
+    found = found_of(tiny, labels, make)
+    assert (
+        found.own.best > 0
+        and found.own.dev[0].scores["auroc"].value > found.own.dev[found.own.best].scores["auroc"].value
+    )
+
+
+def test_control_tasks_are_read_at_the_probes_block_and_exchanges_at_their_own(tiny):
+    words = RNG.integers(0, 30, size=(len(GROUPS), 4))
+    labels = RNG.integers(0, 3, size=words.shape)
+    rows = np.repeat(GROUPS, 4)
+    states = knowing(np.eye(3)[labels.ravel()], groups=rows)
+    study = words_study(np.char.add("w", words.astype(str)), labels, control_seeds=1, shuffles=3)
+    found = study.find(tiny, Store(states))
+    levels = [torch.from_numpy(states(False, i)).float() for i in range(4)]
+    picked = {}
+    for number, (kind, one) in enumerate(found.controls):
+        answers = [
+            logits_on_test(found.problem, rows, fit.controls[number]).argmax(1)
+            for fit, rows in zip(found.own.fits, levels, strict=True)
+        ]
+        alike = [i for i, given in enumerate(answers) if (given == one.predicted).all()]
+        assert len(alike) == 1
+        picked.setdefault(kind, []).append(alike[0])
+    dev = np.array([fit.control_dev for fit in found.own.fits])
+    assert picked == {"control_task": [found.own.best], "shuffled": (1 + dev[1:, 1:].argmax(0)).tolist()}
+    assert set(picked["shuffled"]) != {found.own.best}
+
+
+def test_parts_of_test_are_what_they_are_called(tiny):
+    """Words of test that train lacks are answered wrong, and two texts of test are copies."""
+    words = [["a", "b"] * 3 for _ in GROUPS]
+    words = [[*row, f"x{i}", f"y{i}"] for i, row in enumerate(words)]
+    test, train = (np.flatnonzero(SPLITS[GROUPS] == split) for split in ("test", "train"))
+    for own, other in zip(test[:2], train[:2], strict=True):
+        words[own] = words[other]
+    labels = RNG.integers(0, 3, size=(len(GROUPS), 8))
+    known = np.ones(labels.shape, dtype=bool)
+    known[test[2:], 6:] = False
+    told = np.where(known, labels, (labels + 1) % 3)
+    study = words_study(words, labels, control_seeds=0)
+    parts = study.find(tiny, Store(knowing(np.eye(3)[told.ravel()], scale=9, groups=np.repeat(GROUPS, 8)))).subsets
+    assert parts["seen"].value > 0.95 and parts["unseen"].value < 0.05
+    assert parts["seen"].n == 8 * len(test) - 2 * (len(test) - 2) and parts["unseen"].n == 2 * (len(test) - 2)
+    assert parts["without_duplicates"].n == 8 * (len(test) - 2)
 
 
 def test_selectivity_is_paired_and_its_mean_is_over_control_tasks():
