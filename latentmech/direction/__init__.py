@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from latentmech.direction.legacy import Shown, random_directions, shuffled_direction
     from latentmech.direction.methods import DirectionMethod, method_of
     from latentmech.direction.nulls import covariance_directions, exchanged_directions, isotropic_directions
-    from latentmech.direction.positions import placed, rendered
-    from latentmech.direction.reading import Reading, rows_at
+    from latentmech.direction.positions import Reading, placed, rendered, rows_at
     from latentmech.direction.sample import LabelledRows, Parts
     from latentmech.direction.selection import Choice, Observer, Selection, ShownRates
     from latentmech.direction.settings import METHODS, RULES, DirectionSettings

@@ -4,7 +4,7 @@
 from latentmech.direction.methods import method_of
 from latentmech.direction.nulls import exchanged_directions
 from latentmech.direction.nulls import isotropic_directions as random_directions  # noqa: F401
-from latentmech.direction.reading import rows_at
+from latentmech.direction.positions import rows_at
 from latentmech.direction.sample import Parts
 from latentmech.direction.selection import ShownRates as Shown  # noqa: F401
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from latentmech.report.report import ROW_COLUMNS, Curve, Picture, Report, Table
     from latentmech.report.sinks import ConsoleSink
     from latentmech.report.sweep import joined, print_sweep
+    from latentmech.report.wandb_artifact import fetch_artifact
     from latentmech.report.wandb_sink import WandbSink
 
 __getattr__, __dir__, __all__ = lazily(__name__)

@@ -35,11 +35,7 @@ def export_steering_vectors(direction: Direction, path: str | Path, *, levels: L
 
 
 def import_steering_vectors(path: str | Path, *, layer: int | None = None) -> Direction:
-    """Read such a file.
-
-    Args:
-        path: the `.safetensors` file.
-        layer: the 0-based block to choose, where the file holds several and does not say which.
+    """Read such a file; `layer` is the 0-based block to choose, where the file holds several without saying which.
 
     Raises:
         BadInput: it is another kind of file, or it is not clear which block is meant.
