@@ -54,7 +54,7 @@ REFERENCES = {
          "1974", "Journal of the Royal Statistical Society B 36(2)"),
         ("voita2020", "inproceedings", "Voita, Elena and Titov, Ivan",
          "Information-theoretic probing with minimum description length", "2020", "EMNLP"),
-        ("zou2023", "misc", "Zou, Andy and others", "Representation engineering: A top-down approach to AI transparency",
-         "2023", "arXiv:2310.01405"),
+        ("zou2023", "misc", "Zou, Andy and others",
+         "Representation engineering: A top-down approach to AI transparency", "2023", "arXiv:2310.01405"),
     )
 }  # fmt: skip
