@@ -45,3 +45,8 @@ def shown(value: object, width: int = 60) -> str:
     """A value as an error message shows it: quoted, on one line, cut to `width` characters."""
     text = repr(value)
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without what follows; its name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -7,8 +7,11 @@ name; a process killed at any moment leaves the old file or the new one, never a
 import errno
 import hashlib
 import json
+import math
 import os
 import tempfile
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,24 @@ def cache_root() -> Path:
 def canonical_json(obj: Any) -> str:
     """JSON with sorted keys and no blanks, the same text for equal objects."""
     return json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON may hold it: mappings as dicts, sequences as lists, numbers as numbers, NaN and infinity as null.
+
+    JSON has no NaN; Python writes one all the same, and then other languages cannot read the file.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, AbstractSet):
+        return sorted(plain(item) for item in value)
+    if hasattr(value, "tolist"):  # numpy and torch, numbers and arrays alike
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def fingerprint(obj: Any) -> str:

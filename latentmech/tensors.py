@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -79,3 +80,16 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, card  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise IntegrityError(f"{path} is not a readable safetensors file ({error}); fetch it again") from error
+
+
+def divisor(spread: Float[Tensor, " d"], mean: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+    """Spreads of dimensions, to divide by: 1 where a dimension is constant."""
+    return torch.where(varies(spread, mean), spread, torch.ones_like(spread))
+
+
+def varies(spread: Any, mean: Any) -> Any:
+    """Which dimensions are not constant, of their spreads and means as tensors or as arrays.
+
+    Constant is what varies less than single precision resolves: dividing by rounding noise would blow it up.
+    """
+    return spread > torch.finfo(torch.float32).eps * abs(mean)

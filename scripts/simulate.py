@@ -3,7 +3,7 @@
     scripts/simulate                 all tables, into experiments/inference/
     scripts/simulate --sets 300      faster and rougher
 
-The data are those of `tests/statistics/made.py`, which the tests use in small numbers.
+The data are those of `tests/statistics/simulated.py`, which the tests use in small numbers.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from latentmech.statistics import (
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "statistics"))
 
-from made import accuracy, levels, topics, topics_auroc, two_readers  # noqa: E402
+from simulated import accuracy, levels, topics, topics_auroc, two_readers  # noqa: E402
 
 GROUPS = (3, 4, 5, 10, 20, 60, 100)
 DISTANCES = (0.5, 1.0, 1.8, 2.7)  # between the means of two kinds of texts: AUROC 0.62 to 0.95

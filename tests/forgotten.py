@@ -18,7 +18,7 @@ def _methods(root: Path, readme: str) -> Iterator[str]:
     for name in named:
         path = folder / f"{name}.py"
         if not path.is_file() or name not in _functions(path):
-            yield f"METHODS in direction/settings.py names {name}, and there is no function {name} in direction/{name}.py."
+            yield f"METHODS in direction/settings.py: there is no function {name} in direction/{name}.py."
         if f"`{name}`" not in readme:
             yield f"README.md does not name the direction method {name}."
     for path in sorted(folder.glob("*.py")):

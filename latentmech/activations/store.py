@@ -9,16 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from einops import repeat
 from filelock import FileLock, Timeout
 from torch import Tensor
 from tqdm import tqdm
 
-from latentmech.activations.activations import ROW, Activations
-from latentmech.activations.collection import Progress, Request, collect_into
-from latentmech.activations.manifest import Manifest, Shard, damaged
-from latentmech.activations.pooling import POOLINGS, poolings_of
+from latentmech.activations.activations import ROW, Activations, Manifest, Shard, damaged
+from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, poolings_of
 from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
@@ -60,7 +58,8 @@ class ActivationStore(ActivationStoreSettings):
         folder = self._root() / fingerprint(key)[:40]
         shards = _complete(folder, key)
         if shards is None:
-            shards = self._fill(folder, key, _Plan(model, examples, hook_names, position))
+            request = _request(model, examples, hook_names, position, self.padding_side)
+            shards = self._fill(folder, key, request)
         Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
         self._verified.update(folder / shard.file for shard in shards)
         return Activations(
@@ -88,10 +87,9 @@ class ActivationStore(ActivationStoreSettings):
             "spans": fingerprint(spans),
         }
 
-    def _fill(self, folder: Path, key: dict[str, Any], plan: "_Plan") -> list[Shard]:
+    def _fill(self, folder: Path, key: dict[str, Any], request: Request) -> list[Shard]:
         """Collect what is missing, under a lock that dies with its process."""
-        request = plan.request(self.padding_side)  # before anything is written: bad input leaves no empty entry
-        make_folder(folder)
+        make_folder(folder)  # not before the texts are known to be sound: bad input leaves no empty entry
         with _turn(self._root() / "locks" / f"{folder.name}.lock"):
             done = _complete(folder, key)  # another process may have finished it meanwhile
             return done if done is not None else self._collect(folder, key, request)
@@ -112,31 +110,20 @@ class ActivationStore(ActivationStoreSettings):
         return manifest.shards()
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What an entry is to hold, before any text is tokenised."""
-
-    model: Model
-    examples: Examples
-    hook_names: tuple[str, ...]
-    position: str
-
-    def request(self, padding_side: str) -> Request:
-        tokens = tokenise(self.model, self.examples.texts, self.examples.ids)
-        unit, _, pooling = self.position.partition("_")
-        spans = self.examples.spans
-        if unit == "word" and spans is None:
-            raise BadInput(f"{self.examples.source} has no words; use a position that starts with text_")
-        rows = word_rows(tokens, spans, self.examples.ids) if unit == "word" and spans else text_rows(tokens)
-        rows = np.repeat(rows, len(poolings_of(pooling)), axis=0)
-        return Request(
-            model=self.model,
-            tokens=tokens,
-            rows=rows,
-            hook_names=self.hook_names,
-            pooling=pooling,
-            padding_side=padding_side,
-        )
+def _request(
+    model: Model, examples: Examples, hook_names: tuple[str, ...], position: str, padding_side: str
+) -> Request:
+    """What an entry is to hold, tokenised."""
+    unit, _, pooling = position.partition("_")
+    spans = examples.spans
+    if unit == "word" and spans is None:
+        raise BadInput(f"{examples.source} has no words; use a position that starts with text_")
+    tokens = tokenise(model, examples.texts, examples.ids)
+    rows = word_rows(tokens, spans, examples.ids) if unit == "word" and spans else text_rows(tokens)
+    rows = repeat(rows, "row place -> (row pooling) place", pooling=len(poolings_of(pooling)))
+    return Request(
+        model=model, tokens=tokens, rows=rows, hook_names=hook_names, pooling=pooling, padding_side=padding_side
+    )
 
 
 def _n_rows(examples: Examples, position: str) -> int:

@@ -46,15 +46,16 @@ def copies_among(texts: Sequence[str], seen: Sequence[str]) -> tuple[np.ndarray,
     return exact, np.array([i in near for i in range(len(texts))], dtype=bool)
 
 
-def copies_note(duplicates: Duplicates, own_splits: bool) -> str:
-    """How many test texts train or dev has, in a sentence.
+def said_of_copies(found: Duplicates, examples: Examples, group: str = "document") -> str:
+    """What a reader must know of texts that stand on both sides of a split.
 
     Args:
-        own_splits: whether the data came with splits of their own.
+        group: what was kept whole when the data were split.
     """
-    exact, near = int(duplicates.exact.sum()), int(duplicates.near.sum())
-    ours = "in the splits that came with the data" if own_splits else "after splitting by group"
-    return f"{exact} test texts stand in train or dev word for word, {near} more nearly so, {ours}."
+    exact, near = int(found.exact.sum()), int(found.near.sum())
+    splits = "in the splits that came with the data" if examples.own_splits else f"after splitting by {group}"
+    seen = f"{exact} of {len(found.exact)} test texts stand in train or dev word for word"
+    return f"{seen}, {near} more nearly so, {splits}."
 
 
 def shingles(text: str) -> frozenset[str]:

@@ -39,12 +39,12 @@ def surface_scores(train: Texts, labels: Labels, n_classes: int, texts: Texts) -
         (BAG, _bag_of_words),
         (LENGTH, _length),
         (LAST, _by_feature(ending)),
-        (FIRST, _by_feature(lambda text: (words(text) or [""])[0])),
+        (FIRST, _by_feature(lambda text: (words_of(text) or [""])[0])),
     )
     return {name: read(train, labels, n_classes, texts) for name, read in readers}
 
 
-def words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     """Words in small letters."""
     return re.findall(r"\w+(?:['’]\w+)?", text.lower())
 
@@ -75,12 +75,12 @@ def _by_feature(feature: Callable[[str], Hashable]) -> Callable[[Texts, Labels, 
 def _bag_of_words(train: Texts, labels: Labels, n_classes: int, texts: Texts) -> Scores:
     counts = [Counter[str]() for _ in range(n_classes)]
     for text, label in zip(train, labels.tolist(), strict=True):
-        counts[label].update(set(words(text)))
+        counts[label].update(set(words_of(text)))
     sizes = np.bincount(labels, minlength=n_classes) + 2
     known = {word for counter in counts for word in counter}
     weights = {word: np.log([(n[word] + 1) / size for n, size in zip(counts, sizes, strict=True)]) for word in known}
     nothing, prior = np.zeros(n_classes), _log_prior(labels, n_classes)
-    return np.array([sum((weights[w] for w in set(words(text)) & known), nothing) + prior for text in texts])
+    return np.array([sum((weights[w] for w in set(words_of(text)) & known), nothing) + prior for text in texts])
 
 
 def _log_prior(labels: Labels, n_classes: int) -> Float[np.ndarray, " class"]:

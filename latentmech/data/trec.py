@@ -21,7 +21,6 @@ from latentmech.data.files import read_text
 from latentmech.data.table import Row, tabulated
 from latentmech.errors import BadInput
 
-NUMBERINGS = ("id", "position")
 KINDS = {"documents": "<doc>", "topics": "<top>", "judgements": "four columns"}
 CLOSED = {
     tag: re.compile(rf"<{tag}>(.*?)</{tag}>", re.DOTALL | re.IGNORECASE) for tag in ("doc", "docno", "text", "top")

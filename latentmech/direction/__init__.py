@@ -7,9 +7,13 @@ from latentmech.lazily import lazily
 if TYPE_CHECKING:
     from latentmech.direction.direction import Direction, layer_of, unit
     from latentmech.direction.leace import Eraser
-    from latentmech.direction.legacy import Shown, random_directions, shuffled_direction
     from latentmech.direction.methods import DirectionMethod, method_of
-    from latentmech.direction.nulls import covariance_directions, exchanged_directions, isotropic_directions
+    from latentmech.direction.nulls import (
+        covariance_directions,
+        exchanged_directions,
+        exchanged_parts,
+        isotropic_directions,
+    )
     from latentmech.direction.positions import Reading, placed, rendered, rows_at
     from latentmech.direction.sample import LabelledRows, Parts
     from latentmech.direction.selection import Choice, Observer, Selection, ShownRates

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from latentmech.data import copies_note
+from latentmech.data import said_of_copies
 from latentmech.direction.findings import EMBEDDING, NAMES, NULLS, DirectionFindings
 from latentmech.direction.tables import tables
 from latentmech.model import Model
@@ -159,7 +159,7 @@ def notes(found: DirectionFindings, model: Model) -> Iterator[str]:
     """What a reader must know before believing the direction."""
     yield from (*found.contrast.notes, *found.choice.notes)
     if found.copies.exact.any() or found.copies.near.any():
-        yield copies_note(found.copies, found.contrast.joint.own_splits)
+        yield said_of_copies(found.copies, found.contrast.joint, "group")
     yield from _confounds(found)
     if not found.plan.folds:
         yield "Without one of the groups there is only one kind of text, so no group can be left out."

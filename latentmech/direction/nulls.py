@@ -38,15 +38,17 @@ def covariance_directions(rows: Rows, n: int, seed: int) -> Float[Tensor, "draw 
     return (vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-30)).float()
 
 
+def exchanged_parts(parts: Parts, rng: np.random.Generator) -> Parts:
+    """The parts with their labels exchanged once, in all splits; pairs point from their new positive member."""
+    positive = exchanged(parts.positive, parts.group, parts.partners, rng)
+    partners = np.where(~positive[parts.partners[:, :1]], parts.partners[:, ::-1], parts.partners)
+    return replace(parts, positive=positive, partners=partners)
+
+
 def exchanges(parts: Parts, n: int, seed: int) -> list[Parts]:
-    """The parts under `n` exchanges of the labels, in all splits; pairs point from their new positive member."""
-    rng, found = np.random.default_rng(seed), []
-    for _ in range(n):
-        positive = exchanged(parts.positive, parts.group, parts.partners, rng)
-        swapped = ~positive[parts.partners[:, :1]]
-        partners = np.where(swapped, parts.partners[:, ::-1], parts.partners)
-        found.append(replace(parts, positive=positive, partners=partners))
-    return found
+    """The parts under `n` exchanges of the labels, the same for every level."""
+    rng = np.random.default_rng(seed)
+    return [exchanged_parts(parts, rng) for _ in range(n)]
 
 
 def exchanged_directions(

@@ -55,7 +55,8 @@ class Parts:
     def of(cls, contrast: Contrast) -> "Parts":
         """The parts of a contrast, in the order of `Contrast.joint`."""
         joint = contrast.joint
-        return cls(contrast.labels, np.array(joint.splits), clusters_of(tied_groups(said(joint))), contrast.partners)
+        groups = clusters_of(tied_groups(said(joint).texts, joint.groups))
+        return cls(contrast.labels, np.array(joint.splits), groups, contrast.partners)
 
     def within(self, split: str) -> Places:
         """Rows of one split."""

@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
-    from latentmech.geometry.analogies import AnalogiesStudy
-    from latentmech.geometry.compare import CompareStudy
-    from latentmech.geometry.dimension import DimensionSettings, DimensionStudy
-    from latentmech.geometry.interpolation import InterpolationStudy
-    from latentmech.geometry.lens import LensStudy
-    from latentmech.geometry.map import MapStudy
-    from latentmech.geometry.neighbours import NeighboursStudy
+    from latentmech.geometry.analogies.settings import AnalogiesSettings
+    from latentmech.geometry.analogies.study import AnalogiesStudy
+    from latentmech.geometry.clusters import kmeans, partition_agreement
+    from latentmech.geometry.compare import CompareSettings, CompareStudy
+    from latentmech.geometry.dimension.settings import DimensionSettings
+    from latentmech.geometry.dimension.study import DimensionStudy
+    from latentmech.geometry.interpolation import InterpolationSettings, InterpolationStudy
+    from latentmech.geometry.lens import LensSettings, LensStudy
+    from latentmech.geometry.map.settings import MapSettings
+    from latentmech.geometry.map.study import MapStudy
+    from latentmech.geometry.neighbours.settings import NeighboursSettings
+    from latentmech.geometry.neighbours.study import NeighboursStudy
 
 __getattr__, __dir__, __all__ = lazily(__name__)

@@ -14,11 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentmech.errors import BadInput, IntegrityError, ResourceError, expected
-from latentmech.model.checkpoint import CARD, TOKENIZER_FILES, Checkpoint
-from latentmech.model.folders import filling, weight_checksums
+from latentmech.errors import BadInput, IntegrityError, expected
+from latentmech.model.checkpoint import CARD, Checkpoint, filling, weight_checksums, writing
 from latentmech.model.sources import Source
-from latentmech.storage import cache_root, explained, file_sha256, fingerprint, save_json
+from latentmech.storage import cache_root, file_sha256, fingerprint, save_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -131,17 +130,12 @@ def _identity(base: Checkpoint, adapter: _Adapter) -> str:
 
 def _merge(base: Checkpoint, adapter: _Adapter, folder: Path) -> None:
     """Fill the folder with weights in single precision and the base's own tokenizer, and record what is in it."""
-    from safetensors import SafetensorError
-
     with filling(folder) as temporary:
-        try:
+        with writing(folder):
             _merged(base, adapter).save_pretrained(temporary)
-            for path in _kept(base.folder):
+            settings = base.folder / "generation_config.json"
+            for path in (*base.tokenizer_files, *([settings] if settings.is_file() else ())):
                 shutil.copy(path, temporary)
-        except OSError as error:
-            raise explained(error, folder) from error
-        except SafetensorError as error:  # its own wrapping of what the system said
-            raise ResourceError(f"cannot write {folder} ({error}); is the disk full?") from error
         record = {"base": base.revision, "adapter": adapter.card["files"], "files": weight_checksums(temporary)}
         save_json(temporary / CARD, record)
 
@@ -155,9 +149,3 @@ def _merged(base: Checkpoint, adapter: _Adapter) -> "PreTrainedModel":
     model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, local_files_only=True)
     adapted: Any = PeftModel.from_pretrained(model, str(adapter.folder), torch_device="cpu")
     return adapted.merge_and_unload()
-
-
-def _kept(folder: Path) -> list[Path]:
-    """Files that fine-tuning leaves as they are."""
-    named = [folder / name for name in (*TOKENIZER_FILES, "generation_config.json")]
-    return [path for path in (*named, *folder.glob("chat_template*")) if path.is_file()]

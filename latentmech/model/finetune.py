@@ -22,6 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 from tqdm import tqdm
 
+from latentmech.fields import Positive, check
 from latentmech.model.adapter import (
     ADAPTER_CARD,
     ADAPTER_CONFIG,
@@ -55,13 +56,16 @@ class FineTuning:
         seed: of A and of the order of the batches.
     """
 
-    rank: int = 8
-    alpha: int = 16
+    rank: Positive = 8
+    alpha: Positive = 16
     modules: Sequence[str] = ("q_proj", "v_proj", "o_proj", "down_proj")
-    epochs: int = 2
+    epochs: Positive = 2
     learning_rate: float = 5e-4
-    batch_size: int = 12
+    batch_size: Positive = 12
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check(self, "")
 
 
 def train_adapter(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from einops import einsum
 from jaxtyping import Float
 from torch import Tensor
 
@@ -93,8 +94,9 @@ class SentenceEncoder(SentenceEncoderSettings):
     @torch.inference_mode()
     def _pooled(self, batch: Any) -> Float[Tensor, "text d"]:
         states = self._model(**batch.to(self._model.device)).last_hidden_state.float()
-        mask = batch["attention_mask"].unsqueeze(-1).float()
-        pooled = states[:, 0] if self.pooling == "cls" else (states * mask).sum(1) / mask.sum(1)
+        mask = batch["attention_mask"].float()
+        total = einsum(states, mask, "text pos d, text pos -> text d")
+        pooled = states[:, 0] if self.pooling == "cls" else total / mask.sum(1, keepdim=True)
         return torch.nn.functional.normalize(pooled, dim=-1).cpu()
 
     @cached_property

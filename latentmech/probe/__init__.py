@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
-    from latentmech.probe.atlas import AtlasStudy
+    from latentmech.probe.atlas import AtlasSettings, AtlasStudy
+    from latentmech.probe.findings import ProbeFindings
+    from latentmech.probe.fitting import Fitting
     from latentmech.probe.linear_probe import LinearProbe
     from latentmech.probe.methods import METHODS
+    from latentmech.probe.problem import Problem, problem_of
     from latentmech.probe.sample import Sample, sample_of
+    from latentmech.probe.scores import logits_on_test
+    from latentmech.probe.settings import ProbeSettings
     from latentmech.probe.solution import Solution
     from latentmech.probe.study import ProbeStudy
 

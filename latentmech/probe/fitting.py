@@ -16,7 +16,7 @@ from latentmech.probe.methods import Method
 from latentmech.probe.online_code import online_code
 from latentmech.probe.path import Chosen, choose_strength
 from latentmech.probe.problem import Problem
-from latentmech.probe.sample import Sample, sample_of
+from latentmech.probe.sample import Sample, sample_of_level, side_by_side
 from latentmech.probe.scores import metric_of, score_logits
 from latentmech.probe.solution import Solution
 
@@ -52,8 +52,8 @@ class Fitting:
     Attributes:
         controls: labels of every unit for each control labelling, in place of the task's own.
         with_code: compute the online code length (logistic regression only).
-        memory_gib: levels are solved together as long as their rows stay below this.
-        metric: the score by which strengths are chosen; default F1 for two classes and accuracy for more.
+        memory_gib: levels are fitted side by side as long as their rows stay below this.
+        metric: the score by which strengths are chosen; default AUROC for two classes and accuracy for more.
     """
 
     method: Method
@@ -65,23 +65,18 @@ class Fitting:
     metric: str | None = None
 
     def __call__(self, activations: Activations, levels: Sequence[Level], title: str) -> list[LevelFit]:
-        """Fit every level, in order of depth."""
-        fits: list[LevelFit] = []
-        with tqdm(total=len(levels), desc=title, unit="level", leave=False) as bar:
-            for block in self._blocks(activations, levels):
-                fits += self._block(activations, block)
-                bar.update(len(block))
-        return fits
-
-    def _blocks(self, activations: Activations, levels: Sequence[Level]) -> Iterator[Sequence[Level]]:
-        rows = len(self.problem.index["train"]) + len(self.problem.index["dev"])
-        size = max(1, int(self.memory_gib * 2**30 / (rows * activations.d_model * 4)))
-        for begin in range(0, len(levels), size):
-            yield levels[begin : begin + size]
-
-    def _block(self, activations: Activations, levels: Sequence[Level]) -> list[LevelFit]:
+        """Fit every level, in order of depth: as many side by side as there are threads and room for."""
         train, dev = self.problem.activation_rows("train"), self.problem.activation_rows("dev")
-        return self.on(sample_of(activations, [level.hook_name for level in levels], train, dev), levels)
+        room = int(self.memory_gib * 2**30 / ((len(train) + len(dev)) * activations.d_model * 4))
+        with tqdm(total=len(levels), desc=title, unit="level", leave=False) as bar:
+
+            def one_level(level: Level) -> LevelFit:
+                sample = sample_of_level(activations.level(level.hook_name), train, dev)
+                fit = self.on(sample, [level])[0]
+                bar.update()
+                return fit
+
+            return side_by_side(one_level, levels, max(1, room))
 
     def on(self, sample: Sample, levels: Sequence[Level]) -> list[LevelFit]:
         """Fit the levels of a sample that is made of the problem's train and dev rows."""

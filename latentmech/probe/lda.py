@@ -45,8 +45,8 @@ def _whitened(
 ) -> Float[Tensor, "problem d_model class"]:
     """S^-1 m for every class, with S_within = total - between."""
     n = sample.n_rows
-    vectors = sample.eigenvectors[level].double()
-    total = vectors * sample.eigenvalues[level].double() @ vectors.T
+    values, vectors = (part.double() for part in sample.spectrum[level])
+    total = vectors * values @ vectors.T
     between = torch.einsum("pcd,pc,pce->pde", means.double(), counts.double() / n, means.double())
     a = strengths.double()[:, None, None]
     shrunk = (1 - a) * (total - between) + a * torch.eye(len(total), dtype=torch.float64)

@@ -1,36 +1,49 @@
-"""Multinomial logistic regression for all levels and labellings at once.
+"""Multinomial logistic regression for all levels and labellings.
 
     minimise  mean_i [ -log softmax(x_i W + b)_{y_i} ]  +  strength / 2 * ||W||^2
 
 The bias is not penalised; scikit-learn's C is 1 / (strength * rows), or 2 / (strength * rows) for two classes, of
-which it fits the difference. What makes it fast is the choice of
-coordinates. For standardised rows with correlation matrix Q diag(e) Q^T, the Hessian of class c is near
+which it fits the difference. Four things make it fast.
+
+Coordinates. For standardised rows with correlation matrix Q diag(e) Q^T, the Hessian of class c is near
 p_c (1 - p_c) Q diag(e) Q^T + strength (Boehning 1992, "Multinomial logistic regression algorithm", bounds it so).
-Dividing by its root in the basis Q turns the loss almost round: L-BFGS (Liu & Nocedal 1989) then needs tens of
-steps where it needs hundreds in raw coordinates. A fit that starts from another solution takes the curvature that
-the rows have there instead. One eigendecomposition serves every strength and every
-labelling of the same rows, and all labellings share each product with the rows.
+Its inverse in the basis Q is where L-BFGS (Liu & Nocedal 1989) starts from: it then needs tens of steps where it needs
+hundreds in raw coordinates. A fit that starts from another solution takes the curvature that the rows have there.
+
+Logits are kept. A step changes them by its own product with the rows, so that any length of it costs no other product,
+and what is rounded in the products of late steps, which are short, is next to nothing.
+
+Curvature is kept. What the last steps have shown of it holds for the data, whatever the strength: a fit with another
+strength, or on more of the rows, goes on from there with the difference in penalty added.
+
+Products are taken in the kind of numbers that the machine multiplies fastest (see `latentmech.probe.axes`), unless
+more is asked than they can resolve. One turn of the rows serves every strength and every labelling of them, and all
+labellings share each product.
 
 What a high accuracy does not show: that the model uses what the probe reads (see the controls).
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from latentmech.probe.sample import Sample
-from latentmech.probe.side_by_side import side_by_side
+from latentmech.probe.axes import Axes, fast_dtype
+from latentmech.probe.sample import Sample, side_by_side
 from latentmech.probe.solution import Solution, Strengths, Targets, class_counts
 
-CHUNK = 2048  # rows that stay in the processor's cache between the product, softmax and gradient
+IN_CACHE = 2**17  # logits that stay in the processor's cache between the product, softmax and gradient
 FEWER, FEWEST = 8, 8192  # a cold start is solved on every eighth row first, unless there are fewer rows than this
-LOOKED_AT = 4096  # rows that show the curvature at a start
+LOOKED_AT = 2048  # rows that show the curvature at a start
 MEMORY = 8  # pairs of steps and gradient changes that L-BFGS remembers
+TRIALS = 12  # lengths of a step, each half of the last
+ROUGH = 1e-3  # tolerances from here on leave room for the rounding of fast products
 
-PerProblem = Float[Tensor, "level problem"]
-Vector = Float[Tensor, "level problem dim class"]  # dim = d_model + 1: the bias comes last
+PerProblem = Float[Tensor, " problem"]
+Vector = Float[Tensor, "problem class dim"]  # dim = d_model + 1: the bias comes last
+Logits = Float[Tensor, "problem class row"]
 
 
 def logistic(
@@ -46,195 +59,251 @@ def logistic(
     """Fit every problem at every level.
 
     Args:
+        targets: labels of the first rows; if there are fewer than rows, the others are left out.
         start: a solution nearby, such as that of the next larger strength; without it, that of an eighth of the rows.
         row_weights: weight of each row, mean 1.
         tolerance: stop when a Newton step would lower the loss by less than about this many nats per row.
     """
-    if start is None and sample.n_rows >= FEWEST:
-        start = _on_fewer_rows(sample, targets, n_classes, strengths, row_weights, tolerance)
-    share = class_counts(targets, n_classes) / targets.shape[1]
-    curvature = _bound(sample, share)
-    if start is not None:
-        curvature = torch.maximum(_seen_at(start, sample, row_weights), 0.01 * curvature)
-    loss = _Loss(sample, targets, n_classes, strengths, row_weights, curvature)
-    v = torch.zeros(curvature.shape) if start is None else loss.encode(start)
-    return loss.decode(_minimise(loss, v, tolerance, max_steps))
+    axes = sample.axes(fast_dtype() if tolerance >= ROUGH else torch.float32)
 
+    def one_level(level: int) -> _Point:
+        loss = _Loss(axes[level], axes[level].rows[: targets.shape[1]], targets, n_classes, row_weights)
+        near = None if start is None else _near(loss, start, level)
+        return _solved(loss, strengths[level], tolerance, max_steps, near)
 
-def _on_fewer_rows(
-    sample: Sample,
-    targets: Targets,
-    n_classes: int,
-    strengths: Strengths,
-    row_weights: Float[Tensor, "problem row"] | None,
-    tolerance: float,
-) -> Solution:
-    """A rough solution on every eighth row: most steps that lead there from nothing then cost an eighth.
-
-    The prior on the weights is the same, hence a penalty per row eight times as strong.
-    """
-    fewer = None if row_weights is None else row_weights[:, ::FEWER]
-    few, labels = sample.every(FEWER), targets[:, ::FEWER]
-    return logistic(few, labels, n_classes, FEWER * strengths, None, fewer, 2 * tolerance)
-
-
-def _bound(sample: Sample, share: Float[Tensor, "problem class"]) -> Vector:
-    """Curvature of every class along every eigenvector when nothing is known but how common the classes are."""
-    width = (share * (1 - share)).clamp(min=1e-4)[None, :, None, :].expand(sample.n_levels, -1, -1, -1)
-    return torch.cat([sample.eigenvalues[:, None, :, None] * width, width], dim=2)
-
-
-def _seen_at(start: Solution, sample: Sample, row_weights: Float[Tensor, "problem row"] | None) -> Vector:
-    """The same where the fit begins: mean_i p_ic (1 - p_ic) (q_k x_i)^2 over some of the rows."""
-    step = 1 + sample.n_rows // LOOKED_AT
-
-    def one_level(level: int) -> Float[Tensor, "problem dim class"]:
-        rows = sample.train[level][::step]
-        squares = torch.cat([(rows @ sample.eigenvectors[level]).square(), torch.ones(len(rows), 1)], dim=1)
-        chances = torch.stack([start.logits(rows, level, p).softmax(1) for p in range(start.weight.shape[1])])
-        spread = chances * (1 - chances)
-        if row_weights is not None:
-            spread *= row_weights[:, ::step, None]
-        return torch.einsum("nk,pnc->pkc", squares, spread) / len(rows)
-
-    return torch.stack(side_by_side(one_level, range(sample.n_levels)))
+    return _Found.of(side_by_side(one_level, range(sample.n_levels)))
 
 
 @dataclass(frozen=True)
 class _Loss:
-    """The penalised loss and its gradient in the coordinates described above."""
+    """The mean loss of every problem at one level without the penalty, as a function of its logits."""
 
-    sample: Sample
+    axes: Axes
+    rows: Float[Tensor, "row axis"]
     targets: Targets
     n_classes: int
-    strengths: Strengths
     row_weights: Float[Tensor, "problem row"] | None
-    curvature: Vector
-    scale: Vector = field(init=False)
 
-    def __post_init__(self) -> None:
-        penalty = torch.zeros_like(self.curvature)
-        penalty[:, :, :-1] = self.strengths[..., None, None]
-        object.__setattr__(self, "scale", (self.curvature + penalty).clamp(min=1e-8).rsqrt())
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Problems, classes, dimensions with the bias."""
+        return len(self.targets), self.n_classes, self.rows.shape[1] + 1
 
-    def decode(self, v: Vector) -> Solution:
-        theta = v * self.scale
-        weight = torch.einsum("ldk,lpkc->lpdc", self.sample.eigenvectors, theta[:, :, :-1])
-        return Solution(weight, theta[:, :, -1])
+    def on_fewer_rows(self) -> "_Loss":
+        """The same on every eighth row."""
+        weights = None if self.row_weights is None else self.row_weights[:, ::FEWER]
+        rows, targets = self.rows[::FEWER].contiguous(), self.targets[:, ::FEWER]
+        return replace(self, rows=rows, targets=targets, row_weights=weights)
 
-    def encode(self, solution: Solution) -> Vector:
-        rotated = torch.einsum("ldk,lpdc->lpkc", self.sample.eigenvectors, solution.weight)
-        return torch.cat([rotated, solution.bias.unsqueeze(2)], dim=2) / self.scale
+    def is_of(self, other: "_Loss") -> bool:
+        """Whether logits of the other are logits of this one."""
+        same = self.rows.data_ptr() == other.rows.data_ptr() and torch.equal(self.targets, other.targets)
+        return same and self.row_weights is other.row_weights
 
-    def __call__(self, v: Vector, active: Bool[Tensor, "level problem"]) -> tuple[PerProblem, Vector]:
-        """Loss and gradient of the active problems; zeros elsewhere."""
-        solution = self.decode(v)
-        loss, gradient = torch.zeros(v.shape[:2]), torch.zeros_like(v)
-        levels = active.any(1).nonzero().squeeze(1).tolist()
-        side_by_side(lambda level: self._one_level(solution, level, active[level], loss, gradient), levels)
-        penalty = self.strengths[..., None, None] * (v * self.scale**2)[:, :, :-1]
-        loss += 0.5 * (penalty * v[:, :, :-1]).sum((2, 3)) * active
-        gradient[:, :, :-1] += penalty * active[..., None, None]
-        return loss, gradient
+    def logits(self, theta: Vector) -> Logits:
+        """Logits of all rows."""
+        logits = torch.empty(*theta.shape[:2], len(self.rows))
+        for place in self._chunks():
+            logits[:, :, place] = self._product(theta, place)
+        return logits
 
-    def _one_level(self, solution: Solution, level: int, active: Tensor, loss: Tensor, gradient: Tensor) -> None:
-        """Add the mean loss over rows and its gradient, all problems in one product.
+    def at(
+        self, logits: Logits, change: Logits, length: PerProblem, step: Vector | None = None
+    ) -> tuple[PerProblem, Vector]:
+        """Loss and gradient at `logits + length * change`.
 
-        Classes come first and rows last: products and softmax then run along memory.
+        Args:
+            step: if given, `change` is filled with its logits first, while the rows are at hand.
         """
-        rows, problems = self.sample.train[level], active.nonzero().squeeze(1)
-        weight = solution.weight[level, problems].transpose(1, 2).reshape(-1, rows.shape[1])
-        bias = solution.bias[level, problems].reshape(-1, 1)
-        slope, offset, total = torch.zeros_like(weight), torch.zeros_like(bias), torch.zeros(len(problems))
-        for begin in range(0, len(rows), CHUNK):
-            x = rows[begin : begin + CHUNK]
-            residual, nats = self._residual(torch.addmm(bias, weight, x.T), problems, begin)
-            slope.addmm_(residual, x)
-            offset += residual.sum(1, keepdim=True)
-            total += nats
-        shape = (len(problems), self.n_classes, -1)
-        rotated = (slope @ self.sample.eigenvectors[level]).view(shape)
-        theta = torch.cat([rotated, offset.view(shape)], dim=2).transpose(1, 2) / len(rows)
-        loss[level, problems] = total / len(rows)
-        gradient[level, problems] = theta * self.scale[level, problems]
+        n_problems, n_classes, dim = self.shape
+        nats, offset = torch.zeros(n_problems), torch.zeros(n_problems, n_classes, 1)
+        slope = torch.zeros(n_problems * n_classes, dim - 1)
+        for place in self._chunks():
+            if step is not None:
+                change[:, :, place] = self._product(step, place)
+            z = torch.addcmul(logits[:, :, place], change[:, :, place], length[:, None, None])
+            residual, lost = self._residual(z, place)
+            slope += residual.flatten(0, 1).to(self.rows.dtype) @ self.rows[place]
+            offset += residual.sum(2, keepdim=True)
+            nats += lost
+        gradient = torch.cat([slope.view(n_problems, n_classes, -1), offset], dim=2)
+        return nats / len(self.rows), gradient / len(self.rows)
 
-    def _residual(self, logits: Tensor, problems: Tensor, begin: int) -> tuple[Tensor, Tensor]:
-        """Softmax minus the target (in place of the logits), and the summed loss of each problem."""
-        z = logits.view(len(problems), self.n_classes, -1)
-        place = slice(begin, begin + z.shape[2])
-        y = self.targets[problems, place].unsqueeze(1)
-        z -= z.amax(1, keepdim=True)
-        at_target = z.gather(1, y).squeeze(1)
-        z.exp_()
-        normaliser = z.sum(1)
-        nats = normaliser.log() - at_target
-        z /= normaliser.unsqueeze(1)
-        z.scatter_add_(1, y, torch.full(y.shape, -1.0))
+    def bound(self) -> Vector:
+        """Curvature of every class along every axis when nothing is known but how common the classes are."""
+        share = class_counts(self.targets, self.n_classes) / self.targets.shape[1]
+        width = (share * (1 - share)).clamp(min=1e-4).unsqueeze(2)
+        return torch.cat([width * self.axes.values, width], dim=2)
+
+    def seen(self, logits: Logits) -> Vector:
+        """The same where the logits are known: mean_i p_ic (1 - p_ic) x_ik^2 over some of the rows."""
+        step = 1 + len(self.rows) // LOOKED_AT
+        chances = logits[:, :, ::step].softmax(1)
+        spread = chances * (1 - chances)
         if self.row_weights is not None:
-            weights = self.row_weights[problems, place]
-            z *= weights.unsqueeze(1)
-            nats = nats * weights
-        return z.view(len(logits), -1), nats.sum(1)
+            spread *= self.row_weights[:, None, ::step]
+        along = spread @ self.rows[::step].float().square()
+        return torch.cat([along, spread.sum(2, keepdim=True)], dim=2) / spread.shape[2]
+
+    def _chunks(self) -> Iterator[slice]:
+        size = max(1024, IN_CACHE // (len(self.targets) * self.n_classes))
+        for begin in range(0, len(self.rows), size):
+            yield slice(begin, begin + size)
+
+    def _product(self, theta: Vector, place: slice) -> Logits:
+        """Classes come first and rows last: products and softmax then run along memory."""
+        product = theta[:, :, :-1].flatten(0, 1).to(self.rows.dtype) @ self.rows[place].T
+        return product.view(*theta.shape[:2], -1) + theta[:, :, -1:]
+
+    def _residual(self, logits: Logits, place: slice) -> tuple[Logits, PerProblem]:
+        """Softmax minus the target, and the summed loss of each problem."""
+        y = self.targets[:, place].unsqueeze(1)
+        residual = logits.softmax(1)
+        nats = logits.amax(1) - residual.amax(1).log() - logits.gather(1, y).squeeze(1)
+        residual.scatter_add_(1, y, torch.full(y.shape, -1.0))
+        if self.row_weights is not None:
+            weights = self.row_weights[:, place]
+            residual *= weights.unsqueeze(1)
+            nats *= weights
+        return residual, nats.sum(1)
 
 
-def _minimise(loss: _Loss, v: Vector, tolerance: float, max_steps: int) -> Vector:
+@dataclass(frozen=True)
+class _Point:
+    """Where a search stands.
+
+    Attributes:
+        theta: weights along the axes, and the bias.
+        nats: the loss there, without the penalty.
+        gradient: of that.
+        trail: the last steps, and how much the gradient changed along each.
+    """
+
+    loss: _Loss
+    theta: Vector
+    logits: Logits
+    nats: PerProblem
+    gradient: Vector
+    trail: tuple[tuple[Vector, Vector], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Found(Solution):
+    """A solution that remembers where the search for it ended, for one that starts nearby."""
+
+    ends: tuple[_Point, ...]
+
+    @classmethod
+    def of(cls, ends: list[_Point]) -> "_Found":
+        """Back in the coordinates of the sample."""
+        weight = [torch.einsum("da,pca->pdc", end.loss.axes.vectors, end.theta[:, :, :-1]) for end in ends]
+        return cls(torch.stack(weight), torch.stack([end.theta[:, :, -1] for end in ends]), tuple(ends))
+
+
+def _near(loss: _Loss, start: Solution, level: int) -> _Point:
+    """What is known of `loss` at `start`."""
+    end = start.ends[level] if isinstance(start, _Found) else None
+    if end is not None and end.loss.axes is loss.axes:
+        return end if loss.is_of(end.loss) else _point(loss, end.theta, end.trail)
+    along = torch.einsum("da,pdc->pca", loss.axes.vectors, start.weight[level])
+    return _point(loss, torch.cat([along, start.bias[level].unsqueeze(2)], dim=2))
+
+
+def _point(loss: _Loss, theta: Vector, trail: tuple[tuple[Vector, Vector], ...] = ()) -> _Point:
+    logits = loss.logits(theta)
+    return _Point(loss, theta, logits, *loss.at(logits, logits, torch.zeros(len(theta))), trail)
+
+
+def _solved(loss: _Loss, strengths: PerProblem, tolerance: float, max_steps: int, near: _Point | None = None) -> _Point:
+    """The end of a search from `near`, or from a rough solution on every eighth row, or from nothing.
+
+    Most steps that lead to the rough solution from nothing cost an eighth. The prior on the weights is the same there,
+    hence a penalty per row eight times as strong.
+    """
+    if near is None and len(loss.rows) >= FEWEST:
+        rough = _solved(loss.on_fewer_rows(), FEWER * strengths, 2 * tolerance, max_steps)
+        near = _point(loss, rough.theta, rough.trail)
+    bound = loss.bound()
+    if near is None:
+        return _minimise(_point(loss, torch.zeros(loss.shape)), bound, strengths, tolerance, max_steps)
+    return _minimise(near, torch.maximum(loss.seen(near.logits), 0.01 * bound), strengths, tolerance, max_steps)
+
+
+def _minimise(point: _Point, curvature: Vector, strengths: PerProblem, tolerance: float, max_steps: int) -> _Point:
     """L-BFGS on all problems side by side; each stops by itself."""
-    active = torch.ones(v.shape[:2], dtype=torch.bool)
-    value, gradient = loss(v, active)
-    history: list[tuple[Vector, Vector, PerProblem]] = []
+    penalty = strengths[:, None, None].expand(point.theta.shape).clone()
+    penalty[:, :, -1] = 0
+    inverse = 1 / (curvature + penalty).clamp(min=1e-8)
+    pairs = [(s, y + penalty * s) for s, y in point.trail]
+    logits, change = point.logits.clone(), torch.empty_like(point.logits)
+    active = torch.ones(len(strengths), dtype=torch.bool)
+    plain = torch.full_like(active, not pairs)
     for _ in range(max_steps):
-        active = active & (_dot(gradient, gradient) / 2 > tolerance)
+        gradient = point.gradient + penalty * point.theta
+        active = active & (_dot(gradient, inverse * gradient) / 2 > tolerance)
         if not active.any():
             break
-        step = -_inverse_hessian(gradient, history) * active[..., None, None]
-        moved, new_value, new_gradient = _line_search(loss, v, value, gradient, step, active)
-        active = active & (moved != v).any(3).any(2)
-        s, y = moved - v, new_gradient - gradient
-        history = [*history[1 - MEMORY :], (s, y, _dot(s, y))]
-        v, value, gradient = moved, new_value, new_gradient
-    return v
+        step = -_inverse_hessian(gradient, inverse, pairs) * active[:, None, None]
+        length, nats, slope = _line_search(point, logits, change, step, penalty, active)
+        stuck = active & (length == 0)
+        active, plain = active & ~(stuck & plain), stuck
+        if stuck.any():  # what is remembered misleads; without any memory nothing is left to try
+            pairs = [(s * ~stuck[:, None, None], y * ~stuck[:, None, None]) for s, y in pairs]
+        torch.addcmul(logits, change, length[:, None, None], out=logits)
+        s, y = length[:, None, None] * step, slope - point.gradient
+        pairs = [*pairs[1 - MEMORY :], (s, y + penalty * s)]
+        point = _Point(point.loss, point.theta + s, logits, nats, slope, (*point.trail[1 - MEMORY :], (s, y)))
+    return point
 
 
 def _line_search(
-    loss: _Loss, v: Vector, value: PerProblem, gradient: Vector, step: Vector, active: Bool[Tensor, "level problem"]
-) -> tuple[Vector, PerProblem, Vector]:
-    """Halve the step of each problem until it lowers the loss enough (Armijo)."""
-    slope = _dot(step, gradient)
-    length = torch.ones_like(value)
-    point, new_value, new_gradient = v.clone(), value.clone(), gradient.clone()
-    waiting = active
-    for _ in range(12):
-        trial = v + length[..., None, None] * step
-        f, g = loss(trial, waiting)
-        good = waiting & (f <= value + 1e-4 * length * slope + 1e-7 * value.abs())
-        wide = good[..., None, None]
-        point, new_gradient = torch.where(wide, trial, point), torch.where(wide, g, new_gradient)
-        new_value = torch.where(good, f, new_value)
-        waiting = waiting & ~good
+    point: _Point,
+    logits: Logits,
+    change: Logits,
+    step: Vector,
+    penalty: Vector,
+    active: Bool[Tensor, " problem"],
+) -> tuple[PerProblem, PerProblem, Vector]:
+    """Halve the step of each active problem until it lowers the loss enough (Armijo).
+
+    Returns:
+        Its length (0 where none will do, or where the problem rests), and loss and gradient of the data there.
+    """
+    pull, bend = _dot(step, penalty * point.theta), _dot(step, penalty * step)
+    descent = _dot(step, point.gradient) + pull
+    slack = 1e-7 * (point.nats + _dot(point.theta, penalty * point.theta) / 2)
+    length, waiting = active.to(step.dtype), active
+    for trial in range(TRIALS):
+        nats, slope = point.loss.at(logits, change, length, step if trial == 0 else None)
+        gain = nats - point.nats + length * (pull + length * bend / 2)
+        waiting = waiting & ~(gain <= 1e-4 * length * descent + slack)
         if not waiting.any():
-            break
+            return length, nats, slope
         length = torch.where(waiting, length / 2, length)
-    return point, new_value, new_gradient
+    stays = waiting[:, None, None]
+    return length * ~waiting, torch.where(waiting, point.nats, nats), torch.where(stays, point.gradient, slope)
 
 
-def _inverse_hessian(gradient: Vector, history: list[tuple[Vector, Vector, PerProblem]]) -> Vector:
+def _inverse_hessian(gradient: Vector, inverse: Vector, pairs: Sequence[tuple[Vector, Vector]]) -> Vector:
     """The two loops of L-BFGS; a pair without positive curvature is passed over."""
-    q, alphas = gradient.clone(), []
-    for s, y, sy in reversed(history):
+    q, alphas = gradient, []
+    curvatures = [_dot(s, y) for s, y in pairs]
+    for (s, y), sy in zip(reversed(pairs), reversed(curvatures), strict=True):
         alpha = _safe_ratio(_dot(s, q), sy)
-        q -= alpha[..., None, None] * y
+        q = torch.addcmul(q, y, alpha[:, None, None], value=-1)
         alphas.append(alpha)
-    if history:
-        _, y, sy = history[-1]
-        ratio = _safe_ratio(sy, _dot(y, y))
-        q *= torch.where(ratio > 0, ratio, torch.ones_like(ratio))[..., None, None]
-    for (s, y, sy), alpha in zip(history, reversed(alphas), strict=True):
-        q += (alpha - _safe_ratio(_dot(y, q), sy))[..., None, None] * s
+    q = inverse * q
+    if pairs:
+        y = pairs[-1][1]
+        ratio = _safe_ratio(curvatures[-1], _dot(y, inverse * y))
+        q *= torch.where(ratio > 0, ratio, torch.ones_like(ratio))[:, None, None]
+    for (s, y), sy, alpha in zip(pairs, curvatures, reversed(alphas), strict=True):
+        q = torch.addcmul(q, s, (alpha - _safe_ratio(_dot(y, q), sy))[:, None, None])
     return q
 
 
 def _dot(a: Vector, b: Vector) -> PerProblem:
-    return (a * b).sum((2, 3))
+    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
 
 
 def _safe_ratio(numerator: PerProblem, denominator: PerProblem) -> PerProblem:

@@ -16,12 +16,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.probe.logistic import CHUNK, logistic
+from latentmech.probe.logistic import logistic
 from latentmech.probe.sample import Sample
 from latentmech.probe.solution import Solution
 
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 SMALLEST = 32  # rows in the first block, at least
+CHUNK = 2048  # rows whose chances are computed at a time
 PRIOR = 10.0  # precision of the weights on standardised rows: 5 to 20 differ by a few hundredths on 5,000 words
 
 
@@ -33,8 +34,7 @@ def online_code(sample: Sample, targets: Int[Tensor, " row"], n_classes: int) ->
     solution = None
     for begin, end in pairwise(ends):
         strength = torch.full((sample.n_levels, 1), PRIOR / begin)
-        past = sample.first(begin)
-        solution = logistic(past, targets[None, :begin], n_classes, strength, solution)
+        solution = logistic(sample, targets[None, :begin], n_classes, strength, solution)
         rows = [part[begin:end] for part in sample.train]
         bits += torch.tensor([_bits(solution, i, part, targets[begin:end], begin) for i, part in enumerate(rows)])
     return bits

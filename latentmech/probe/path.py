@@ -1,14 +1,13 @@
 """A path of strengths, from strong to weak, and the place on it that the development part likes best."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.probe.sample import Sample
+from latentmech.probe.sample import Sample, side_by_side
 from latentmech.probe.solution import Fit, Solution, Targets
 
 Score = Callable[[Float[Tensor, "row class"]], float]
@@ -49,53 +48,34 @@ def choose_strength(
         score: what to maximise, given the logits of the development rows.
         dev: labels of the development rows.
     """
-    fitted = partial(_at, fit, targets, n_classes, score, dev, row_weights)
-    best = fitted(sample, path[0], None)
-    solution, going = best.solution, torch.arange(sample.n_levels)
-    for strength in path[1:]:
-        here = fitted(sample.only(going.tolist()), strength, solution)
-        gains, likelier = here.scores > best.scores[going], here.nats < best.nats[going]
-        best = _merged(best, here, going, gains, likelier)
-        hopeful = gains | likelier
-        going, solution = going[hopeful], Solution(here.solution.weight[hopeful], here.solution.bias[hopeful])
-        if not len(going):
-            break
-    return best
+
+    def one_level(level: int) -> Chosen:
+        alone = sample.only([level])
+
+        def at(strength: float, start: Solution | None) -> Chosen:
+            strengths = torch.full((1, 1), strength)
+            solution = fit(alone, targets, n_classes, strengths, start=start, row_weights=row_weights)
+            return _judged(solution, strengths[0], alone, score, dev)
+
+        best = here = at(path[0], None)
+        for strength in path[1:]:
+            here = at(strength, here.solution)
+            gains, likelier = bool(here.scores > best.scores), bool(here.nats < best.nats)
+            best = replace(here if gains else best, nats=torch.minimum(here.nats, best.nats))
+            if not gains and not likelier:
+                break
+        return best
+
+    found = side_by_side(one_level, range(sample.n_levels))
+    weight, bias = (torch.cat([getattr(f.solution, name) for f in found]) for name in ("weight", "bias"))
+    rest = (torch.cat([getattr(f, name) for f in found]) for name in ("strengths", "scores", "nats"))
+    return Chosen(Solution(weight, bias), *rest)
 
 
-def _at(
-    fit: Fit,
-    targets: Targets,
-    n_classes: int,
-    score: Score,
-    dev: Int[Tensor, " other"],
-    row_weights: Float[Tensor, "problem row"] | None,
-    sample: Sample,
-    strength: float,
-    start: Solution | None,
+def _judged(
+    solution: Solution, strength: Float[Tensor, " level"], sample: Sample, score: Score, dev: Int[Tensor, " other"]
 ) -> Chosen:
-    """Fit and score all levels of `sample` at one strength."""
-    strengths = torch.full((sample.n_levels, 1), strength)
-    solution = fit(sample, targets, n_classes, strengths, start=start, row_weights=row_weights)
-    logits = [solution.logits(rows, level) for level, rows in enumerate(sample.dev)]
-    scores = torch.tensor([score(z) for z in logits])
-    nats = torch.stack([torch.nn.functional.cross_entropy(z, dev) for z in logits])
-    return Chosen(solution, strengths[:, 0], scores, nats)
-
-
-def _merged(
-    best: Chosen,
-    here: Chosen,
-    levels: Int[Tensor, " some"],
-    gains: Bool[Tensor, " some"],
-    likelier: Bool[Tensor, " some"],
-) -> Chosen:
-    """`best` with the levels that have gained replaced."""
-    index = levels[gains]
-    weight, bias = best.solution.weight.clone(), best.solution.bias.clone()
-    strengths, scores = best.strengths.clone(), best.scores.clone()
-    weight[index], bias[index] = here.solution.weight[gains], here.solution.bias[gains]
-    strengths[index], scores[index] = here.strengths[gains], here.scores[gains]
-    nats = best.nats.clone()
-    nats[levels[likelier]] = here.nats[likelier]
-    return Chosen(Solution(weight, bias), strengths, scores, nats)
+    """What the development part says to a solution of one level."""
+    logits = solution.logits(sample.dev[0], 0)
+    nats = torch.nn.functional.cross_entropy(logits, dev)[None]
+    return Chosen(solution, strength, torch.tensor([score(logits)]), nats)

@@ -47,6 +47,6 @@ def class_emphasis(
 def _one_level(
     sample: Sample, level: int, sums: Float[Tensor, "problem class d_model"], strengths: Float[Tensor, " problem"]
 ) -> Float[Tensor, "problem d_model class"]:
-    vectors, values = sample.eigenvectors[level], sample.eigenvalues[level]
+    values, vectors = sample.spectrum[level]
     rotated = sums / sample.n_rows @ vectors
     return (rotated / (values + strengths[:, None, None]) @ vectors.T).transpose(1, 2)

@@ -1,37 +1,40 @@
 """`Sample`: the rows that probes of one or more levels are fitted to, standardised by their training part alone."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.activations import Activations
-from latentmech.probe.side_by_side import side_by_side
+from latentmech.probe.axes import Axes, axes_of
 
 CHUNK = 16384  # rows per product: single precision inside a chunk, double precision between chunks
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Standardised rows, and the spectrum of their correlation matrix, which every solver shares.
+    """Standardised rows, with what every solver of the same rows shares.
 
     Attributes:
         train: per level, training rows: mean 0 and variance 1 in every dimension (0 where it is constant).
         dev: per level, development rows in the same coordinates.
         mean: what was subtracted.
         scale: what was divided by.
-        eigenvalues: of `train.T @ train / row`.
-        eigenvectors: in columns.
     """
 
     train: tuple[Float[Tensor, "row d_model"], ...]
     dev: tuple[Float[Tensor, "other d_model"], ...]
     mean: Float[Tensor, "level d_model"]
     scale: Float[Tensor, "level d_model"]
-    eigenvalues: Float[Tensor, "level d_model"]
-    eigenvectors: Float[Tensor, "level d_model d_model"]
+    _axes: dict[torch.dtype, list[Axes]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def n_levels(self) -> int:
@@ -43,19 +46,24 @@ class Sample:
         """Training rows."""
         return len(self.train[0])
 
+    @cached_property
+    def spectrum(self) -> list[tuple[Float[Tensor, " d_model"], Float[Tensor, "d_model d_model"]]]:
+        """Eigenvalues and eigenvectors (in columns) of `train.T @ train / row` at every level."""
+        return side_by_side(_spectrum, self.train)
+
+    def axes(self, dtype: torch.dtype) -> list[Axes]:
+        """The training rows of every level along their principal axes, in numbers of this kind."""
+        if dtype not in self._axes:
+            self._axes[dtype] = side_by_side(partial(axes_of, dtype=dtype), self.train)
+        return self._axes[dtype]
+
     def only(self, levels: Sequence[int]) -> "Sample":
         """Some of the levels; no rows are copied."""
         few = list(levels)
+        if few == list(range(self.n_levels)):
+            return self
         train, dev = tuple(self.train[i] for i in few), tuple(self.dev[i] for i in few)
-        return Sample(train, dev, self.mean[few], self.scale[few], self.eigenvalues[few], self.eigenvectors[few])
-
-    def first(self, n_rows: int) -> "Sample":
-        """The first training rows, in the same coordinates and with the same spectrum."""
-        return replace(self, train=tuple(rows[:n_rows] for rows in self.train))
-
-    def every(self, step: int) -> "Sample":
-        """Every `step`-th training row, in the same coordinates and with the same spectrum."""
-        return replace(self, train=tuple(rows[::step].contiguous() for rows in self.train))
+        return Sample(train, dev, self.mean[few], self.scale[few])
 
 
 def sample_of(activations: Activations, hook_names: Sequence[str], train: Tensor, dev: Tensor) -> Sample:
@@ -76,14 +84,14 @@ def sample_of_level(
 
 
 def _stacked(levels: Sequence[tuple[Tensor, ...]]) -> Sample:
-    fit, held, *rest = zip(*levels, strict=True)
-    return Sample(fit, held, *(torch.stack(column) for column in rest))
+    fit, held, mean, scale = zip(*levels, strict=True)
+    return Sample(fit, held, torch.stack(mean), torch.stack(scale))
 
 
 def _one_level(
     rows: Float[Tensor, "row d_model"], train: Int[Tensor, " train"], dev: Int[Tensor, " dev"]
 ) -> tuple[Tensor, ...]:
-    """Standardised train and dev rows with mean, scale and spectrum of one level.
+    """Standardised train and dev rows with mean and scale of one level.
 
     In place, a chunk at a time: at this size new memory costs as much as the arithmetic.
     """
@@ -91,12 +99,10 @@ def _one_level(
     mean = (sum(x.sum(0).double() for x in fit.split(CHUNK)) / len(fit)).float()
     for part in (fit, held):
         part.sub_(mean)
-    covariance = sum((x.T @ x).double() for x in fit.split(CHUNK)) / len(fit)
-    scale = _spread(covariance.diagonal(), mean)
+    scale = _spread(sum(x.square().sum(0).double() for x in fit.split(CHUNK)) / len(fit), mean)
     for part in (fit, held):
         part.div_(scale)
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance / scale / scale.unsqueeze(1))
-    return fit, held, mean, scale, eigenvalues.clamp(min=0).float(), eigenvectors.float()
+    return fit, held, mean, scale
 
 
 def _spread(variance: Float[Tensor, " d_model"], mean: Float[Tensor, " d_model"]) -> Float[Tensor, " d_model"]:
@@ -106,3 +112,26 @@ def _spread(variance: Float[Tensor, " d_model"], mean: Float[Tensor, " d_model"]
     """
     scale = variance.sqrt().float()
     return torch.where(scale > torch.finfo(torch.float32).eps * mean.abs(), scale, torch.ones_like(scale))
+
+
+def _spectrum(rows: Float[Tensor, "row d_model"]) -> tuple[Tensor, Tensor]:
+    correlation = sum((x.T @ x).double() for x in rows.split(CHUNK)) / len(rows)
+    eigenvalues, eigenvectors = torch.linalg.eigh(correlation)
+    return eigenvalues.clamp(min=0).float(), eigenvectors.float()
+
+
+def side_by_side(work: Callable[[Item], Result], items: Sequence[Item], most: int | None = None) -> list[Result]:
+    """`work` for every item, in order, on PyTorch's own number of threads or at most `most` of them.
+
+    A thread for each item instead of all threads for each operation: the products of a probe are too narrow for two
+    threads to share one well, and threads that meet after every operation wait for each other.
+    """
+    threads = torch.get_num_threads()
+    workers = max(1, min(threads, len(items), most or threads))
+    if workers == 1:
+        return [work(item) for item in items]
+    try:
+        with ThreadPoolExecutor(workers, "level", torch.set_num_threads, (threads // workers,)) as pool:
+            return list(pool.map(work, items))
+    finally:
+        torch.set_num_threads(threads)  # the linear algebra below PyTorch knows one number for all threads

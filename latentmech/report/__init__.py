@@ -18,14 +18,9 @@ if TYPE_CHECKING:
         point_maps,
         trade_off,
     )
-    from latentmech.report.files import write_run
-    from latentmech.report.html import render_html
-    from latentmech.report.ledger import Ledger
-    from latentmech.report.methods import Method
-    from latentmech.report.report import ROW_COLUMNS, Curve, Picture, Report, Table
-    from latentmech.report.sinks import ConsoleSink
-    from latentmech.report.sweep import joined, print_sweep
-    from latentmech.report.wandb_artifact import fetch_artifact
-    from latentmech.report.wandb_sink import WandbSink
+    from latentmech.report.files import render_html, write_run
+    from latentmech.report.report import ROW_COLUMNS, Curve, Ledger, Method, Picture, Report, Table
+    from latentmech.report.sinks import ConsoleSink, WandbSink, fetch_artifact
+    from latentmech.report.sweep import at_strength, joined, print_sweep
 
 __getattr__, __dir__, __all__ = lazily(__name__)

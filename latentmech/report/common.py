@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from latentmech.fields import switched_off
-from latentmech.report.ledger import Ledger
-from latentmech.report.methods import Method
-from latentmech.report.report import Curve, Report
+from latentmech.report.report import Curve, Ledger, Method, Report
 from latentmech.statistics import FEW, Estimate
 from latentmech.storage import fingerprint
 

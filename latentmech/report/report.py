@@ -1,6 +1,6 @@
-"""`Report`: everything a study has to say, before anyone decides where it goes."""
+"""`Report`: everything a study has to say, before anyone decides where it goes; `Ledger` collects its numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from latentmech.report.methods import Method
+from latentmech.report.references import REFERENCES
+from latentmech.statistics import Estimate
 
 ROW_COLUMNS = (
     *("study", "task", "layer", "site", "method", "control", "split", "seed", "strength"),
@@ -47,6 +48,23 @@ class Curve:
     axis: str
     steps: tuple[float, ...]
     values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One step: what was done, and after whom.
+
+    Attributes:
+        said: whole sentences.
+        cites: keys of `REFERENCES`.
+    """
+
+    said: str
+    cites: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if unknown := [key for key in self.cites if key not in REFERENCES]:
+            raise KeyError(f"no reference is called {unknown[0]}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,3 +111,35 @@ class Report:
 
 def _column(values: Sequence[Any], name: str) -> pd.Series:
     return pd.Series(values, dtype=NUMBERS.get(name, "string"))
+
+
+@dataclass
+class Ledger:
+    """Collects the metrics and rows of one report: each number as both, so that the two cannot disagree.
+
+    Attributes:
+        common: columns that every row shares, such as study, task and site.
+    """
+
+    common: Mapping[str, Any]
+    metrics: dict[str, float] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, name: str, value: Estimate | float | int, metric: str, **columns: Any) -> None:
+        """Write a number down under the flat `name`, and as a row whose `metric` and other columns are given.
+
+        Raises:
+            ValueError: there is a number of that name already, which would be lost.
+        """
+        if name in self.metrics:
+            raise ValueError(f"two numbers are called {name}; each needs a name of its own")
+        one = value if isinstance(value, Estimate) else Estimate(float(value))
+        around = {"ci_low": one.ci_low, "ci_high": one.ci_high, "interval": one.kind or None}
+        counts = {"n": one.n or None, "groups": one.groups or None}
+        self.metrics[name] = one.value
+        self.rows.append({**self.common, **columns, "metric": metric, "value": one.value, **around, **counts})
+
+    def few_groups(self, below: int) -> Iterable[int]:
+        """The numbers of groups, ascending, that some interval has and that lie below a limit."""
+        found = {row["groups"] for row in self.rows if row["groups"] and row["interval"] not in (None, "range")}
+        return sorted(n for n in found if n < below)

@@ -14,13 +14,13 @@ from latentmech.activations import ActivationStoreSettings
 from latentmech.data import Corpus, Library, Pairs, TextPairs, WordPairs
 from latentmech.direction import DirectionSettings
 from latentmech.geometry import (
-    AnalogiesStudy,
-    CompareStudy,
+    AnalogiesSettings,
+    CompareSettings,
     DimensionSettings,
-    InterpolationStudy,
-    LensStudy,
-    MapStudy,
-    NeighboursStudy,
+    InterpolationSettings,
+    LensSettings,
+    MapSettings,
+    NeighboursSettings,
 )
 from latentmech.model import (
     Adapted,
@@ -34,40 +34,41 @@ from latentmech.model import (
     Tiny,
     WordVectorsSettings,
 )
-from latentmech.probe import AtlasStudy, ProbeStudy
+from latentmech.probe import AtlasSettings, ProbeSettings
 from latentmech.report import ConsoleSink, WandbSink
-from latentmech.retrieval import RetrievalStudy, VectorDatabase
+from latentmech.retrieval import RetrievalSettings, VectorDatabaseSettings
 from latentmech.settings import names_of, schema
 from latentmech.steering import (
-    CausalSelection,
-    Letters,
-    Necessity,
-    RefusalRate,
-    Requests,
-    SteeringStudy,
-    Stems,
+    CausalSettings,
+    LettersSettings,
+    NecessitySettings,
+    RefusalRateSettings,
+    RequestsSettings,
+    SteeringSettings,
+    StemsSettings,
 )
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
-    "probe": {"probe": ProbeStudy, "atlas": AtlasStudy},
+    "probe": {"probe": ProbeSettings, "atlas": AtlasSettings},
     "direction": {"direction": DirectionSettings},
-    "steering": {"steering": SteeringStudy},
+    "steering": {"steering": SteeringSettings},
     "geometry": {
-        "analogies": AnalogiesStudy,
-        "neighbours": NeighboursStudy,
-        "map": MapStudy,
+        "analogies": AnalogiesSettings,
+        "neighbours": NeighboursSettings,
+        "map": MapSettings,
         "dimension": DimensionSettings,
-        "lens": LensStudy,
-        "interpolation": InterpolationStudy,
-        "compare": CompareStudy,
+        "lens": LensSettings,
+        "interpolation": InterpolationSettings,
+        "compare": CompareSettings,
     },
-    "retrieval": {"retrieval": RetrievalStudy},
+    "retrieval": {"retrieval": RetrievalSettings},
 }
 STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
 SHARED = {"model": ModelSettings, "activations": ActivationStoreSettings, "data": Corpus, "pairs": Pairs}
-SHARED |= {"stems": Stems, "letters": Letters, "requests": Requests, "necessity": Necessity}
-SHARED |= {"library": Library, "encoder": SentenceEncoderSettings, "vectors": VectorDatabase}
-SHARED |= {"causal": CausalSelection, "refusal_rate": RefusalRate, "wandb": WandbSink, "console": ConsoleSink}
+SHARED |= {"stems": StemsSettings, "letters": LettersSettings, "requests": RequestsSettings}
+SHARED |= {"necessity": NecessitySettings, "causal": CausalSettings, "refusal_rate": RefusalRateSettings}
+SHARED |= {"library": Library, "encoder": SentenceEncoderSettings, "vectors": VectorDatabaseSettings}
+SHARED |= {"wandb": WandbSink, "console": ConsoleSink}
 SOURCES = (RegistryPackage, PackageFolder, Local, Hub, Tiny, Adapted)
 KNOWN = names_of(
     [*STUDIES.values(), *SHARED.values(), *SOURCES, ScopeSettings, WordPairs, WordVectorsSettings, TextPairs]

@@ -1,17 +1,17 @@
 """What a number is worth: scores, intervals over groups, paired differences, and the one rule for "beats"."""
 
-from latentmech.statistics.confidence_set import FEWEST, confidence_set
-from latentmech.statistics.estimate import Estimate, clusters_of, over_seeds
+from latentmech.statistics.estimates import INTERVAL, Estimate, clusters_of, over_seeds
 from latentmech.statistics.exchange import exchanged, p_value
 from latentmech.statistics.interval import FEW, difference, estimate, low_p
 from latentmech.statistics.lead import Lead, beats, closest, holm, leads, verdict
-from latentmech.statistics.legacy import bootstrap, bootstrap_mean, bootstrap_means, not_worse_than_best
+from latentmech.statistics.model_confidence_set import FEWEST, confidence_set
 from latentmech.statistics.scores import auroc, aurocs, f1, folded
 from latentmech.statistics.tally import Tally, auroc_of, balanced_accuracy_of, cluster_draws, f1_of, mean_of, ratio_of
 
 __all__ = [
     "FEW",
     "FEWEST",
+    "INTERVAL",
     "Estimate",
     "Lead",
     "Tally",

@@ -22,7 +22,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit, logit
 
-from latentmech.statistics.estimate import BOUND, INTERVAL, Estimate
+from latentmech.statistics.estimates import BOUND, INTERVAL, Estimate
 from latentmech.statistics.tally import Tally, Weights
 
 FEW = 100  # groups below which a percentile bootstrap is too narrow: over 60, AUROC is covered in 92 % of samples
@@ -58,8 +58,9 @@ def difference(own: Tally, other: Tally, draws: int = 1000, seed: int = 0) -> Es
     """
     gap = _gap(own, other)
     if gap.groups >= 2 and np.isfinite(gap.value) and gap.value != 0 and _spread(gap) <= 1e-12:
-        low, high = _of_perfect(gap.value, gap)
-        return Estimate(gap.value, low, high, gap.n, gap.groups, BOUND if np.isfinite(low) else "")
+        if not np.isfinite([gap.worst, gap.top]).all():  # nothing bounds what has no bounds
+            return Estimate(gap.value, n=gap.n, groups=gap.groups)
+        return Estimate(gap.value, *_of_perfect(gap.value, gap), gap.n, gap.groups, BOUND)
     return estimate(gap, draws, seed)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latentmech.statistics.estimate import Estimate
+from latentmech.statistics.estimates import Estimate
 from latentmech.statistics.interval import difference, low_p
 from latentmech.statistics.tally import Tally
 
@@ -63,6 +63,8 @@ def verdict(found: Sequence[Lead]) -> str:
     """The rule in words: `beats ...`, or `is not shown to beat ...` with every rival that stands in the way."""
     if not found:
         return "has nothing beside it to beat"
+    if not any(lead.difference.kind for lead in found):
+        return "cannot be shown to beat anything: no difference has an interval over so few groups"
     if beats(found):
         first, rest = found[0], len(found) - 1
         others = f" and the {rest} weaker rivals" if rest > 1 else " and the weaker rival" if rest else ""

@@ -12,6 +12,7 @@ draw and a group left out are both one product with a row of weights:
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -57,9 +58,12 @@ class Tally:
         return self.by(cluster_draws(self.groups, n_draws, seed))
 
 
+@lru_cache(maxsize=4)
 def cluster_draws(groups: int, n_draws: int, seed: int) -> Float[np.ndarray, "draw group"]:
-    """How often each group is drawn in each bootstrap resample."""
-    return np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=n_draws).astype(float)
+    """How often each group is drawn in each bootstrap resample; read only, for the next score has the same."""
+    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=n_draws).astype(float)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def ratio_of(

@@ -21,7 +21,6 @@ from latentmech.model import (
 Variant = Mapping[str, Edit]
 EVERYWHERE = Scope()
 ROWS = 96  # rows that run together: more gain nothing on a CPU
-LOGITS = 2**26  # numbers of logits held at once
 
 
 def completions(
@@ -55,22 +54,25 @@ def next_logits(
     model: Model,
     variants: Sequence[Variant],
     texts: Sequence[str],
-    read: Callable[[Float[Tensor, "prompt vocab"], Sequence[int]], Float[Tensor, " prompt"]],
+    read: Callable[[Float[Tensor, "prompt vocab"], Sequence[int]], Float[Tensor, "prompt *read"]],
     *,
     scope: Scope = EVERYWHERE,
     progress: Callable[[int], object] = int,
-) -> Float[Tensor, "variant prompt"]:
-    """A number from the next-token logits of every text under every variant.
+) -> Float[Tensor, "variant prompt *read"]:
+    """A number, or several, from the next-token logits of every text under every variant.
 
     Args:
-        read: takes the logits of some prompts under one variant, and which prompts these are.
+        read: takes the logits of some prompts under one variant, and which prompts these are. Of the same prompts the
+            first variant comes first.
     """
-    values = torch.empty(len(variants), len(texts))
+    values = torch.empty(0)
     for places, batch in batches(model, texts, 16):
         for chunk in _chunks(len(variants), max(1, ROWS // len(places))):
             logits = packed_logits(model, variants[chunk.start : chunk.stop], batch, scope=scope)[:, :, 0]
             for variant, own in zip(chunk, logits, strict=True):
-                values[variant, places] = read(own, places).float().cpu()
+                one = read(own, places).float().cpu()
+                values = values if len(values) else torch.empty(len(variants), len(texts), *one.shape[1:])
+                values[variant, places] = one
             progress(len(chunk) * len(places))
     return values
 

@@ -140,10 +140,8 @@ def test_an_address_that_is_none_is_refused(where):
 
 
 def test_from_a_wandb_artifact(direction, saved, monkeypatch):
-    from latentmech.report import wandb_artifact
-
     asked = []
-    monkeypatch.setattr(wandb_artifact, "fetch_artifact", lambda name: asked.append(name) or saved.parent)
+    monkeypatch.setattr("latentmech.report.fetch_artifact", lambda name: asked.append(name) or saved.parent)
     loaded = load_direction("wandb:me/latentmech/kindness:v2")
     assert asked == ["me/latentmech/kindness:v2"] and torch.equal(loaded.vector, direction.vector)
     direction.save(saved.with_name("second.safetensors"))

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from made import accuracy, levels, topics, topics_auroc, two_readers
 from scipy import stats
+from simulated import accuracy, levels, topics, topics_auroc, two_readers
 
 from latentmech.statistics import (
     FEW,
@@ -100,6 +100,12 @@ def test_a_difference_that_every_group_shares_is_bounded_and_not_certain():
     many = np.repeat(np.arange(30), 10)
     own, half = mean_of(np.ones(300), many, 0, 1), mean_of(np.tile([1.0, 0.0], 150), many, 0, 1)
     assert difference(own, half).ci_low > 0
+
+
+def test_a_constant_difference_of_what_has_no_bounds_has_no_interval():
+    values, clusters = RNG(0).normal(size=40), np.repeat(np.arange(4), 10)
+    gap = difference(mean_of(values - 0.1, clusters), mean_of(values, clusters))
+    assert gap.value == pytest.approx(-0.1) and gap.kind == "" and np.isnan(gap.ci_high)
 
 
 def test_the_interval_is_wider_where_rows_of_a_group_are_alike():

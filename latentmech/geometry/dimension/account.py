@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from latentmech.geometry.dimension.estimates import at_share
 from latentmech.geometry.dimension.findings import DimensionFindings
-from latentmech.geometry.first_position import said_of_the_first
+from latentmech.geometry.rows import said_of_the_first
 from latentmech.model import Model
-from latentmech.report import Ledger, Picture, Report, Table, account, band, by_depth, layer_curve, values
+from latentmech.report import Ledger, Method, Picture, Report, Table, account, band, by_depth, layer_curve, values
 
 SHOWN_LEVELS = 5  # curves in the picture of sample sizes
 
@@ -29,6 +28,7 @@ def account_of(study: object, found: DimensionFindings, model: Model) -> Report:
         curves=by_depth("geometry/depth", found.levels, curves),
         data=found.examples,
         notes=notes(found),
+        methods=methods(found),
     )  # fmt: skip
 
 
@@ -67,16 +67,15 @@ def level_table(found: DimensionFindings) -> Table:
 
 def scan_table(found: DimensionFindings) -> Table:
     """One row per level: parts of the draw, and numbers of neighbours."""
-    names = {f"TwoNN of {share:g}": at_share("two_nn", share) for share in found.shares}
-    names |= {f"PR of {share:g}": at_share("participation_ratio", share) for share in found.shares}
-    names |= {f"MLE k={k}": f"mle_k{k}" for k in found.scales}
-    columns = {"level": [level.tick for level in found.levels]}
-    frame = pd.DataFrame(columns | {title: values(found.of(name)) for title, name in names.items()})
+    columns: dict[str, object] = {"level": [level.tick for level in found.levels]}
+    for title, name in (("TwoNN", "two_nn"), ("PR", "participation_ratio")):
+        columns |= {f"{title} of {share:g}": values(found.of(name, share=share)) for share in found.shares}
+    columns |= {f"MLE k={k}": values(found.of(f"mle_k{k}")) for k in found.scales}
     caption = (
         "Estimates from parts of the draw (sample size) and from more neighbours (scale). Only a number that stays "
         "the same along a row is a property of the space; the rest is one of the sample or of the scale."
     )
-    return Table(title="Sample size and scale", frame=frame, caption=caption)
+    return Table(title="Sample size and scale", frame=pd.DataFrame(columns), caption=caption)
 
 
 def pictures(found: DimensionFindings, model: Model) -> Iterator[tuple[str, Picture]]:
@@ -97,7 +96,7 @@ def pictures(found: DimensionFindings, model: Model) -> Iterator[tuple[str, Pict
 def _scan_picture(found: DimensionFindings) -> Picture:
     n = len(found.levels)
     chosen = np.unique(np.linspace(0, n - 1, min(SHOWN_LEVELS, n)).round().astype(int)).tolist()
-    scans = [found.of(at_share("two_nn", share)) for share in found.shares]
+    scans = [found.of("two_nn", share=share) for share in found.shares]
     series = {found.levels[i].place: [scan[i].value for scan in scans] for i in chosen}
     names = [f"{share:g}" for share in found.shares]
     figure = layer_curve(
@@ -115,8 +114,8 @@ def headline(found: DimensionFindings, model: Model) -> str:
     top = int(np.nanargmax(values(two_nn)))
     mle, ratio = found.of(found.mle)[top].value, found.of("participation_ratio")[top].value
     null = found.of("two_nn", "coordinates_shuffled")[top].value
-    others = [f"{title} {found.of('two_nn', who)[top].value:.1f}" for who, title in list(found.controls.items())[1:]]
-    beside = f"There also: {', '.join(others)}. " if others else ""
+    others = [(title, found.of("two_nn", who)[top].value) for who, title in list(found.controls.items())[1:]]
+    beside = f"It is {' and '.join(f'{value:.1f} with {title}' for title, value in others)} there. " if others else ""
     return (
         f"The {found.unit} fill at most {two_nn[top].value:.1f} dimensions by TwoNN, at {found.levels[top].place} of "
         f"{model.name} (MLE {mle:.1f}, participation ratio {ratio:.1f}, of {model.d_model}); with every coordinate "
@@ -128,7 +127,7 @@ def headline(found: DimensionFindings, model: Model) -> str:
 def _settled(found: DimensionFindings, top: int) -> str:
     """Whether the smallest part of the rows gives the same dimension as all of them."""
     share = found.shares[0]
-    part, whole = found.of(at_share("two_nn", share))[top].value, found.of("two_nn")[top].value
+    part, whole = found.of("two_nn", share=share)[top].value, found.of("two_nn")[top].value
     if share == 1 or not np.isfinite(part):
         return f"How it depends on the number of {found.unit} was not measured."
     change = whole / part - 1
@@ -147,7 +146,34 @@ def notes(found: DimensionFindings) -> Iterator[str]:
         )
     copies = values(found.of("duplicates"))
     yield f"Copies among the {found.unit} of a draw: {min(copies):.0f} to {max(copies):.0f}, by level."
+    if near := found.near_copies():
+        where = "every level" if len(near) == len(found.levels) else ", ".join(level.place for level, _ in near)
+        yield (
+            f"Near-copies: a draw's TwoNN is below 2 or below half of the MLE at {where} "
+            f"({min(least for _, least in near):.1f} at the lowest). It then sees {found.unit} that almost coincide, "
+            "and not the space; believe the MLE at larger k."
+        )
     yield (
         "TwoNN and MLE fall short of high dimensions at any affordable sample size; compare levels and controls, "
         "not absolute numbers."
+    )
+
+
+def methods(found: DimensionFindings) -> Iterator[Method]:
+    """What was done, for a paper's appendix."""
+    once = "" if found.repeats else ", every form once"
+    yield Method(
+        f"Of {found.examples.source}, {found.seeds} draws of up to {found.points} {found.unit}{once} were read at "
+        f"{len(found.levels)} levels ({found.site}); rows within a thousandth of the median distance of an earlier one "
+        "were removed. Dimension was estimated by TwoNN without the largest tenth of ratios, by maximum likelihood "
+        f"over k = {', '.join(map(str, found.scales))} neighbours with inverses averaged, and by the participation "
+        "ratio of the covariance and of the correlation matrix.",
+        ("facco2017", "levina2004", "mackay2005", "gao2017"),
+    )
+    others = [title for who, title in found.controls.items() if who != "coordinates_shuffled"]
+    beside = f" Beside it stand {' and '.join(others)}." if others else ""
+    yield Method(
+        "The null permutes every coordinate over the rows by itself; structure is said to be seen where the largest "
+        f"estimate of the draws is below the mean of that null.{beside} No test was made; ranges are over draws, which "
+        "overlap."
     )

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from latentmech.data import Examples
-from latentmech.geometry.word_forms import first_of_each, forms_of
+from latentmech.geometry.dimension.estimates import at_share
+from latentmech.geometry.rows import first_of_each, forms_of
 from latentmech.model import Level
 from latentmech.statistics import Estimate
 
@@ -51,9 +52,14 @@ class DimensionFindings:
         """Those that were measured, and how a reader knows them."""
         return {who: title for who, title in CONTROLS.items() if who in self.by_who}
 
-    def of(self, name: str, who: str = "model") -> list[Estimate]:
-        """One estimate, level by level."""
-        return [scores[name] for scores in self.by_who[who]]
+    def of(self, name: str, who: str = "model", share: float = 1.0) -> list[Estimate]:
+        """One estimate, level by level; from a part of the draw, if it is asked for."""
+        return [scores[at_share(name, share)] for scores in self.by_who[who]]
+
+    def near_copies(self) -> list[tuple[Level, float]]:
+        """Levels at which some draw's TwoNN is below 2, or below half of the MLE, and that TwoNN."""
+        rows = zip(self.levels, self.of("two_nn"), self.of(self.mle), strict=True)
+        return [(level, two_nn.ci_low) for level, two_nn, mle in rows if two_nn.ci_low < max(2, mle.value / 2)]
 
     def rows(self) -> Iterator[tuple[str, Level, str, Estimate]]:
         """Every number: who, where, what."""

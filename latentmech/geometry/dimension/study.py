@@ -17,13 +17,11 @@ from latentmech.geometry.dimension.estimates import estimates
 from latentmech.geometry.dimension.findings import DimensionFindings
 from latentmech.geometry.dimension.settings import DimensionSettings
 from latentmech.geometry.dimension.word_order import words_shuffled
-from latentmech.geometry.first_position import off_the_first
+from latentmech.geometry.rows import drawn, first_of_each, forms_of, off_the_first
 from latentmech.geometry.scaling import coordinates_shuffled
-from latentmech.geometry.spread import over_seeds
-from latentmech.geometry.word_forms import first_of_each, forms_of
 from latentmech.model import Level, Model, levels_of
 from latentmech.report import Report
-from latentmech.statistics import Estimate
+from latentmech.statistics import Estimate, over_seeds
 
 Scores = Mapping[str, Estimate]
 
@@ -57,35 +55,33 @@ class DimensionStudy(DimensionSettings):
     ) -> dict[str, list[Scores]]:
         """Estimates level by level, of the rows and of the same rows with their coordinates shuffled."""
         position = f"{'text' if examples.spans is None else 'word'}_{self.position}"
-        drawn = self._drawn(model, examples, position)
+        draws = self._draws(model, examples, position)
         activations = store.get(model, examples, levels, position)
         found: dict[str, list[Scores]] = {"model": [], "coordinates_shuffled": []}
         for level in levels:
             rows = activations.level(level.hook_name)
-            pairs = [self._of_draw(rows, *one) for one in drawn.items()]
+            pairs = [self._of_draw(rows, *one) for one in draws.items()]
             for name, scores in zip(found, zip(*pairs, strict=True), strict=True):
-                found[name].append(over_seeds(scores))
+                found[name].append({of: over_seeds(score[of] for score in scores) for of in scores[0]})
         return found
 
-    def _drawn(self, model: Model, examples: Examples, position: str) -> dict[int, np.ndarray]:
+    def _draws(self, model: Model, examples: Examples, position: str) -> dict[int, np.ndarray]:
         """The rows that each seed draws, from those behind the first position."""
-        eligible, forms = np.flatnonzero(off_the_first(model, examples, position)), forms_of(examples)
-        n = len(eligible if self.repeats else first_of_each(forms[eligible]))
+        eligible = np.flatnonzero(off_the_first(model, examples, position))
+        forms = forms_of(examples)[eligible]
+        n = len(forms if self.repeats else first_of_each(forms))
         if n <= 2 * max(self.scales):
             seen = f"{examples.source} has {n} words or texts behind the first position"
             raise BadInput(f"{seen}; expected more than {2 * max(self.scales)}: raise geometry.data.limit")
-        return {seed: self._draw(eligible, forms, seed) for seed in range(self.seed, self.seed + self.seeds)}
-
-    def _draw(self, eligible: np.ndarray, forms: np.ndarray, seed: int) -> np.ndarray:
-        order = np.random.default_rng(seed).permutation(eligible)
-        return (order if self.repeats else order[first_of_each(forms[order])])[: self.points]
+        seeds = range(self.seed, self.seed + self.seeds)
+        return {seed: eligible[drawn(forms, self.points, self.repeats, seed)] for seed in seeds}
 
     def _of_draw(
-        self, rows: Float[Tensor, "row d_model"], seed: int, drawn: np.ndarray
+        self, rows: Float[Tensor, "row d_model"], seed: int, places: np.ndarray
     ) -> tuple[dict[str, float], dict[str, float]]:
         """Estimates of the words that this seed draws, and of their coordinates shuffled."""
-        own, distance = distinct(rows[torch.from_numpy(drawn)].numpy())
-        count = {"n": float(len(own)), "duplicates": float(len(drawn) - len(own))}
+        own, distance = distinct(rows[torch.from_numpy(places)].numpy())
+        count = {"n": float(len(own)), "duplicates": float(len(places) - len(own))}
         null = coordinates_shuffled(own, seed)
         found = estimates(own, distance, self.scales, self.shares, seed)
         return count | found, estimates(null, distances(null), self.scales, self.shares, seed)
