@@ -92,9 +92,9 @@ def test_an_unknown_dtype_is_refused():
 
 
 def test_sizes_that_no_model_can_have_are_refused():
-    with pytest.raises(BadInput, match="model.source.n_layers=0 is too small"):
+    with pytest.raises(BadInput, match=r"model\.source\.n_layers=0 is too small"):
         Tiny(n_layers=0)
-    with pytest.raises(BadInput, match="model.source.d_model=32 does not divide among 5 heads"):
+    with pytest.raises(BadInput, match=r"model\.source\.d_model=32 does not divide among 5 heads"):
         Tiny(n_heads=5)
 
 
