@@ -65,7 +65,7 @@ def _levels(
     for i, (fit, one) in enumerate(zip(levels.fits, levels.dev, strict=True)):
         name, who = f"{prefix}/{fit.level.label}", control or ("embed" if fit.level.layer is None else None)
         _scores(ledger, f"{name}/dev", one.scores, **place_of(fit), split="dev", control=who)
-        if found.coded:
+        if levels.coded:
             _scores(ledger, name, _code(found, fit.code_bits), **place_of(fit), split="train", control=control)
         if not control and found.equals is not None:
             _scores(ledger, name, {"not_worse": float(i in found.equals)}, **place_of(fit), split="dev")
@@ -93,9 +93,8 @@ def _controls(found: ProbeFindings, ledger: Ledger) -> None:
             _scores(ledger, f"probe/{fit.level.label}", {"selectivity": gap}, **place_of(fit), split="dev")
     if found.exchanges:
         _scores(ledger, f"probe/{SHUFFLED}", {"p": found.exchanges[2]}, control=SHUFFLED, split="test")
-    if found.control_code:
-        kind, bits = found.control_code
-        _scores(ledger, f"probe/{kind}", _code(found, bits), **place_of(found.own.chosen), control=kind, split="train")
+    for who, bits in found.codes.items():
+        _scores(ledger, f"probe/{who}", _code(found, bits), control=who, split="train")
 
 
 def _scores(ledger: Ledger, name: str, scores: Mapping[str, Estimate | float | int], **columns: object) -> None:
@@ -113,7 +112,9 @@ def curves(found: ProbeFindings) -> dict[str, list[float]]:
     if found.twin:
         drawn[f"probe/random_init/dev/{found.metric}"] = values(found.twin.on_dev(found.metric))
     drawn |= {f"probe/{kind}/dev/accuracy": values(found.control_dev(kind)) for kind in found.kinds}
-    return drawn | ({"probe/compression": found.compressions(found.own)} if found.coded else {})
+    if found.own.coded:
+        drawn["probe/compression"] = [found.compression(fit.code_bits) for fit in found.own.fits]
+    return drawn
 
 
 def headline(found: ProbeFindings) -> str:
@@ -146,27 +147,19 @@ def notes(found: ProbeFindings) -> Iterator[str]:
     if found.documents["test"] < 2:
         yield "Test is a single document: no score on it has an interval, and nothing can be shown to beat anything."
     if found.equals is None:
-        seen = f"dev has {found.documents['dev']} documents, expected {FEWEST} or more of two classes"
+        seen = f"dev has {found.documents['dev']} documents; expected {FEWEST} or more, and two classes"
         yield f"Which levels are as good as the best cannot be told: {seen}."
-    if found.coded:
-        yield f"Labels are sent in fewer bits than by a uniform code by these factors: {'; '.join(_codes(found))}."
+    if found.own.coded:
+        factors = {"the probe": found.own.chosen.code_bits} | {NAMES[who]: bits for who, bits in found.codes.items()}
+        said = "; ".join(f"{who} {found.compression(bits):.2f}" for who, bits in factors.items())
+        yield f"By how much labels are compressed at the best block (online code length): {said}."
     yield from found.undone
-
-
-def _codes(found: ProbeFindings) -> Iterator[str]:
-    own = found.own.chosen
-    yield f"{found.compression(own.code_bits):.2f} from {own.level.place}"
-    if found.twin:
-        yield f"{found.compression(found.twin.chosen.code_bits):.2f} from the random-init twin at its best block"
-    if found.control_code:
-        kind, bits = found.control_code
-        yield f"{found.compression(bits):.2f} for {NAMES[kind]} from {own.level.place}"
 
 
 def methods(found: ProbeFindings) -> Iterator[Method]:
     """What was tested, how often, against what."""
     parts = {split: len(found.problem.index[split]) for split in found.problem.index}
-    counts = ", ".join(f"{n:,} in {split} ({found.documents[split]} documents)" for split, n in parts.items())
+    counts = ", ".join(f"{n:,} in {split} (documents: {found.documents[split]})" for split, n in parts.items())
     by, levels = TITLES[found.metric], len(found.own.fits)
     yield Method(
         f"A linear probe ({found.method.replace('_', '-')}) was trained for {found.task} at {levels} levels of "
@@ -186,19 +179,19 @@ def methods(found: ProbeFindings) -> Iterator[Method]:
         )
     if CONTROL in found.kinds:
         yield Method(
-            f"{found.kinds[CONTROL]} control tasks give every word type a class at random, in the proportions of "
-            "the task. Selectivity is the probe's accuracy minus their mean, paired.",
+            f"Control tasks ({found.kinds[CONTROL]}) give every word type a class at random, in the proportions of the "
+            "task. Selectivity is the probe's accuracy minus their mean, paired.",
             ("hewitt2019",),
         )
     if SHUFFLED in found.kinds:
         p = "The p-value counts the exchange that was seen." if found.exchanges else "That is too few for a p-value."
         yield Method(
-            f"Labels were exchanged among {found.problem.labelled} {found.kinds[SHUFFLED]} times, in all splits "
-            "together, and probes trained anew with the penalty of their level; dev chose the block again, by "
-            f"accuracy. {p}",
+            f"Labels were exchanged among {found.problem.labelled} in all splits together (exchanges: "
+            f"{found.kinds[SHUFFLED]}), and probes trained anew with the penalty of their level; dev chose the block "
+            f"again, by accuracy. {p}",
             ("phipson2010",),
         )
-    if found.coded:
+    if found.own.coded:
         yield Method(
             "The online code length is what the training labels cost when each block of them is sent with the "
             "probabilities of a probe trained on the blocks before.",

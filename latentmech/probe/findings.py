@@ -54,6 +54,11 @@ class ProbedLevels:
         """The fit at that block."""
         return self.fits[self.best]
 
+    @property
+    def coded(self) -> bool:
+        """Whether code lengths were computed."""
+        return bool(np.isfinite(self.chosen.code_bits))
+
     def on_dev(self, metric: str) -> list[Estimate]:
         """One score, level by level."""
         return [one.scores[metric] for one in self.dev]
@@ -75,7 +80,7 @@ class ProbeFindings:
         controls: of each labelling that means nothing, its name and the answers of its probe on test.
         leads: how far the probe is ahead of each rival on test.
         selectivity: accuracy ahead of the control tasks, paired, on test; None without one.
-        control_code: of one labelling that means nothing, its name and its code length in bits at the best block.
+        codes: code length in bits at the best block: of one labelling that means nothing, and of the random-init twin.
         subsets: accuracy on parts of test.
         undone: what does not apply, in sentences.
     """
@@ -99,7 +104,7 @@ class ProbeFindings:
     controls: Sequence[tuple[str, Scored]]
     leads: Sequence[Lead]
     selectivity: Estimate | None
-    control_code: tuple[str, float] | None
+    codes: Mapping[str, float]
     subsets: Mapping[str, Estimate]
     undone: Sequence[str]
 
@@ -137,18 +142,9 @@ class ProbeFindings:
         seen = self.test["probe"].scores[self.metric].value
         return (int((null >= seen).sum()), len(null), p_value(seen, null)) if len(null) >= ENOUGH else None
 
-    @property
-    def coded(self) -> bool:
-        """Whether code lengths were computed."""
-        return bool(np.isfinite(self.own.chosen.code_bits))
-
     def compression(self, bits: float) -> float:
         """Uniform code length divided by an online code length."""
         return uniform_code(len(self.problem.index["train"]), self.problem.n_classes) / bits
-
-    def compressions(self, levels: ProbedLevels) -> list[float]:
-        """The same, level by level."""
-        return [self.compression(fit.code_bits) for fit in levels.fits]
 
     @cached_property
     def documents(self) -> dict[str, int]:

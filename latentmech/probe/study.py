@@ -49,19 +49,23 @@ class ProbeStudy(ProbeSettings):
         test, controls = self._read(problem, activations, own, labellings)
         test |= self._surface(problem, asked, "test")
         metric, compared, twin = metric_of(problem.n_classes), compared_by(problem.n_classes), None
+        first = labellings[:1] if own.coded else []
+        codes = {kind: self._bits(problem, activations, own.chosen, labels) for kind, labels in first}
         if self.random_init:
             fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, levels, position)
-            twin = self._levels(replace(fitting, controls=()), fresh, levels, f"{model.name} (random init)")
+            bare = replace(fitting, controls=(), with_code=False)
+            twin = self._levels(bare, fresh, levels, f"{model.name} (random init)")
             rows = fresh.level(twin.chosen.level.hook_name)
             test["random_init"] = scored_on_test(problem, rows, twin.chosen.probe, draws=self.draws)
+            if own.coded:
+                codes["random_init"] = self._bits(problem, fresh, twin.chosen, problem.labels)
         duplicates = cross_split_duplicates(examples)
         return ProbeFindings(
             task=asked.name, model=model.name, site=self.site, position=self.position, method=self.method,
             path=len(fitting.method.path), metric=metric, compared=compared, examples=examples, duplicates=duplicates,
             problem=problem, own=own, twin=twin, equals=self._equals(own, metric), test=test, controls=controls,
             baselines_dev=self._surface(problem, asked, "dev"), leads=self._leads(test, controls, compared),
-            selectivity=self._selectivity(test["probe"], controls),
-            control_code=self._control_code(fitting, activations, own, labellings),
+            selectivity=self._selectivity(test["probe"], controls), codes=codes,
             subsets=self._subsets(problem, test["probe"], duplicates), undone=tuple(self._undone(problem)),
         )  # fmt: skip
 
@@ -119,11 +123,8 @@ class ProbeStudy(ProbeSettings):
         return confidence_set(tallies, self.draws) if np.isfinite(tallies[0].value) else None
 
     def _leads(self, test: Mapping[str, Scored], controls: Controls, metric: str) -> list[Lead]:
-        """How far the probe is ahead of everything that lacks the information.
-
-        Of two classes, always the positive one is left to the majority class: by balanced accuracy they are the same.
-        """
-        rivals = {who: s.tallies[metric] for who, s in test.items() if who not in ("probe", "always_positive")}
+        """How far the probe is ahead of everything that lacks the information."""
+        rivals = {who: s.tallies[metric] for who, s in test.items() if who != "probe"}
         for kind in dict.fromkeys(kind for kind, _ in controls):
             rivals[kind] = mean_of_tallies([s.tallies[metric] for k, s in controls if k == kind])
         return leads(test["probe"].tallies[metric], rivals, self.draws)
@@ -132,17 +133,11 @@ class ProbeStudy(ProbeSettings):
         tasks = [s.tallies["accuracy"] for name, s in controls if name == CONTROL]
         return difference(probe.tallies["accuracy"], mean_of_tallies(tasks), self.draws) if tasks else None
 
-    def _control_code(
-        self, fitting: Fitting, activations: Activations, own: ProbedLevels, labellings: Labellings
-    ) -> tuple[str, float] | None:
-        """Online code length at the best block of the first labelling that means nothing."""
-        if not labellings or not fitting.with_code:
-            return None
-        problem, (name, labels) = fitting.problem, labellings[0]
+    def _bits(self, problem: Problem, activations: Activations, fit: LevelFit, labels: np.ndarray) -> float:
+        """Online code length of some labels at one level."""
         parts = (problem.activation_rows(split) for split in ("train", "dev"))
-        sample = sample_of(activations, [own.chosen.level.hook_name], *parts)
-        bits = online_code(sample, torch.from_numpy(problem.of("train", labels)), problem.n_classes)
-        return name, float(bits[0])
+        sample = sample_of(activations, [fit.level.hook_name], *parts)
+        return float(online_code(sample, torch.from_numpy(problem.of("train", labels)), problem.n_classes)[0])
 
     def _subsets(self, problem: Problem, probe: Scored, duplicates: Duplicates) -> dict[str, Estimate]:
         """Accuracy on parts of test: seen and unseen words, and without texts that train has too."""

@@ -32,11 +32,12 @@ def layer_table(found: ProbeFindings) -> Table:
     for kind in found.kinds:
         columns[NAMES[kind]] = values(found.control_dev(kind))
         columns |= {"selectivity": found.selectivity_dev()} if kind == CONTROL else {}
-    if found.coded:
+    if own.coded:
         columns["code kbit"] = [fit.code_bits / 1000 for fit in own.fits]
-        columns["compression"] = found.compressions(own)
-        columns |= {"random init compression": found.compressions(found.twin)} if found.twin else {}
-    said = f"Dev {metric} by level with its 95 % interval over {found.documents['dev']} documents; it chose the block."
+        columns["compression"] = [found.compression(fit.code_bits) for fit in own.fits]
+    said = (
+        f"Dev {metric} by level with its 95 % interval over documents ({found.documents['dev']}); it chose the block."
+    )
     if found.equals is not None:
         said += " ≈ marks levels not shown to be worse than the best (a 95 % model confidence set)."
     return Table(title="Layer by layer, on dev", frame=pd.DataFrame(columns), caption=said)
@@ -53,8 +54,8 @@ def table_on_test(found: ProbeFindings) -> Table:
         {"answers by": title} | _cells(found, scores) | ahead.get(who, {}) for who, (title, scores) in shown.items()
     ]
     caption = (
-        f"Test, read once, at the block chosen on dev. Low and high: 95 % over {found.documents['test']} documents; of "
-        "labels that mean nothing, the smallest and the largest of n labellings. Ahead: the probe's "
+        f"Test, read once, at the block chosen on dev. Low and high: 95 % over documents ({found.documents['test']}); "
+        "of labels that mean nothing, the smallest and the largest of n labellings. Ahead: the probe's "
         f"{TITLES[found.compared]} minus that of the row, paired, with its 95 % interval."
     )
     return Table(title="On test", frame=pd.DataFrame(rows), caption=caption)

@@ -38,7 +38,7 @@ def test_what_only_the_model_knows_is_said_to_beat_everything(tiny, balanced):
     assert " it beats the strongest rival (" in headline(found)
     rivals = {lead.rival for lead in found.leads}
     assert rivals == {
-        *("majority", "bag_of_words", "length", "final_punctuation", "first_word"),
+        *("majority", "always_positive", "bag_of_words", "length", "final_punctuation", "first_word"),
         *("embed", "random_init", "shuffled"),
     }
 
@@ -174,7 +174,7 @@ def test_few_documents_leave_levels_unmarked(tiny, balanced):
     splits = SPLITS.copy()
     splits[splits == "dev"] = ["dev"] * 9 + ["train"] * 3
     report = texts_study(plain_texts(), balanced, splits=splits)(tiny, Store(knowing(balanced)))
-    assert any("cannot be told: dev has 9 documents, expected 10 or more" in note for note in report.notes)
+    assert any("cannot be told: dev has 9 documents; expected 10 or more" in note for note in report.notes)
     assert "probe/not_worse/count" not in report.metrics and "≈" not in set(report.tables["layers"].frame["mark"])
     assert any(note.startswith("Few documents: some intervals are over 9 of them") for note in report.notes)
 
