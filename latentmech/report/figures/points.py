@@ -74,10 +74,7 @@ def class_styles(labels: Int[np.ndarray, " point"], classes: Sequence[str]) -> I
 
 
 def point_maps(
-    maps: Sequence[PointMap],
-    colourings: Mapping[str, Int[np.ndarray, " point"]],
-    classes: Sequence[str],
-    title: str,
+    maps: Sequence[PointMap], colourings: Mapping[str, Int[np.ndarray, " point"]], classes: Sequence[str], title: str
 ) -> Figure:
     """Draw a column for every map and a row for every colouring of its points.
 
