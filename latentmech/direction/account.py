@@ -214,9 +214,8 @@ def methods(found: DirectionFindings) -> Iterator[Method]:
     own, (name, summary, cites), folds = found.left_out, found.method, len(found.plan.folds)
     yield Method(f"Method {name}. {summary}", cites)
     yield Method(
-        f"A vector was found in {found.sizes['train']} training texts at {len(found.at_position())} levels and at each "
-        f"of {len(found.positions)} positions; the place was chosen by {found.choice.how}. The saved direction was "
-        "read on the test texts once, at that place."
+        f"A vector was found in {found.sizes['train']} training texts at {len(found.candidates)} places (levels, "
+        f"positions); one was chosen by {found.choice.how}. The saved direction was read on test once, there."
     )
     if folds:
         again = "chosen by the same rule on the rest of train and dev" if found.anew else "the chosen one throughout"

@@ -72,11 +72,9 @@ def load_direction(where: str) -> Direction:
 
 
 def push_to_hub(direction: Direction, repo: str, *, private: bool = True) -> str:
-    """Upload the direction, its card and a README in one commit; returns the commit's address.
+    """Upload the direction, its card and a README to `owner/name` in one commit; returns the commit's address.
 
     Args:
-        direction: to be uploaded.
-        repo: `owner/name`; made if it is not there.
         private: whether only its owner may see it. One that is public already is not used for a private upload.
 
     Raises:
@@ -175,14 +173,15 @@ def _reason(error: Exception) -> str:
 
 def _facts(card: Mapping[str, Any]) -> dict[str, Any]:
     scores = card.get("scores", {})
-    ends = {name: Estimate(**scores[name]) for name in ("auroc", "test_auroc") if name in scores}
+    known = [name for name in ("auroc", "test_auroc") if scores.get(name, {}).get("value") is not None]
+    ends = {name: f"{Estimate(**scores[name]):.3f}" for name in known}
     return {
         "method": card.get("method"),
         "position": card.get("position"),
         "texts": card.get("data", {}).get("source"),
         "chosen by": card.get("selection"),
-        "AUROC on groups left out": f"{ends['auroc']:.3f}" if "auroc" in ends else None,
-        "AUROC on test": f"{ends['test_auroc']:.3f}" if "test_auroc" in ends else None,
+        "AUROC on groups left out": ends.get("auroc"),
+        "AUROC on test": ends.get("test_auroc"),
         "directions drawn as states vary, 95th percentile": scores.get("covariance_p95"),
         "imported from": card.get("imported", {}).get("file"),
     }

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.direction.direction import Direction
-from latentmech.direction.formats.blocks import Levels, block_vectors, from_blocks
+from latentmech.direction.formats.steering_vectors import Levels, block_vectors, from_blocks
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.storage import canonical_json, write_bytes
 
