@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-LOOKED_AT = 16384  # rows that show the axes; more would not turn them
+LOOKED_AT = 4096  # rows that show the axes: more would hardly turn them
 CHUNK = 8192  # rows that are turned at a time
 
 
