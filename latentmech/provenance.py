@@ -6,15 +6,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from latentmech.report import Report
 from latentmech.storage import save_json
+
+if TYPE_CHECKING:
+    from latentmech.report import Report
 
 PACKAGES = ("latentmech", "torch", "transformer-lens", "transformers", "numpy", "hydra-core", "wandb")
 
 
-def provenance(report: Report, command: str, started: float) -> dict[str, Any]:
+def provenance(report: "Report", command: str, started: float) -> dict[str, Any]:
     """The contents of `run.json` for a finished run."""
     return {
         "status": "done",

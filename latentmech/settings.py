@@ -1,14 +1,16 @@
 """Settings as dataclasses know them: schemas made from signatures, so that every default stands in one place."""
 
-import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any, Optional, get_type_hints
 
 from omegaconf import MISSING as UNSET
 from omegaconf import DictConfig, OmegaConf
+
+from latentmech.errors import BadInput, expected
 
 SIMPLE = (str, int, float, bool)
 SECRET = re.compile(r"api_?key|token$|secret|password", re.IGNORECASE)
@@ -21,7 +23,7 @@ def schema(cls: type) -> type:
     Plain types are checked when a setting is overridden; everything else is checked by `cls` itself.
     """
     hints = get_type_hints(cls)
-    target: list[tuple[str, Any, Any]] = [("_target_", str, field(default=f"{cls.__module__}.{cls.__qualname__}"))]
+    target: list[tuple[str, Any, Any]] = [("_target_", str, field(default=builds(cls)))]
     own = [(f.name, _type(hints[f.name]), _default(f)) for f in fields(cls) if f.init]
     return make_dataclass(cls.__name__, target + own)
 
@@ -44,25 +46,63 @@ def _default(f: Any) -> Any:
     return field(default_factory=schema(own) if is_dataclass(own) else f.default_factory)
 
 
-def targets(config: Any) -> Iterator[str]:
-    """Every `_target_` in a config, however deep."""
+def settled(config: Any, known: Mapping[str, type], where: str = "") -> Any:
+    """The settings that a plain config describes, every `_target_` in it one of ours; nothing else is looked up.
+
+    Args:
+        known: by the name of what they build, such as `latentmech.probe.study.ProbeStudy`, or a room's name for it.
+        where: the config's own name, for messages.
+
+    Raises:
+        BadInput: a class that is not ours, a field that it does not have, or a value that it refuses.
+    """
     if isinstance(config, Mapping):
-        for key, value in config.items():
-            if key == "_target_":
-                yield str(value)
-            else:
-                yield from targets(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from targets(value)
+        inner = {str(k): settled(v, known, f"{where}.{k}".lstrip(".")) for k, v in config.items()}
+        return _made(inner, known, where) if "_target_" in inner else inner
+    return [settled(value, known, where) for value in config] if isinstance(config, list) else config
 
 
-def is_ours(target: str, get: Callable[[str], Any]) -> bool:
-    """Whether a `_target_` names something defined in latentmech, and not what one of its modules imports."""
-    if not target.startswith("latentmech."):
-        return False
-    found = get(target)
-    return inspect.isclass(found) and found.__module__.startswith("latentmech.")
+def _made(values: dict[str, Any], known: Mapping[str, type], where: str) -> Any:
+    target = str(values.pop("_target_"))
+    cls = known.get(target)
+    if cls is None:
+        raise BadInput(f"_target_={target} is not part of latentmech; settings may only name its own classes")
+    own = {f.name: f for f in fields(cls) if f.init}
+    if strange := [name for name in values if name not in own]:
+        raise BadInput(f"{where}.{strange[0]}: no such setting; {expected(strange[0], own)}")
+    needed = [n for n, f in own.items() if f.default is MISSING and f.default_factory is MISSING]
+    if lacking := [name for name in needed if name not in values]:
+        raise BadInput(f"{where}.{lacking[0]} is not set; give it on the command line: {where}.{lacking[0]}=...")
+    return cls(**values)
+
+
+def built(settings: Any) -> Any:
+    """What acts on settings: the class that they name, with the same fields, each of them built too."""
+    if not is_dataclass(settings) or isinstance(settings, type):
+        return settings
+    values = {f.name: built(getattr(settings, f.name)) for f in fields(settings) if f.init}
+    return acting(type(settings))(**values)
+
+
+def acting(cls: type) -> type:
+    """The class that settings name, imported now; a class that names none acts itself."""
+    place, _, name = builds(cls).rpartition(".")
+    return getattr(import_module(place), name)
+
+
+def builds(cls: type) -> str:
+    """The full name of what settings build."""
+    return getattr(cls, "builds", f"{cls.__module__}.{cls.__qualname__}")
+
+
+def names_of(classes: Iterable[type]) -> dict[str, type]:
+    """Every name under which a config may ask for one of the classes: its own, and that of its room."""
+    found: dict[str, type] = {}
+    for cls in classes:
+        full = builds(cls)
+        package, name = full.split(".")[:2], full.rpartition(".")[2]
+        found |= {full: cls, ".".join([*package, name]): cls}
+    return found
 
 
 def published(config: DictConfig) -> str:

@@ -1,4 +1,4 @@
-"""Fingerprints, and the only writer of artifacts: whole or not at all, checksummed, never pickled.
+"""Fingerprints, and the only writer of files: whole or not at all, checksummed.
 
 A file is written under a temporary name in its own folder, flushed to the disk, and renamed over its final
 name; a process killed at any moment leaves the old file or the new one, never a part of either.
@@ -9,24 +9,18 @@ import hashlib
 import json
 import math
 import os
-import struct
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import platformdirs
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from latentmech.errors import IntegrityError, ResourceError
 
 WRITTEN_AT_ONCE = 2**25  # bytes
-CARD = "card"  # the metadata key that holds an artifact's JSON card
-SAFETENSORS_NAME = {torch.int64: "I64", torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 
 
 def cache_root() -> Path:
@@ -38,6 +32,24 @@ def cache_root() -> Path:
 def canonical_json(obj: Any) -> str:
     """JSON with sorted keys and no blanks, the same text for equal objects."""
     return json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON may hold it: mappings as dicts, sequences as lists, numbers as numbers, NaN and infinity as null.
+
+    JSON has no NaN; Python writes one all the same, and then other languages cannot read the file.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, AbstractSet):
+        return sorted(plain(item) for item in value)
+    if hasattr(value, "tolist"):  # numpy and torch, numbers and arrays alike
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def fingerprint(obj: Any) -> str:
@@ -128,68 +140,6 @@ def complete_lines(path: Path) -> list[str]:
 def save_json(path: Path, obj: Any) -> str:
     """Write `obj` as readable JSON atomically; returns the SHA-256 of the file."""
     return write_bytes(path, (json.dumps(obj, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
-
-
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
-    """Write tensors as safetensors with the card inside, and the card beside as `<name>.json`.
-
-    Returns:
-        The SHA-256 of the safetensors file.
-    """
-    digest = write_bytes(path, tensor_bytes(tensors, card))
-    save_json(path.with_suffix(".json"), dict(card) | {"sha256": digest})
-    return digest
-
-
-def tensor_bytes(tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> bytes:
-    """The bytes of a safetensors file holding `tensors` and, in its metadata, the card."""
-    return save({name: t.contiguous() for name, t in tensors.items()}, {CARD: canonical_json(card)})
-
-
-def blank_tensors(
-    kinds: Mapping[str, tuple[torch.dtype, Sequence[int]]], card: Mapping[str, Any], memory: Tensor | None = None
-) -> tuple[memoryview, dict[str, Tensor]]:
-    """A safetensors file in memory, and its tensors, not yet filled, as views into it.
-
-    What is filled in place can be written without another copy. The format: eight bytes with the length of a JSON
-    header, the header, and the tensors end to end.
-
-    Args:
-        kinds: dtype and shape of each tensor, those with larger elements first, so that all stay aligned.
-        memory: bytes to use, if they suffice: the first touch of new memory costs more than what is put there.
-    """
-    header: dict[str, Any] = {"__metadata__": {CARD: canonical_json(card)}}
-    end = 0
-    for name, (dtype, shape) in kinds.items():
-        begin, end = end, end + math.prod(shape) * dtype.itemsize
-        header[name] = {"dtype": SAFETENSORS_NAME[dtype], "shape": list(shape), "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-(8 + len(text)) % 64)
-    prefix = struct.pack("<Q", len(text)) + text
-    size = len(prefix) + end
-    image = torch.empty(size, dtype=torch.uint8) if memory is None or len(memory) < size else memory[:size]
-    image[: len(prefix)] = torch.frombuffer(bytearray(prefix), dtype=torch.uint8)
-    body = image[len(prefix) :]
-    tensors = {
-        name: body[slice(*header[name]["data_offsets"])].view(dtype).view(*shape)
-        for name, (dtype, shape) in kinds.items()
-    }
-    return image.numpy().data, tensors
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_tensors` wrote, checked against the card beside it where there is one.
-
-    Raises:
-        IntegrityError: the bytes are not those that were written, or it is no such file.
-    """
-    verify(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            card = json.loads((file.metadata() or {}).get(CARD, "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, card  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
-        raise IntegrityError(f"{path} is not a readable safetensors file ({error}); fetch it again") from error
 
 
 def verify(path: Path) -> None:

@@ -17,6 +17,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 MACHINE_CACHE = os.environ.get("LATENTMECH_CACHE")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first: begun last, it would run alone at the end while other processes have nothing."""
+    items.sort(key=lambda item: item.get_closest_marker("real") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """LATENTMECH_CACHE for the whole session: the tiny model is written once, the user's cache stays untouched."""

@@ -58,8 +58,10 @@ def test_every_direction_runs(option, tmp_path):
     metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
     wanted = {
         "direction/layer",
+        "direction/auroc",
         "direction/test/auroc",
-        "direction/null/random_p95",
+        "direction/null/covariance_p95",
+        "direction/bag_of_words/auroc",
         "direction/bag_of_words/test/auroc",
     }
     assert wanted <= set(metrics)
@@ -309,7 +311,7 @@ BAD = {
     "steering=refusal steering.direction.layers=[1]": "needs class means .* none for block 1; set layers=all",
     "direction=refusal +selection@direction.selection=causal direction.layers=[0]": "there are none for block 2;",
     "steering=sentiment steering.layer=best": "expected a block number, dev or found",
-    "direction=sentiment direction.push=here": "direction.push=here is no hub repository; expected owner/name",
+    "direction=sentiment direction.push=here": "push=here is not the name of a hub repository; expected owner/name",
     "steering=sentiment steering.scope.first=-1": "first=-1 is before the text",
     "steering=file": "steering.file is not set",
     "steering=file steering.file=nowhere.safetensors": "nowhere.safetensors",
@@ -329,14 +331,14 @@ BAD = {
     "retrieval=passages retrieval.poolings=[middle]": "middle is unknown; expected some of last, mean, weighted_mean",
     "retrieval=passages retrieval.data.name=passage": "no bundled collection .passage.; did you mean .passages.",
     "retrieval=passages retrieval.data.path=nowhere": "no .nowhere. in",
-    "retrieval=passages retrieval.index.nprobes=0": "index.nprobes=0; expected at least 1",
+    "retrieval=passages retrieval.index.nprobes=0": "index.nprobes=0 is too small; expected at least 1",
     "retrieval=passages encoder@retrieval.encoder=local": "retrieval.encoder.source.path is not set",
     "probe=atlas probe.tasks=[poss]": "probe.tasks: poss is unknown; did you mean 'pos'",
     "probe=atlas probe.tasks=pos": "probe.tasks=pos is one name; expected a list",
     "probe=atlas probe.extra={mine:nowhere.jsonl}": "probe.extra.mine=nowhere.jsonl is no file and no bundled contrast",
     "probe=atlas probe.transfer={poss:[truth]}": "probe.transfer: poss is unknown; did you mean 'pos'",
     "probe=atlas probe.tasks=[truth] probe.extra={truth:truth}": "two rows of the atlas are called truth",
-    "probe=atlas probe.pairings=[sum]": "probe.pairings: sum is unknown",
+    "probe=atlas probe.pairings=[sum]": "sum is unknown; expected some of product",
     "probe=atlas probe.coreference.path=one_class.csv probe.tasks=[coreference]": "nothing to map: coreference",
     "": "0 questions",
     "probe=pso": "probe/pso: no such option; did you mean probe/pos",

@@ -1,8 +1,14 @@
 """Residual streams: collected by hooks, kept on disk under a fingerprint, summed up in one pass."""
 
-from latentmech.activations.activations import Activations
-from latentmech.activations.collect import Request, collect
-from latentmech.activations.moments import Moments
-from latentmech.activations.store import ActivationStore
+from typing import TYPE_CHECKING
 
-__all__ = ["ActivationStore", "Activations", "Moments", "Request", "collect"]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.activations.activations import Activations
+    from latentmech.activations.collection import Request, collect
+    from latentmech.activations.moments import Moments
+    from latentmech.activations.settings import ActivationStoreSettings
+    from latentmech.activations.store import ActivationStore
+
+__getattr__, __dir__, __all__ = lazily(__name__)

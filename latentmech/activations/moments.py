@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from latentmech.tensors import divisor
+
 CHUNK = 16384  # rows per product: single precision inside a chunk, double precision between chunks
 
 
@@ -70,13 +72,9 @@ class Moments:
         return self.within + self.between
 
     def standardised(self) -> tuple["Moments", Float64[Tensor, " d_model"], Float64[Tensor, " d_model"]]:
-        """The moments of (row - mean) / scale, with that mean and scale (1 where a dimension is constant).
-
-        Constant is what varies less than single precision resolves: dividing by rounding noise would blow it up.
-        """
+        """The moments of (row - mean) / scale, with that mean and scale (1 where a dimension is constant)."""
         mean = self.mean
-        scale = (self.total.diagonal() / self.n).clamp(min=0).sqrt()
-        scale = torch.where(scale > torch.finfo(torch.float32).eps * mean.abs(), scale, torch.ones_like(scale))
+        scale = divisor((self.total.diagonal() / self.n).clamp(min=0).sqrt(), mean)
         means = (self.means - mean) / scale
         return Moments(self.counts, means, self.within / scale / scale.unsqueeze(1)), mean, scale
 

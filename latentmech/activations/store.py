@@ -9,51 +9,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from einops import repeat
 from filelock import FileLock, Timeout
 from torch import Tensor
 from tqdm import tqdm
 
-from latentmech.activations.activations import ROW, Activations
-from latentmech.activations.collect import Progress, Request, collect_into
-from latentmech.activations.manifest import Manifest, Shard, damaged
-from latentmech.activations.pooling import POOLINGS, poolings_of
+from latentmech.activations.activations import ROW, Activations, Manifest, Shard, damaged
+from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, poolings_of
+from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import PADDING_SIDES, Level, Model, length_sorted, text_rows, tokenise, word_rows
-from latentmech.storage import blank_tensors, cache_root, fingerprint, make_folder, save_json, write_bytes
+from latentmech.model import Level, Model, length_sorted, text_rows, tokenise, word_rows
+from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
+from latentmech.tensors import blank_tensors
 
 FORMAT = 1  # raise when the layout on disk changes
 HEADER = 2**16  # bytes that a shard's header stays below, for some hundred hook points
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActivationStore:
+class ActivationStore(ActivationStoreSettings):
     """Content-addressed activations: read from disk where they are there, else collected.
 
     An entry is a folder of shards with a manifest. A killed run resumes after the last recorded shard; two
-    processes that want the same entry take turns, and the second finds it done.
-
-    Attributes:
-        root: where entries live; default `<cache>/activations`.
-        token_budget: tokens per forward batch, padding included.
-        shard_rows: rows after which a shard is closed; at most one shard is lost by a kill.
-        padding_side: `right` or `left`.
+    processes that want the same entry take turns, and the second finds it done. Its settings are those of
+    `ActivationStoreSettings`.
     """
 
-    root: str | None = None
-    token_budget: int = 1024
-    shard_rows: int = 2048
-    padding_side: str = "right"
     _verified: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.padding_side not in PADDING_SIDES:
-            raise BadInput(f"activations.padding_side={self.padding_side} is unknown; expected right or left")
-        for name in ("token_budget", "shard_rows"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"activations.{name}={getattr(self, name)} is too small; expected at least 1")
 
     def get(
         self, model: Model, examples: Examples, levels: Sequence[Level], position: str = "word_last"
@@ -74,7 +58,8 @@ class ActivationStore:
         folder = self._root() / fingerprint(key)[:40]
         shards = _complete(folder, key)
         if shards is None:
-            shards = self._fill(folder, key, _Plan(model, examples, hook_names, position))
+            request = _request(model, examples, hook_names, position, self.padding_side)
+            shards = self._fill(folder, key, request)
         Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
         self._verified.update(folder / shard.file for shard in shards)
         return Activations(
@@ -102,10 +87,9 @@ class ActivationStore:
             "spans": fingerprint(spans),
         }
 
-    def _fill(self, folder: Path, key: dict[str, Any], plan: "_Plan") -> list[Shard]:
+    def _fill(self, folder: Path, key: dict[str, Any], request: Request) -> list[Shard]:
         """Collect what is missing, under a lock that dies with its process."""
-        request = plan.request(self.padding_side)  # before anything is written: bad input leaves no empty entry
-        make_folder(folder)
+        make_folder(folder)  # not before the texts are known to be sound: bad input leaves no empty entry
         with _turn(self._root() / "locks" / f"{folder.name}.lock"):
             done = _complete(folder, key)  # another process may have finished it meanwhile
             return done if done is not None else self._collect(folder, key, request)
@@ -126,31 +110,20 @@ class ActivationStore:
         return manifest.shards()
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What an entry is to hold, before any text is tokenised."""
-
-    model: Model
-    examples: Examples
-    hook_names: tuple[str, ...]
-    position: str
-
-    def request(self, padding_side: str) -> Request:
-        tokens = tokenise(self.model, self.examples.texts, self.examples.ids)
-        unit, _, pooling = self.position.partition("_")
-        spans = self.examples.spans
-        if unit == "word" and spans is None:
-            raise BadInput(f"{self.examples.source} has no words; use a position that starts with text_")
-        rows = word_rows(tokens, spans, self.examples.ids) if unit == "word" and spans else text_rows(tokens)
-        rows = np.repeat(rows, len(poolings_of(pooling)), axis=0)
-        return Request(
-            model=self.model,
-            tokens=tokens,
-            rows=rows,
-            hook_names=self.hook_names,
-            pooling=pooling,
-            padding_side=padding_side,
-        )
+def _request(
+    model: Model, examples: Examples, hook_names: tuple[str, ...], position: str, padding_side: str
+) -> Request:
+    """What an entry is to hold, tokenised."""
+    unit, _, pooling = position.partition("_")
+    spans = examples.spans
+    if unit == "word" and spans is None:
+        raise BadInput(f"{examples.source} has no words; use a position that starts with text_")
+    tokens = tokenise(model, examples.texts, examples.ids)
+    rows = word_rows(tokens, spans, examples.ids) if unit == "word" and spans else text_rows(tokens)
+    rows = repeat(rows, "row place -> (row pooling) place", pooling=len(poolings_of(pooling)))
+    return Request(
+        model=model, tokens=tokens, rows=rows, hook_names=hook_names, pooling=pooling, padding_side=padding_side
+    )
 
 
 def _n_rows(examples: Examples, position: str) -> int:

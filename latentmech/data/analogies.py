@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -52,17 +53,10 @@ class Analogies:
         new = np.full(len(self), -1)
         new[kept] = np.arange(len(kept))
         questions = new[self.questions]
-
-        def pick(values: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(values[i] for i in kept)
-
-        return replace(
-            self,
-            first=pick(self.first),
-            second=pick(self.second),
-            relation=pick(self.relation),
-            questions=questions[(questions >= 0).all(1)],
-        )
+        columns: dict[str, Any] = {
+            name: tuple(getattr(self, name)[i] for i in kept) for name in ("first", "second", "relation")
+        }
+        return replace(self, **columns, questions=questions[(questions >= 0).all(1)])
 
 
 def all_questions(relation: tuple[str, ...]) -> Int[np.ndarray, "question 2"]:

@@ -1,7 +1,8 @@
 """BEIR-style folders: `corpus.jsonl`, `queries.jsonl`, `qrels/*.tsv` (Thakur et al. 2021, "BEIR").
 
-A document has `_id`, `text` and maybe a `title`, which is put before the text; a query has `_id` and `text`. A line of
-the judgements has `query-id`, `corpus-id` and `score` under a header. Files of judgements that are named after a split
+A document has `_id`, `text` and maybe a `title`, which is put before the text; a query has `_id`, `text` and maybe a
+`group`: what must stay in one half and is judged as one, such as wordings of one question. A line of the judgements
+has `query-id`, `corpus-id` and `score` under a header. Files of judgements that are named after a split
 (`dev.tsv` or `train.tsv`, and `test.tsv`) are splits of the queries.
 """
 
@@ -11,12 +12,11 @@ from pathlib import Path
 
 from latentmech.data.collection import Collection, collection_of, with_blanks
 from latentmech.data.examples import Examples
-from latentmech.data.rows import csv_rows, jsonl_rows
-from latentmech.data.table import SPLITS, Row, label, tabulated
+from latentmech.data.table import SPLITS, Row, csv_rows, jsonl_rows, label, tabulated
 from latentmech.errors import BadInput
 
 QRELS = ("query-id", "corpus-id", "score")
-OURS = ("_id", "id", "title", "text", "words", "split", "group", "document")
+OURS = ("_id", "id", "title", "text", "words", "split", "document")
 
 
 def is_beir(folder: Path) -> bool:

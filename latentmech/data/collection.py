@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from latentmech.data.examples import Examples
 from latentmech.data.splits import seeded_order
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 Judgements = Mapping[str, Mapping[str, int]]
 
@@ -31,7 +30,10 @@ class Collection:
 
     def only(self, split: str) -> "Collection":
         """The same documents with the queries of one split."""
-        queries = self.queries.where(lambda i: self.queries.splits[i] == split)
+        return self.asking(self.queries.in_split(split))
+
+    def asking(self, queries: Examples) -> "Collection":
+        """The same documents with some of the queries."""
         return replace(self, queries=queries, judgements={name: self.judgements[name] for name in queries.ids})
 
 
@@ -44,7 +46,7 @@ def collection_of(documents: Examples, queries: Examples, judgements: Judgements
     known = set(documents.ids)
     if strange := sorted(set(judgements) - set(queries.ids)):
         seen = f"{source}: {len(strange)} judged queries are not there, {strange[0]!r} for one"
-        raise BadInput(f"{seen}; {suggest(strange[0], queries.ids, 5)}: repair the judgements")
+        raise BadInput(f"{seen}; {expected(strange[0], queries.ids, limit=5)}: repair the judgements")
     absent = {name for graded in judgements.values() for name in graded} - known
     answered = {name for name, graded in judgements.items() if any(graded[d] > 0 for d in graded.keys() & known)}
     if not answered:
@@ -66,11 +68,12 @@ def with_blanks(collection: Collection, blank: int) -> Collection:
 
 
 def halved(collection: Collection, dev: float, seed: int) -> Collection:
-    """A seeded share of the queries is dev, the rest is test."""
-    order = seeded_order(collection.queries.ids, seed)
+    """A seeded share of the queries, in whole groups, is dev; the rest is test."""
+    queries = collection.queries
+    order = seeded_order(set(queries.groups), seed)
     first = set(order[: max(1, min(round(dev * len(order)), len(order) - 1))])
-    splits = tuple("dev" if name in first else "test" for name in collection.queries.ids)
-    return replace(collection, queries=replace(collection.queries, splits=splits, own_splits=False))
+    splits = tuple("dev" if group in first else "test" for group in queries.groups)
+    return replace(collection, queries=replace(queries, splits=splits, own_splits=False))
 
 
 def fewer_queries(collection: Collection, limit: int, seed: int) -> Collection:
@@ -79,8 +82,7 @@ def fewer_queries(collection: Collection, limit: int, seed: int) -> Collection:
     for split in dict.fromkeys(queries.splits):
         names = [name for name, own in zip(queries.ids, queries.splits, strict=True) if own == split]
         kept |= set(seeded_order(names, seed)[: max(1, round(limit * len(names) / len(queries)))])
-    chosen = queries.where(lambda i: queries.ids[i] in kept)
-    return replace(collection, queries=chosen, judgements={name: collection.judgements[name] for name in chosen.ids})
+    return collection.asking(queries.where(lambda i: queries.ids[i] in kept))
 
 
 def fewer_documents(collection: Collection, limit: int, seed: int) -> Collection:

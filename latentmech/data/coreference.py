@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from latentmech.data.examples import Examples, Span
+from latentmech.data.examples import MENTION, Examples, Span, marked, unmarked
 from latentmech.data.files import read_text
-from latentmech.data.spans import MENTION, marked, unmarked
 from latentmech.data.table import Row, tabulated
 from latentmech.errors import BadInput
 

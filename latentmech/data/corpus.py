@@ -1,18 +1,23 @@
-"""`Corpus`: the settings that name a data set, and the call that reads it, splits it and cuts it to size."""
+"""`Corpus`: the settings that name a data set, and the call that reads it, splits it and cuts it to size.
+
+A folder is read file by file; their names say which split each of them holds: `en_ewt-ud-train.conllu`, `valid.jsonl`.
+"""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
-from latentmech.data.examples import Examples
-from latentmech.data.files import missing
-from latentmech.data.folder import READERS, read_file, read_folder
-from latentmech.data.limit import limited
-from latentmech.data.splits import assign, check_shares, split_by_group
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.data.conllu import read_conllu
+from latentmech.data.coreference import coreference_reader
+from latentmech.data.examples import Examples, merge
+from latentmech.data.files import bundled, check_bundled, given
+from latentmech.data.splits import assign, check_shares, limited, with_splits
+from latentmech.data.table import SPLITS, by_suffix, read_csv, read_jsonl, split_in
+from latentmech.errors import BadInput, expected
+from latentmech.fields import AtLeast, check
+
+READERS = {".conllu": read_conllu, ".jsonl": read_jsonl, ".csv": read_csv, ".tsv": read_csv}
 
 
 @dataclass(frozen=True)
@@ -32,37 +37,37 @@ class Corpus:
 
     path: str | Path | None = None
     name: str = "treebank"
-    limit: int | None = None
+    limit: Annotated[int | None, AtLeast(1)] = None
     limit_seed: int = 0
     split: Sequence[float] = (0.6, 0.2, 0.2)
     split_seed: int = 0
     group: str | None = None
 
     def __post_init__(self) -> None:
+        check(self, "data")
         check_shares(self.split)
-        if self.limit is not None and self.limit < 1:
-            raise BadInput(f"limit={self.limit}; expected a positive number of words, or null to keep all")
+        if self.path is None:
+            check_bundled("corpora", "corpus", self.name)
 
     def __call__(self) -> Examples:
         """Read, group, split, limit."""
-        examples = _bundled(self.name) if self.path is None else _read(Path(self.path).expanduser())
+        examples = self._read()
         if self.group is not None:
             examples = grouped(examples, self.group)
-        examples = self._split(examples)
+        examples = with_splits(examples, ("train", "test"), self.split, self.split_seed)
+        examples = examples if "dev" in examples.splits else self._with_dev(examples)
         return examples if self.limit is None else limited(examples, self.limit, self.limit_seed)
 
-    def _split(self, examples: Examples) -> Examples:
-        """Keep splits that came with the data, cut a missing dev from train, or make all three here."""
-        present = set(examples.splits)
-        if not examples.own_splits:
-            return split_by_group(examples, self.split, self.split_seed)
-        if not present >= {"train", "test"}:
-            seen = f"{examples.source}: only the split {', '.join(sorted(present))}"
-            raise BadInput(f"{seen}; expected train and test: add the rest, or give one file without splits")
-        return examples if "dev" in present else self._with_dev(examples)
+    def _read(self) -> Examples:
+        if self.path is not None:
+            path = given(self.path)
+            return read_folder(path) if path.is_dir() else read_file(path)
+        with bundled("corpora") as folder:
+            file = next(path for path in folder.iterdir() if path.stem == self.name and path.suffix in READERS)
+            return replace(read_file(file), source=f"bundled {self.name}")
 
     def _with_dev(self, examples: Examples) -> Examples:
-        train = examples.where(lambda i: examples.splits[i] == "train")
+        train = examples.in_split("train")
         share = self.split[1] / (self.split[0] + self.split[1])
         part = dict(zip(train.ids, assign(train, {"train": 1 - share, "dev": share}, self.split_seed), strict=True))
         splits = tuple(part.get(name, split) for name, split in zip(examples.ids, examples.splits, strict=True))
@@ -71,32 +76,41 @@ class Corpus:
         return replace(examples, splits=splits, notes=(*examples.notes, note))
 
 
-def _read(path: Path) -> Examples:
-    if not path.exists():
-        raise missing(path)
-    return read_folder(path) if path.is_dir() else read_file(path)
-
-
-def _bundled(name: str) -> Examples:
-    with _corpora() as folder:
-        found = {path.stem: path for path in folder.iterdir() if path.suffix in READERS} if folder.is_dir() else {}
-        if name not in found:
-            raise BadInput(f"no bundled corpus {name!r}; {suggest(name, found)}; or set `path` to your own data")
-        return replace(read_file(found[name]), source=f"bundled {name}")
-
-
-@contextmanager
-def _corpora() -> Iterator[Path]:
-    """The bundled files as a folder on disk, also when the package is imported from an archive."""
-    with resources.as_file(resources.files("latentmech.data") / "corpora") as folder:
-        yield folder
-
-
 def grouped(examples: Examples, column: str) -> Examples:
     """Group by a column with one value per text; a text without a value stays on its own."""
     available = [name for name in examples.columns if name not in examples.word_columns]
     if column not in available:
         seen = f"{examples.source}: no column {column!r} with one value per text to group by"
-        raise BadInput(f"{seen}; {suggest(column, available)}; or leave `group` out to group by document")
+        raise BadInput(f"{seen}; {expected(column, available)}; or leave `group` out to group by document")
     values = zip(examples.columns[column], examples.ids, strict=True)
     return replace(examples, groups=tuple(value or own for value, own in values))
+
+
+def read_file(path: Path) -> Examples:
+    """Read one file in the format that its suffix names, or as one of the sets that come in a form of their own."""
+    return (coreference_reader(path) or by_suffix(path, READERS))(path)
+
+
+def read_folder(folder: Path) -> Examples:
+    """The files of a folder as one corpus, each text in the split that its file's name says."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in READERS)
+    named = [(path, split) for path in files if (split := split_in(path.stem))]
+    if not named:
+        names = ", ".join(path.name for path in files) or f"no file that ends in {', '.join(READERS)}"
+        remedy = "rename them, or name one file to have it split for you"
+        raise BadInput(f"{folder}: there is {names}; expected files named train, dev and test: {remedy}")
+    suffixes = sorted({path.suffix.lower() for path, _ in named})
+    if len(suffixes) > 1:
+        seen = f"{folder}: split files in {len(suffixes)} formats ({', '.join(suffixes)})"
+        raise BadInput(f"{seen}; expected one format, or the same texts may be there twice: move the others away")
+    return replace(merge(list(_parts(named))), own_splits=True, source=str(folder))
+
+
+def _parts(named: list[tuple[Path, str]]) -> Iterator[Examples]:
+    for path, split in sorted(named, key=lambda entry: (list(SPLITS.values()).index(entry[1]), entry[0])):
+        part = read_file(path)
+        others = sorted({own for own in part.splits if own} - {split})
+        if others:
+            seen = f"{path}: its name says {split} and its rows say {', '.join(others)}"
+            raise BadInput(f"{seen}; expected one split: drop the column 'split' or rename the file")
+        yield replace(part, splits=(split,) * len(part))

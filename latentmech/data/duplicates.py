@@ -9,6 +9,7 @@ It does not find a paraphrase, and of texts below three words only those whose w
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -33,11 +34,28 @@ def cross_split_duplicates(examples: Examples) -> Duplicates:
     """Compare every test text with the texts of train and dev."""
     test = [i for i, split in enumerate(examples.splits) if split == "test"]
     seen = [text for text, split in zip(examples.texts, examples.splits, strict=True) if split != "test"]
+    return Duplicates(np.array(test, dtype=int), *copies_among([examples.texts[i] for i in test], seen))
+
+
+def copies_among(texts: Sequence[str], seen: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Per text, whether it is among the seen ones exactly, or else nearly."""
     known = {normalised(text) for text in seen}
-    exact = np.array([normalised(examples.texts[i]) in known for i in test], dtype=bool)
-    rest = {i: shingles(examples.texts[i]) for i, same in zip(test, exact, strict=True) if not same}
+    exact = np.array([normalised(text) in known for text in texts], dtype=bool)
+    rest = {i: shingles(text) for i, (text, same) in enumerate(zip(texts, exact, strict=True)) if not same}
     near = _near(rest, seen)
-    return Duplicates(np.array(test, dtype=int), exact, np.array([i in near for i in test], dtype=bool))
+    return exact, np.array([i in near for i in range(len(texts))], dtype=bool)
+
+
+def said_of_copies(found: Duplicates, examples: Examples, group: str = "document") -> str:
+    """What a reader must know of texts that stand on both sides of a split.
+
+    Args:
+        group: what was kept whole when the data were split.
+    """
+    exact, near = int(found.exact.sum()), int(found.near.sum())
+    splits = "in the splits that came with the data" if examples.own_splits else f"after splitting by {group}"
+    seen = f"{exact} of {len(found.exact)} test texts stand in train or dev word for word"
+    return f"{seen}, {near} more nearly so, {splits}."
 
 
 def shingles(text: str) -> frozenset[str]:
@@ -46,7 +64,7 @@ def shingles(text: str) -> frozenset[str]:
     return frozenset(" ".join(words[at : at + 3]) for at in range(max(len(words) - 2, min(len(words), 1))))
 
 
-def _near(tests: dict[int, frozenset[str]], seen: list[str]) -> set[int]:
+def _near(tests: dict[int, frozenset[str]], seen: Sequence[str]) -> set[int]:
     """The keys of `tests` that resemble a text in `seen`."""
     wanted = frozenset().union(*tests.values())
     index: dict[str, list[int]] = defaultdict(list)
@@ -56,7 +74,7 @@ def _near(tests: dict[int, frozenset[str]], seen: list[str]) -> set[int]:
     return {key for key, own in tests.items() if _resembles(own, seen, index)}
 
 
-def _resembles(own: frozenset[str], seen: list[str], index: dict[str, list[int]]) -> bool:
+def _resembles(own: frozenset[str], seen: Sequence[str], index: dict[str, list[int]]) -> bool:
     rarest = sorted(own, key=lambda shingle: (len(index.get(shingle, ())), shingle))
     enough = int((1 - SIMILAR) * len(own)) + 1
     candidates = {at for shingle in rarest[:enough] for at in index.get(shingle, ())}

@@ -1,9 +1,14 @@
-"""Opening the user's text files. Whatever is wrong with one is said in one line, with what to do about it."""
+"""Opening the user's text files, and those that come with the package.
 
+Whatever is wrong with one is said in one line, with what to do about it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput, ResourceError
+from latentmech.errors import BadInput, ResourceError, expected
 
 
 def read_text(path: Path) -> str:
@@ -21,7 +26,38 @@ def missing(path: Path) -> BadInput:
     while not folder.is_dir():
         path, folder = folder, folder.parent
     names = [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
-    return BadInput(f"no {path.name!r} in {folder.resolve()}; {suggest(path.name, names)}")
+    return BadInput(f"no {path.name!r} in {folder.resolve()}; {expected(path.name, sorted(names), 'the folder has')}")
+
+
+def bundled_names(kind: str) -> list[str]:
+    """Names of the bundled `contrasts`, `corpora` or `collections`; each has a card beside it."""
+    cards = (file.name for file in (resources.files("latentmech.data") / kind).iterdir())
+    return sorted(name.removesuffix(".md") for name in cards if name.endswith(".md"))
+
+
+def check_bundled(kind: str, what: str, name: str) -> None:
+    """BadInput unless there is a bundled set of that name."""
+    if name not in (names := bundled_names(kind)):
+        raise BadInput(f"no bundled {what} {name!r}; {expected(name, names)}; or set `path` to your own data")
+
+
+@contextmanager
+def bundled(kind: str) -> Iterator[Path]:
+    """The bundled files of a kind as a folder on disk, also when the package is imported from an archive."""
+    with resources.as_file(resources.files("latentmech.data") / kind) as folder:
+        yield folder
+
+
+def given(path: str | Path) -> Path:
+    """A user's path, `~` spelled out.
+
+    Raises:
+        BadInput: nothing is there.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise missing(path)
+    return path
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,4 +1,6 @@
-"""`Task`: which words or texts carry which label. A task is data: a column, and what to keep of it.
+"""`Task`: which words or texts carry which label; `UnitTable`: those that do, a row each.
+
+A task is data: a column, and what to keep of it.
 
 pos          part of speech of every word (UPOS, 17 classes; de Marneffe et al. 2021)
 proper_noun  is the word a proper noun?
@@ -7,15 +9,18 @@ tense        past or present, of finite verbs and auxiliaries
 entity       what kind of name a word is inside of; words outside names are left out
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 
+import numpy as np
+
 from latentmech.data.examples import Examples
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 
 OTHER = "other"
+WHOLE_TEXT = -1
 
 
 def name_type(tag: str) -> str | None:
@@ -36,6 +41,8 @@ class Task:
         keep: for other columns (or this one), the values that a word must have to be in the task.
         mapping: new labels for old ones, as a table or a function; a label that it does not know is left out.
         positive: makes the task binary: this label against `other`.
+        stage: the part of language that it belongs to: `syntax`, `semantics`, `output`; `own` for a task of the user's.
+        capital: whether a capital letter inside a text speaks for the positive label.
     """
 
     name: str
@@ -43,6 +50,8 @@ class Task:
     keep: Mapping[str, Collection[str]] = field(default_factory=dict)
     mapping: Mapping[str, str] | Callable[[str], str | None] | None = None
     positive: str | None = None
+    stage: str = "own"
+    capital: bool = False
 
     def per_word(self, examples: Examples) -> bool:
         """Whether the task labels words; otherwise it labels whole texts."""
@@ -83,18 +92,23 @@ def _values(examples: Examples, column: str, per_word: bool) -> list[str | None]
 
 def _check_column(examples: Examples, column: str) -> None:
     if column not in examples.columns:
-        advice = suggest(column, examples.columns)
+        advice = expected(column, examples.columns)
         raise BadInput(f"no column {column!r} in {examples.source}; {advice}: name one of these or add it")
 
 
 TASKS = {
     task.name: task
     for task in (
-        Task("pos", "upos"),
-        Task("proper_noun", "upos", positive="PROPN"),
-        Task("number", "Number", keep={"upos": ("NOUN", "PROPN"), "Number": ("Sing", "Plur")}),
-        Task("tense", "Tense", keep={"upos": ("VERB", "AUX"), "VerbForm": ("Fin",), "Tense": ("Past", "Pres")}),
-        Task("entity", "Entity", mapping=name_type),
+        Task("pos", "upos", stage="syntax"),
+        Task("proper_noun", "upos", positive="PROPN", stage="syntax", capital=True),
+        Task("number", "Number", keep={"upos": ("NOUN", "PROPN"), "Number": ("Sing", "Plur")}, stage="syntax"),
+        Task(
+            "tense",
+            "Tense",
+            keep={"upos": ("VERB", "AUX"), "VerbForm": ("Fin",), "Tense": ("Past", "Pres")},
+            stage="syntax",
+        ),
+        Task("entity", "Entity", mapping=name_type, stage="semantics"),
     )
 }
 
@@ -104,5 +118,91 @@ def task(name: str, column: str | None = None) -> Task:
     if column is not None:
         return Task(name, column)
     if name not in TASKS:
-        raise BadInput(f"no task {name!r}; {suggest(name, TASKS)}; or name a `column` of your own data")
+        raise BadInput(f"no task {name!r}; {expected(name, TASKS)}; or name a `column` of your own data")
     return TASKS[name]
+
+
+@dataclass(frozen=True)
+class UnitTable:
+    """Labelled units in the order of the examples, then of their words. All arrays have the same length.
+
+    Attributes:
+        example: index into the examples.
+        word: index into the text's words; -1 if the unit is the whole text.
+        label: the label.
+        form: the surface, as written: the word, or the whole text.
+        group: a number per group, the same for units of the same document.
+        split: train, dev or test.
+        notes: what was left out, for the report.
+    """
+
+    example: np.ndarray
+    word: np.ndarray
+    label: np.ndarray
+    form: np.ndarray
+    group: np.ndarray
+    split: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.example)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels that occur, sorted."""
+        return tuple(sorted(set(self.label.tolist())))
+
+    def select(self, rows: np.ndarray) -> "UnitTable":
+        """The rows that a mask or an index array picks."""
+        arrays = ("example", "word", "label", "form", "group", "split")
+        return replace(self, **{name: getattr(self, name)[rows] for name in arrays})
+
+    def in_split(self, split: str) -> "UnitTable":
+        """The rows of one split."""
+        return self.select(self.split == split)
+
+
+def flat(examples: Examples, task: Task, unseen_classes: str = "error") -> UnitTable:
+    """The task's labelled units. A class that train lacks is an error, or its units are dropped and noted."""
+    if unseen_classes not in ("error", "drop"):
+        raise BadInput(f"unseen_classes={unseen_classes!r}; expected 'error' or 'drop'")
+    table = _table(examples, task)
+    train = table.in_split("train").classes if "train" in examples.splits else table.classes
+    unseen = Counter(label for label in table.label.tolist() if label not in train)
+    if unseen:
+        table = _without(table, unseen, examples, task, drop=unseen_classes == "drop")
+    if len(train) < 2:
+        seen = f"the task {task.name!r} finds {len(train)} classes {list(train)} in {examples.source} (train)"
+        raise BadInput(f"{seen}; expected two or more: raise `limit`, or choose a column whose values differ")
+    return table
+
+
+def _table(examples: Examples, task: Task) -> UnitTable:
+    per_word = task.per_word(examples)
+    sizes = np.array(examples.sizes() if per_word else [1] * len(examples), dtype=np.int64)
+    labels = np.array(task.labels(examples), dtype=object)
+    example = np.repeat(np.arange(len(examples)), sizes)
+    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    forms = chain.from_iterable(map(examples.words, range(len(examples)))) if per_word else examples.texts
+    group = np.unique(np.array(examples.groups, dtype=object), return_inverse=True)[1]
+    table = UnitTable(
+        example=example,
+        word=np.arange(len(example)) - starts if per_word else np.full(len(example), WHOLE_TEXT),
+        label=labels,
+        form=np.array(list(forms), dtype=object),
+        group=group[example],
+        split=np.array(examples.splits)[example],
+    )
+    labelled = table.select(np.array([label is not None for label in labels], dtype=bool))
+    return replace(labelled, label=labelled.label.astype(str))
+
+
+def _without(table: UnitTable, unseen: Counter, examples: Examples, task: Task, *, drop: bool) -> UnitTable:
+    """The table without the classes that a probe fitted on train could never predict, or BadInput."""
+    counts = ", ".join(f"{label} ({count})" for label, count in sorted(unseen.items()))
+    if not drop:
+        seen = f"{task.name!r} in {examples.source}: train lacks classes that dev or test has: {counts}"
+        raise BadInput(f"{seen}; expected every class in train: raise `limit`, or set unseen_classes=drop")
+    kept = table.select(np.array([label not in unseen for label in table.label.tolist()], dtype=bool))
+    note = f"left out of dev and test, for train has no such class of {task.name}: {counts}"
+    return replace(kept, notes=(*kept.notes, note))

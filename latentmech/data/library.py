@@ -1,15 +1,20 @@
-"""`Library`: the settings that name a test collection, and the call that reads it and splits its queries."""
+"""`Library` and `TextPairs`: the settings that name a test collection, and labelled pairs of texts, and read them."""
 
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
+from typing import Annotated
+
+import numpy as np
 
 from latentmech.data.beir import is_beir, read_beir
 from latentmech.data.collection import Collection, at_least, fewer_documents, fewer_queries, halved
-from latentmech.data.files import missing
-from latentmech.data.suggest import suggest
-from latentmech.data.trec import NUMBERINGS, read_trec
+from latentmech.data.examples import Examples
+from latentmech.data.files import bundled, check_bundled, given
+from latentmech.data.splits import seeded_order, tied_groups
+from latentmech.data.table import Row, jsonl_rows, tabulated
+from latentmech.data.trec import read_trec
 from latentmech.errors import BadInput
+from latentmech.fields import AtLeast, OneOf, check
 
 
 @dataclass(frozen=True)
@@ -29,23 +34,18 @@ class Library:
 
     path: str | Path | None = None
     name: str = "passages"
-    numbering: str = "id"
-    limit: int | None = None
-    query_limit: int | None = None
+    numbering: Annotated[str, OneOf("id", "position")] = "id"
+    limit: Annotated[int | None, AtLeast(2)] = None
+    query_limit: Annotated[int | None, AtLeast(2)] = None
     dev: float = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.numbering not in NUMBERINGS:
-            raise BadInput(f"numbering={self.numbering} is unknown; expected one of {', '.join(NUMBERINGS)}")
+        check(self, "data")
         if not 0 < self.dev < 1:
-            raise BadInput(f"dev={self.dev}; expected a share of the queries between 0 and 1")
-        for name, value in (("limit", self.limit), ("query_limit", self.query_limit)):
-            if value is not None and value < 2:
-                raise BadInput(f"{name}={value}; expected at least 2, or null to keep all")
-        if self.path is None and self.name not in bundled_collections():
-            seen = f"no bundled collection {self.name!r}; {suggest(self.name, bundled_collections())}"
-            raise BadInput(f"{seen}; or set `path` to your own data")
+            raise BadInput(f"data.dev={self.dev}; expected a share of the queries between 0 and 1")
+        if self.path is None:
+            check_bundled("collections", "collection", self.name)
 
     def __call__(self) -> Collection:
         """Read, split the queries, limit."""
@@ -61,18 +61,66 @@ class Library:
 
     def _read(self) -> Collection:
         if self.path is None:
-            with resources.as_file(resources.files("latentmech.data") / "collections" / self.name) as folder:
-                return replace(read_beir(folder), source=f"bundled {self.name}")
-        path = Path(self.path).expanduser()
-        if not path.exists():
-            raise missing(path)
+            with bundled("collections") as folder:
+                return replace(read_beir(folder / self.name), source=f"bundled {self.name}")
+        path = given(self.path)
         if not path.is_dir():
             raise BadInput(f"{path} is a file; expected a folder: corpus.jsonl, queries.jsonl, qrels/, or TREC files")
         return read_beir(path) if is_beir(path) else read_trec(path, self.numbering)
 
 
-def bundled_collections() -> list[str]:
-    """Names of the bundled collections."""
-    return sorted(
-        entry.name for entry in (resources.files("latentmech.data") / "collections").iterdir() if entry.is_dir()
-    )
+@dataclass(frozen=True)
+class LabelledPairs:
+    """Pairs with their labels.
+
+    Attributes:
+        left: the first text of each pair.
+        right: the second.
+        duplicate: whether they say the same.
+        dev: which pairs are there to choose by; the others are test.
+        groups: a name for each pair, the same where pairs share a text, directly or through others.
+    """
+
+    left: Examples
+    right: Examples
+    duplicate: np.ndarray
+    dev: np.ndarray
+    groups: np.ndarray
+
+
+@dataclass(frozen=True)
+class TextPairs:
+    """Where labelled pairs come from. Called, it gives them with half of either kind as dev.
+
+    Attributes:
+        path: a JSONL file with `a`, `b` and `duplicate` (true or false). None reads the bundled pairs.
+        seed: which pairs are dev.
+    """
+
+    path: str | Path | None = None
+    seed: int = 0
+
+    def __call__(self) -> LabelledPairs:
+        """Read and halve."""
+        if self.path is not None:
+            return _labelled(Path(self.path).expanduser(), self.seed)
+        with bundled("collections") as folder:
+            return _labelled(folder / "passages" / "pairs.jsonl", self.seed)
+
+
+def _labelled(path: Path, seed: int) -> LabelledPairs:
+    rows = jsonl_rows(path)
+    for row in rows:
+        if not isinstance(row.values.get("duplicate"), bool):
+            raise BadInput(f"{row.where}: duplicate is {row.values.get('duplicate')!r}; expected true or false")
+    left, right = (tabulated(path, [Row(row.where, {"text": row.values.get(side)}) for row in rows]) for side in "ab")
+    duplicate = np.array([row.values["duplicate"] for row in rows])
+    dev = np.zeros(len(rows), dtype=bool)
+    for kind in (True, False):
+        places = np.flatnonzero(duplicate == kind)
+        if len(places) < 2:
+            raise BadInput(f"{path}: {len(places)} pairs with duplicate={str(kind).lower()}; expected at least 2")
+        order = seeded_order(map(str, places.tolist()), seed)
+        dev[[int(name) for name in order[: len(order) // 2]]] = True
+    groups = tied_groups([*left.texts, *right.texts], [*left.ids, *right.ids])[: len(rows)]
+    return LabelledPairs(left, right, duplicate, dev, np.array(groups, dtype=object))

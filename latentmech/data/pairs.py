@@ -1,22 +1,34 @@
-"""`Pairs`: the settings that name a contrast, and the call that reads it, splits it by group and balances it."""
+"""`Pairs`: the settings that name a contrast, and the call that reads it, splits it by group and balances it.
 
+Files have pairs in a row or labelled texts; in a folder there is one for each kind.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
-from latentmech.data.contrast import Contrast, contrast_of, said
+from latentmech.data.contrast import PROMPT, Contrast, contrast_of, letters_balanced, said
 from latentmech.data.corpus import grouped
-from latentmech.data.examples import Examples
-from latentmech.data.files import missing
-from latentmech.data.letters import letters_balanced
-from latentmech.data.limit import limited
-from latentmech.data.pair_files import read_pair_file, read_pair_folder
-from latentmech.data.splits import check_shares, seeded_order, split_by_group
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput
+from latentmech.data.examples import Examples, distinct, merge
+from latentmech.data.files import bundled, bundled_names, check_bundled, given
+from latentmech.data.splits import NAMES, check_shares, limited, seeded_order, with_splits
+from latentmech.data.table import Row, by_suffix, csv_rows, json_rows, jsonl_rows, label, split_in, tabulated
+from latentmech.errors import BadInput, expected
+from latentmech.fields import AtLeast, check
+
+READERS = {".jsonl": jsonl_rows, ".json": json_rows, ".csv": csv_rows, ".tsv": csv_rows}
+KNOWN_AS = {
+    "question": PROMPT,
+    "answer_matching_behavior": "positive",
+    "answer_not_matching_behavior": "negative",
+    "instruction": "text",
+    "statement": "text",
+}
+YES = ("positive", "true", "yes", "1")
 
 
 @dataclass(frozen=True)
@@ -42,25 +54,24 @@ class Pairs:
     name: str = "sentiment"
     positive: str | None = None
     balance: bool = True
-    limit: int | None = None
+    limit: Annotated[int | None, AtLeast(1)] = None
     limit_seed: int = 0
     split: Sequence[float] = (0.6, 0.2, 0.2)
     split_seed: int = 0
     group: str | None = None
 
     def __post_init__(self) -> None:
+        check(self, "data")
         check_shares(self.split)
-        if self.limit is not None and self.limit < 1:
-            raise BadInput(f"limit={self.limit}; expected a positive number of texts, or null to keep all")
-        if self.path is None and self.name not in bundled_pairs():
-            seen = f"no bundled contrast {self.name!r}; {suggest(self.name, bundled_pairs())}"
-            raise BadInput(f"{seen}; or set `path` to your own data")
+        if self.path is None:
+            check_bundled("contrasts", "contrast", self.name)
 
     def __call__(self) -> Contrast:
         """Read, split, balance, limit."""
         contrast = self._read()
         joint, positive = contrast.joint, contrast.labels
-        joint = self._split(joint if self.group is None else grouped(joint, self.group))
+        joint = joint if self.group is None else grouped(joint, self.group)
+        joint = replace(joint, splits=with_splits(said(joint), NAMES, self.split, self.split_seed).splits)
         notes = list(contrast.notes)
         if self.balance and contrast.paired:
             even = letters_balanced(replace(contrast_of(joint, positive, paired=True), notes=()), self.limit_seed)
@@ -75,29 +86,15 @@ class Pairs:
 
     def _read(self) -> Contrast:
         if self.path is None:
-            with resources.as_file(resources.files("latentmech.data") / "contrasts") as folder:
+            with bundled("contrasts") as folder:
                 return replace(read_pair_file(folder / f"{self.name}.jsonl", None), source=f"bundled {self.name}")
-        path = Path(self.path).expanduser()
-        if not path.exists():
-            raise missing(path)
-        read = read_pair_folder if path.is_dir() else read_pair_file
-        return read(path, self.positive)
-
-    def _split(self, joint: Examples) -> Examples:
-        present = set(joint.splits)
-        if not joint.own_splits:
-            return replace(joint, splits=split_by_group(said(joint), self.split, self.split_seed).splits)
-        if present < {"train", "dev", "test"}:
-            seen = f"{joint.source}: only the split {', '.join(sorted(present))}"
-            raise BadInput(f"{seen}; expected train, dev and test: add the rest, or give one file without splits")
-        return joint
+        path = given(self.path)
+        return read_pair_folder(path, self.positive) if path.is_dir() else read_pair_file(path, self.positive)
 
 
 def bundled_pairs() -> list[str]:
     """Names of the bundled contrasts."""
-    folder = resources.files("latentmech.data") / "contrasts"
-    cards = [file.name.removesuffix(".md") for file in folder.iterdir() if file.name.endswith(".md")]
-    return sorted(cards)
+    return bundled_names("contrasts")
 
 
 def _balanced(joint: Examples, positive: np.ndarray, seed: int) -> tuple[Examples, np.ndarray, str]:
@@ -128,8 +125,99 @@ def _limited(joint: Examples, positive: np.ndarray, limit: int, seed: int) -> tu
 
 def _check_splits(joint: Examples, positive: np.ndarray) -> None:
     splits = np.array(joint.splits)
-    for split in ("train", "dev", "test"):
+    for split in NAMES:
         for kind, name in ((True, "positive"), (False, "negative")):
             if not ((splits == split) & (positive == kind)).any():
                 seen = f"{joint.source} has no {name} text in {split}"
                 raise BadInput(f"{seen}; expected some of either kind in every split: add texts, or raise `limit`")
+
+
+def read_pair_file(path: Path, positive: str | None) -> Contrast:
+    """One file: rows with `positive` and `negative`, or rows with `text` and `label`.
+
+    Columns are also known by the names that published sets give them: `question`, `answer_matching_behavior`,
+    `answer_not_matching_behavior`; `instruction`, `statement`.
+    """
+    rows = _rows(path)
+    names = set(rows[0].values)
+    if {"positive", "negative"} <= names:
+        return _from_pairs(path, rows)
+    if {"text", "label"} <= names:
+        return _from_labels(tabulated(path, rows), positive)
+    advice = expected("positive", sorted(names), "the row has")
+    raise BadInput(f"{rows[0].where}: neither positive and negative nor text and label in the row; {advice}: rename")
+
+
+def read_pair_folder(folder: Path, positive: str | None) -> Contrast:
+    """Files whose names say label and split, such as `harmful_train.json`; a file without a split is left aside."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in READERS)
+    named = [(path, split) for path in files if (split := split_in(path.stem))]
+    if not named:
+        raise BadInput(f"{folder}: no file is named after label and split; expected such as harmful_train.json")
+    aside = [path.name for path in files if path not in dict(named)]
+    contrast = _from_labels(replace(merge([_part(*n) for n in named]), own_splits=True, source=str(folder)), positive)
+    note = f"{folder} holds more, not read: {', '.join(aside)}"
+    return replace(contrast, notes=(*contrast.notes, note)) if aside else contrast
+
+
+def read_texts(path: Path) -> Examples:
+    """The texts of a file that has one kind only, such as a benchmark of harmful requests."""
+    return tabulated(path, _rows(path))
+
+
+def has_both_kinds(path: Path) -> bool:
+    """Whether a file or folder is a contrast by itself, and not texts of one kind."""
+    if path.is_dir():
+        return True
+    return holds_pairs(path) or {"text", "label"} <= set(_rows(path)[0].values)
+
+
+def holds_pairs(path: Path) -> bool:
+    """Whether a file has `positive` and `negative` in a row."""
+    return path.suffix.lower() in READERS and {"positive", "negative"} <= set(_rows(path)[0].values)
+
+
+def _rows(path: Path) -> list[Row]:
+    rows = by_suffix(path, READERS)(path)
+    return [Row(row.where, {KNOWN_AS.get(k, k): v for k, v in row.values.items()}) for row in rows]
+
+
+def _part(path: Path, split: str) -> Examples:
+    said = next(part for part in re.split(r"[\W_\d]+", path.stem) if split_in(part))
+    kind = re.sub(rf"[\W_]*{re.escape(said)}[\W_]*", "", path.stem) or path.stem
+    return tabulated(path, [Row(row.where, row.values | {"label": kind, "split": split}) for row in _rows(path)])
+
+
+def _from_pairs(path: Path, rows: Sequence[Row]) -> Contrast:
+    """Each row twice; both members of a pair are in its group, or in one of their own."""
+    kinds = {kind: [_member(path, i, row, kind) for i, row in enumerate(rows, 1)] for kind in ("positive", "negative")}
+    positive, negative = (tabulated(path, members) for members in kinds.values())
+    return Contrast(positive=positive, negative=negative, paired=True, source=str(path))
+
+
+def _member(path: Path, ordinal: int, row: Row, kind: str) -> Row:
+    name = label(row.values.get("id"), row.where) or f"{path.stem}-{ordinal}"
+    if not isinstance(row.values.get(kind), str) or not str(row.values[kind]).strip():
+        raise BadInput(
+            f"{row.where}: {kind} is {row.values.get(kind)!r}; expected some words: fill in or delete the row"
+        )
+    rest = {k: v for k, v in row.values.items() if k not in ("positive", "negative")}
+    group = label(row.values.get("group"), row.where) or name
+    return Row(row.where, rest | {"id": f"{name}/{kind}", "text": row.values[kind], "group": group})
+
+
+def _from_labels(examples: Examples, positive: str | None) -> Contrast:
+    labels = examples.columns["label"]
+    seen = [value for value in distinct(str(value) for value in labels) if value != "None"]
+    wanted = positive if positive is not None else next((v for v in seen if v.lower() in YES), None)
+    if wanted not in seen:
+        what = f"the labels of {examples.source} are {', '.join(seen[:9])}"
+        raise BadInput(f"{what}; expected one called {positive or 'positive, true, yes or 1'}: name it with `positive`")
+    if len(seen) < 2:
+        raise BadInput(f"every text of {examples.source} is labelled {seen[0]}; expected another kind beside it")
+    known = examples.where(lambda i: labels[i] is not None)
+    notes = (
+        () if len(seen) == 2 else (f"positive is {wanted}; negative are {', '.join(v for v in seen if v != wanted)}",)
+    )
+    marked = np.array([value == wanted for value in known.columns["label"]], dtype=bool)
+    return replace(contrast_of(known, marked, paired=False), notes=notes)

@@ -4,15 +4,18 @@ Words of one document resemble each other, and a sentence that stands in train a
 memory. So what moves is a *cluster*: groups (documents) joined wherever they share a text. Clusters go in a
 seeded order to the split that they leave least full, measured in words; large ones first, while there is room
 to even them out.
-The order comes from hashes of the group names: it depends neither on the order of the rows nor on a library.
+The order comes from hashes of the group names: it depends neither on the order of the rows nor on a library. A smaller
+corpus is made of whole groups too, so that what holds for them still holds.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from itertools import chain
 
-from latentmech.data.examples import Examples
+import numpy as np
+
+from latentmech.data.examples import Examples, distinct
 from latentmech.errors import BadInput
 
 NAMES = ("train", "dev", "test")
@@ -25,6 +28,22 @@ def split_by_group(examples: Examples, shares: Sequence[float], seed: int) -> Ex
     return replace(examples, splits=assigned, own_splits=False)
 
 
+def with_splits(examples: Examples, needed: Sequence[str], shares: Sequence[float], seed: int) -> Examples:
+    """The splits that came with the data, or else splits made here.
+
+    Raises:
+        BadInput: not all that are needed came with the data.
+    """
+    present = set(examples.splits)
+    if not examples.own_splits:
+        return split_by_group(examples, shares, seed)
+    if not present >= set(needed):
+        wanted = f"{', '.join(needed[:-1])} and {needed[-1]}"
+        seen = f"{examples.source}: only the split {', '.join(sorted(present))}"
+        raise BadInput(f"{seen}; expected {wanted}: add the rest, or give one file without splits")
+    return examples
+
+
 def check_shares(shares: Sequence[float]) -> None:
     """Three positive numbers that add up to one, or BadInput."""
     if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
@@ -34,7 +53,7 @@ def check_shares(shares: Sequence[float]) -> None:
 
 def assign(examples: Examples, shares: dict[str, float], seed: int) -> tuple[str, ...]:
     """Per text the name of its part; the parts get `shares` of the words and none stays empty."""
-    cluster_of = clusters(examples)
+    cluster_of = tied_groups(examples.texts, examples.groups)
     sizes = dict.fromkeys(cluster_of, 0)
     for cluster, size in zip(cluster_of, examples.sizes(), strict=True):
         sizes[cluster] += size
@@ -56,27 +75,28 @@ def seeded_order(names: Iterable[str], seed: int) -> list[str]:
     return sorted(names, key=lambda name: (blake2b(f"{seed}:{name}".encode(), digest_size=8).digest(), name))
 
 
-def clusters(examples: Examples) -> tuple[str, ...]:
-    """Per text the first name among all groups that are tied to its own through common texts (union-find)."""
-    parent = {group: group for group in examples.groups}
-    holder: dict[str, str] = {}
+def tied_groups(texts: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Per text the first name among all groups that are tied to its own through common texts."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(group: str) -> str:
-        while parent[group] != group:
-            parent[group] = group = parent[parent[group]]
-        return group
-
-    for text, group in zip(examples.texts, examples.groups, strict=True):
-        low, high = sorted((root(group), root(holder.setdefault(normalised(text), group))))
-        parent[high] = low
-    return tuple(root(group) for group in examples.groups)
+    names, group = np.unique(np.array(groups, dtype=object), return_inverse=True)
+    _, text = np.unique(np.array([normalised(text) for text in texts], dtype=object), return_inverse=True)
+    size = len(names) + int(text.max(initial=-1)) + 1
+    holds = coo_array((np.ones(len(text)), (group, len(names) + text)), shape=(size, size))
+    part = connected_components(holds, directed=False)[1]
+    first: dict[int, str] = {}
+    for name, number in zip(names, part, strict=False):  # names are sorted
+        first.setdefault(number, name)
+    return [first[part[place]] for place in group]
 
 
 def _fill(sizes: dict[str, int], targets: dict[str, float], seed: int) -> dict[str, str]:
     """Each cluster's part: the one that it leaves least full; the last ones are for parts still empty."""
     filled = dict.fromkeys(targets, 0)
     part_of: dict[str, str] = {}
-    for cluster in _large_first(seeded_order(sizes, seed), sizes, min(targets.values()) / 2):
+    large = min(targets.values()) / 2
+    for cluster in sorted(seeded_order(sizes, seed), key=lambda cluster: sizes[cluster] <= large):  # large ones first
         empty = [name for name in targets if not filled[name]]
         open_parts = empty if len(empty) == len(sizes) - len(part_of) else list(targets)
         best = min(open_parts, key=lambda name: (filled[name] + sizes[cluster]) / targets[name])
@@ -85,5 +105,29 @@ def _fill(sizes: dict[str, int], targets: dict[str, float], seed: int) -> dict[s
     return part_of
 
 
-def _large_first(order: list[str], sizes: dict[str, int], large: float) -> Iterable[str]:
-    return chain((u for u in order if sizes[u] > large), (u for u in order if sizes[u] <= large))
+def limited(examples: Examples, limit: int, seed: int) -> Examples:
+    """About `limit` words (texts, if words are not annotated) in whole groups, each split by its share.
+
+    The groups of a smaller limit are also in a larger one. Every split keeps at least one group.
+    """
+    sizes = examples.sizes()
+    if sum(sizes) <= limit:
+        return examples
+    kept = {(split, group) for split in distinct(examples.splits) for group in _sample(examples, split, limit, seed)}
+    return examples.where(lambda i: (examples.splits[i], examples.groups[i]) in kept)
+
+
+def _sample(examples: Examples, split: str, limit: int, seed: int) -> list[str]:
+    """Groups of one split in seeded order, as many as come nearest to its part of the limit."""
+    sizes = examples.sizes()
+    weight: Counter[str] = Counter()
+    for own, group, size in zip(examples.splits, examples.groups, sizes, strict=True):
+        if own == split:
+            weight[group] += size
+    order = seeded_order(weight, seed)
+    room = limit * weight.total() / sum(sizes)
+    taken = 0
+    while taken < len(order) and room > weight[order[taken]] / 2:
+        room -= weight[order[taken]]
+        taken += 1
+    return order[: max(taken, 1)]

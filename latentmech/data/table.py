@@ -1,17 +1,27 @@
-"""Rows of named values, from whatever format, to `Examples`."""
+"""Rows of named values, from JSONL, CSV or whatever format, to `Examples`: one text per row, any other column a label.
 
-from collections.abc import Sequence
+A row has `text`, or in JSONL `words`: a list of strings, beside which a label column may be a list as long.
+Instead of `text` a row may have `marked`, a text with two mentions in brackets: `[Anna] said that [she] was late.`
+`id`, `group` (or `document`) and `split` say what they say in `Examples`.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
-from latentmech.data.examples import Examples, Span, distinct
-from latentmech.data.spans import join, locate, unmarked
-from latentmech.data.suggest import shown, suggest
-from latentmech.errors import BadInput
+from latentmech.data.examples import Examples, Span, distinct, join, locate, unique_ids, unmarked
+from latentmech.data.files import read_text
+from latentmech.errors import BadInput, expected, shown
 
 NO_LABELS = ("text", "words", "marked", "id", "split")
 GROUPS = ("group", "document")
 SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -28,12 +38,15 @@ def tabulated(path: Path, rows: Sequence[Row]) -> Examples:
     placed = [place(row) for row in rows]
     names = distinct(name for row in rows for name in row.values if name not in NO_LABELS)
     per_word = frozenset(n for n in names if any(isinstance(row.values.get(n), list) for row in rows))
-    ids = _ids(path, rows)
+    ids = unique_ids([(row.where, label(row.values.get("id"), row.where)) for row in rows], path.stem)
     splits = _splits(rows)
     return Examples(
         ids=ids,
         texts=tuple(text for text, _ in placed),
-        groups=tuple(_group(row) or own for row, own in zip(rows, ids, strict=True)),
+        groups=tuple(
+            next(filter(None, (label(row.values.get(name), row.where) for name in GROUPS)), own)
+            for row, own in zip(rows, ids, strict=True)
+        ),
         splits=splits,
         spans=None if place is _plain else tuple(spans for _, spans in placed),
         columns={name: _column(name, rows, name in per_word) for name in names},
@@ -56,7 +69,7 @@ def label(value: object, where: str) -> str | None:
 
 def _text(row: Row) -> str:
     if "text" not in row.values:
-        advice = suggest("text", row.values)
+        advice = expected("text", row.values, "the row has")
         raise BadInput(f"{row.where}: no 'text' (nor 'words') in the row: rename its column; {advice}")
     text = row.values["text"]
     if not isinstance(text, str) or not text.strip():
@@ -115,21 +128,6 @@ def _word_labels(name: str, row: Row) -> tuple[str | None, ...]:
     return tuple(label(value, row.where) for value in labels)
 
 
-def _ids(path: Path, rows: Sequence[Row]) -> tuple[str, ...]:
-    first_seen: dict[str, str] = {}
-    for ordinal, row in enumerate(rows, start=1):
-        name = label(row.values.get("id"), row.where) or f"{path.stem}-{ordinal}"
-        if name in first_seen:
-            seen = f"the id {shown(name)} again, first at {first_seen[name]}"
-            raise BadInput(f"{row.where}: {seen}; expected unique ids: rename or delete one")
-        first_seen[name] = row.where
-    return tuple(first_seen)
-
-
-def _group(row: Row) -> str | None:
-    return next(filter(None, (label(row.values.get(name), row.where) for name in GROUPS)), None)
-
-
 def _splits(rows: Sequence[Row]) -> tuple[str, ...]:
     """Each row's split: all rows name one, or none does."""
     named = [(row.where, label(row.values.get("split"), row.where)) for row in rows]
@@ -140,3 +138,103 @@ def _splits(rows: Sequence[Row]) -> tuple[str, ...]:
             seen = f"the split {shown(name)}"
             raise BadInput(f"{where}: {seen}; expected train, dev or test in every row: repair it or drop 'split'")
     return tuple(SPLITS[str(name).lower()] for _, name in named)
+
+
+def by_suffix(path: Path, readers: Mapping[str, Callable[[Path], Any]]) -> Callable[[Path], Any]:
+    """The reader for a file.
+
+    Raises:
+        BadInput: there is none for files that end so.
+    """
+    if path.suffix.lower() not in readers:
+        seen = f"{path}: the suffix {path.suffix!r}"
+        raise BadInput(f"{seen}; expected one of {', '.join(readers)}: convert the file or rename it")
+    return readers[path.suffix.lower()]
+
+
+def split_in(stem: str) -> str | None:
+    """The split that a part of the file's name says, if exactly one does: `en_ewt-ud-dev` is dev."""
+    said = {SPLITS[part] for part in re.split(r"[\W_\d]+", stem.lower()) if part in SPLITS}
+    return said.pop() if len(said) == 1 else None
+
+
+def read_jsonl(path: str | Path) -> Examples:
+    """One JSON object per line; blank lines are passed over."""
+    return tabulated(Path(path), jsonl_rows(Path(path)))
+
+
+def read_csv(path: str | Path) -> Examples:
+    """A header line, then one row per text; separated by commas, or by tabs if the file is a `.tsv`."""
+    return tabulated(Path(path), csv_rows(Path(path)))
+
+
+def jsonl_rows(path: Path) -> list[Row]:
+    """The objects of a JSONL file."""
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    return [_json_row(f"{path}:{number}", line) for number, line in lines if line.strip()]
+
+
+def json_rows(path: Path) -> list[Row]:
+    """The objects of a JSON file that holds a list of them."""
+    try:
+        values = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        seen = f"broken JSON at column {error.colno} ({error.msg})"
+        raise BadInput(f"{path}:{error.lineno}: {seen}; expected a list of objects: repair the file") from None
+    if not isinstance(values, list) or not values or not all(isinstance(value, dict) for value in values):
+        raise BadInput(f"{path}: {shown(values)}; expected a list of objects, [{{…}}, …]: repair the file")
+    return [Row(f"{path}, object {number}", value) for number, value in enumerate(values, start=1)]
+
+
+def csv_rows(path: Path) -> list[Row]:
+    """The rows of a CSV or TSV file by header name."""
+    rows = list(_csv_rows(path))
+    if not rows:
+        raise BadInput(f"{path}: a header and no row under it; expected one row per text: check the export")
+    return rows
+
+
+def _json_row(where: str, line: str) -> Row:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        seen = f"broken JSON at column {error.colno} ({error.msg}) in {shown(line)}"
+        raise BadInput(f"{where}: {seen}; expected one JSON object per line: repair the line") from None
+    if not isinstance(values, dict):
+        raise BadInput(f'{where}: {shown(values)} is no JSON object; expected {{"text": …}}: repair the line')
+    return Row(where, values)
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    """Rows by header name; columns without a name, such as an exported index, are passed over."""
+    delimiter = DELIMITERS.get(path.suffix.lower(), ",")
+    lines = _csv_lines(path, delimiter)
+    names = _header(*next(lines))
+    for where, cells in lines:
+        if len(cells) != len(names):
+            seen = f"{len(cells)} fields in {shown(cells)}; expected {len(names)} as in the header"
+            raise BadInput(f"{where}: {seen}: put quotes around a field that contains {delimiter!r}")
+        yield Row(where, {name: cell for name, cell in zip(names, cells, strict=True) if name})
+
+
+def _header(where: str, cells: list[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    for name in filter(None, names):
+        if names.count(name) > 1:
+            raise BadInput(f"{where}: the column {shown(name)} twice; expected unique names: rename one")
+    return names
+
+
+def _csv_lines(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+    """Non-blank records and where each starts: quoted text may run over several lines."""
+    reader = csv.reader(StringIO(read_text(path)), delimiter=delimiter, strict=True)
+    while True:
+        where = f"{path}:{reader.line_num + 1}"
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise BadInput(f"{where}: broken row ({error}); expected quotes in pairs: repair the row") from None
+        if cells is None:
+            return
+        if cells:
+            yield where, cells

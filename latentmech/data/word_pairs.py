@@ -1,16 +1,27 @@
-"""`WordPairs`: the settings that name analogies, and the call that reads them; and the bundled common words."""
+"""`WordPairs`: the settings that name analogies, and the call that reads them; and the bundled common words.
+
+Files have two columns, or are CSV with a header, or Google's questions-words (Mikolov et al. 2013). A two-column file
+is one relation, named after the file. In questions-words a line `: name` begins a relation, and each line below it is
+one question, `Athens Greece Oslo Norway`; exactly those are asked.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
+from typing import Annotated, Any
 
-from latentmech.data.analogies import Analogies
+import numpy as np
+
+from latentmech.data.analogies import Analogies, all_questions
+from latentmech.data.files import bundled, given, read_text
 from latentmech.data.splits import seeded_order
-from latentmech.data.suggest import suggest
-from latentmech.data.word_files import read_analogies
-from latentmech.errors import BadInput
+from latentmech.data.table import csv_rows
+from latentmech.errors import BadInput, expected, shown
+from latentmech.fields import AtLeast, check
+
+Pair = tuple[str, str, str]  # relation, first, second
+SUFFIXES = (".txt", ".csv", ".tsv")
 
 
 @dataclass(frozen=True)
@@ -27,18 +38,21 @@ class WordPairs:
 
     path: str | Path | None = None
     relations: Sequence[str] | None = None
-    limit: int | None = None
+    limit: Annotated[int | None, AtLeast(2)] = None
     limit_seed: int = 0
 
     def __post_init__(self) -> None:
+        check(self, "data")
         if isinstance(self.relations, str):
             raise BadInput(f"relations={self.relations}; expected a list, such as relations=[{self.relations}]")
-        if self.limit is not None and self.limit < 2:
-            raise BadInput(f"limit={self.limit}; expected at least 2 pairs of a relation, or null to keep all")
 
     def __call__(self) -> Analogies:
         """Read, choose relations, limit."""
-        analogies = _bundled() if self.path is None else read_analogies(Path(self.path).expanduser())
+        if self.path is None:
+            with bundled("word_lists") as folder:
+                analogies = replace(read_analogies(folder / "pairs.csv"), source="bundled pairs")
+        else:
+            analogies = read_analogies(given(self.path))
         if self.relations is not None:
             analogies = self._chosen(analogies, self.relations)
         return with_company(analogies if self.limit is None else self._limited(analogies, self.limit))
@@ -46,7 +60,7 @@ class WordPairs:
     def _chosen(self, analogies: Analogies, relations: Sequence[str]) -> Analogies:
         for name in relations:
             if name not in analogies.relations:
-                raise BadInput(f"{analogies.source} has no relation {name!r}; {suggest(name, analogies.relations)}")
+                raise BadInput(f"{analogies.source} has no relation {name!r}; {expected(name, analogies.relations)}")
         return analogies.where(lambda i: analogies.relation[i] in relations)
 
     def _limited(self, analogies: Analogies, limit: int) -> Analogies:
@@ -59,8 +73,8 @@ class WordPairs:
 
 def common_words() -> tuple[str, ...]:
     """2,517 English words that occur in the bundled texts, the commonest first; names are not among them."""
-    file = resources.files("latentmech.data") / "words" / "common.txt"
-    return tuple(file.read_text(encoding="utf-8").split())
+    with bundled("word_lists") as folder:
+        return tuple((folder / "common.txt").read_text(encoding="utf-8").split())
 
 
 def with_company(analogies: Analogies) -> Analogies:
@@ -77,6 +91,83 @@ def with_company(analogies: Analogies) -> Analogies:
     return kept
 
 
-def _bundled() -> Analogies:
-    with resources.as_file(resources.files("latentmech.data") / "words") as folder:
-        return replace(read_analogies(folder / "pairs.csv"), source="bundled pairs")
+def read_analogies(path: Path) -> Analogies:
+    """One file, or every file of a folder."""
+    if path.is_file():
+        return _file(path)
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise BadInput(f"{path}: no word pairs in the folder; expected files ending in {', '.join(SUFFIXES)}")
+    return replace(_joined([_file(p) for p in files]), source=str(path))
+
+
+def _file(path: Path) -> Analogies:
+    lines = [(f"{path}:{n}", line) for n, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
+    if any(line.startswith(":") for _, line in lines):
+        return _from_questions(path, lines)
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return _from_pairs(path, [_row(path, row.where, row.values) for row in csv_rows(path)])
+    return _from_pairs(path, [_two(path, where, line) for where, line in lines])
+
+
+def _from_questions(path: Path, lines: Sequence[tuple[str, str]]) -> Analogies:
+    number: dict[Pair, int] = {}
+    relation, questions = "", []
+    for where, line in lines:
+        if line.startswith(":"):
+            relation = line[1:].strip()
+            continue
+        words = line.split()
+        if len(words) != 4 or not relation:
+            seen = f"{where}: {shown(line)}; expected four words below a line such as ': capitals'"
+            raise BadInput(f"{seen}: repair or delete the line")
+        pairs: list[Pair] = [(relation, words[0], words[1]), (relation, words[2], words[3])]
+        questions.append([number.setdefault(pair, len(number)) for pair in pairs])
+    columns = _columns(list(number))
+    return Analogies(**columns, questions=np.array(questions, dtype=np.int64).reshape(-1, 2), source=str(path))
+
+
+def _from_pairs(path: Path, pairs: Sequence[Pair]) -> Analogies:
+    """Every pair asked by every other of its relation. Only one answer can count as right, so the first one does."""
+    first: dict[tuple[str, str], Pair] = {}
+    for pair in pairs:
+        if pair[1] != pair[2]:
+            first.setdefault(pair[:2], pair)
+    dropped = len(set(pairs)) - len(first)
+    note = f"{path.name}: {dropped} pairs were left out, for their word has another answer before, or is its own"
+    columns = _columns(list(first.values()))
+    questions = all_questions(columns["relation"])
+    return Analogies(**columns, questions=questions, source=str(path), notes=(note,) if dropped else ())
+
+
+def _columns(pairs: Sequence[Pair]) -> dict[str, tuple[str, ...]]:
+    relation, first, second = zip(*pairs, strict=True) if pairs else ((), (), ())
+    return {"relation": relation, "first": first, "second": second}
+
+
+def _row(path: Path, where: str, values: dict[str, object]) -> Pair:
+    first, second = (str(values.get(name) or "").strip() for name in ("first", "second"))
+    if not first or not second:
+        raise BadInput(f"{where}: first or second is missing; expected the columns first and second: fill them in")
+    return str(values.get("relation") or path.stem), first, second
+
+
+def _two(path: Path, where: str, line: str) -> Pair:
+    """Two words with a tab, a comma or blanks between them; only a tab or a comma allows blanks within a word."""
+    between = next((mark for mark in ("\t", ",") if mark in line), None)
+    words = [word.strip() for word in line.split(between)]
+    if len(words) != 2 or not all(words):
+        raise BadInput(f"{where}: {shown(line)}; expected two words with a tab between them: repair the line")
+    return path.stem.strip("[] "), words[0], words[1]
+
+
+def _joined(parts: Sequence[Analogies]) -> Analogies:
+    starts = np.cumsum([0, *map(len, parts)])
+    columns: dict[str, Any] = {
+        name: sum((getattr(part, name) for part in parts), ()) for name in ("first", "second", "relation")
+    }
+    return Analogies(
+        **columns,
+        questions=np.concatenate([part.questions + start for part, start in zip(parts, starts, strict=False)]),
+        notes=tuple(note for part in parts for note in part.notes),
+    )

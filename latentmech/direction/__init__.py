@@ -1,33 +1,24 @@
 """Behaviour directions: found by contrast, chosen on dev, kept with all that it takes to trust and reuse them."""
 
-from latentmech.direction.candidates import random_directions
-from latentmech.direction.direction import Direction, layer_of, unit
-from latentmech.direction.findings import Findings
-from latentmech.direction.leace import Eraser
-from latentmech.direction.methods import METHODS, Method
-from latentmech.direction.relatives import rows_at, shuffled_direction
-from latentmech.direction.sample import Sample
-from latentmech.direction.selection import Choice, Observer, Selection, Shown
-from latentmech.direction.sources import load_direction, push_to_hub
-from latentmech.direction.study import DirectionStudy
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "METHODS",
-    "Choice",
-    "Direction",
-    "DirectionStudy",
-    "Eraser",
-    "Findings",
-    "Method",
-    "Observer",
-    "Sample",
-    "Selection",
-    "Shown",
-    "layer_of",
-    "load_direction",
-    "push_to_hub",
-    "random_directions",
-    "rows_at",
-    "shuffled_direction",
-    "unit",
-]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.direction.direction import Direction, layer_of, unit
+    from latentmech.direction.leace import Eraser
+    from latentmech.direction.methods import DirectionMethod, method_of
+    from latentmech.direction.nulls import (
+        covariance_directions,
+        exchanged_directions,
+        exchanged_parts,
+        isotropic_directions,
+    )
+    from latentmech.direction.positions import Reading, placed, rendered, rows_at
+    from latentmech.direction.sample import LabelledRows, Parts
+    from latentmech.direction.selection import Choice, Observer, Selection, ShownRates
+    from latentmech.direction.settings import METHODS, RULES, DirectionSettings
+    from latentmech.direction.sources import load_direction, push_to_hub
+    from latentmech.direction.study import DirectionStudy
+
+__getattr__, __dir__, __all__ = lazily(__name__)

@@ -1,117 +1,64 @@
-"""The chosen direction on test, beside what the surface of the texts and chance can do: on raw and on matched texts."""
+"""The saved direction on test, read once, beside what the surface gives away: on all texts and on matched ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
+from torch import Tensor
 
-from latentmech.data import PROMPT, Contrast
-from latentmech.direction.candidates import Candidate, Parts, Rows, random_directions
 from latentmech.direction.direction import unit
-from latentmech.direction.methods import Method
-from latentmech.direction.surface import FEATURES, matched
-from latentmech.statistics import Estimate, auroc, aurocs, bootstrap, folded
+from latentmech.direction.methods import DirectionMethod
+from latentmech.direction.sample import Parts, Rows, Scores
+from latentmech.direction.surface import matched, surface_of
+from latentmech.statistics import Estimate, auroc_of, clusters_of, estimate
+
+DIRECTION, FROM_MATCHED = "direction", "direction_from_matched"
+FEWEST = 20  # matched train texts below which no direction is fitted on them
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReaderScore:
     """AUROC on test of one reader, on all texts and on matched ones (NaN where too few match)."""
 
-    name: str
     raw: Estimate
     matched: Estimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Audit:
-    """What stands in the table of the test set.
+    """Readers of test by name, the direction first; its projections of the test rows; how many test texts matched."""
 
-    Attributes:
-        readings: the direction first, then the direction refitted on matched train texts, then surface features.
-        random: AUROC of random directions, whichever sign, on all test texts.
-        random_matched: the same on matched ones.
-        n_matched: how many test texts matched.
-    """
-
-    readings: tuple[Reading, ...]
-    random: Float[np.ndarray, " draw"]
-    random_matched: Float[np.ndarray, " draw"]
+    readers: dict[str, ReaderScore]
+    scores: Scores
     n_matched: int
 
     @property
     def test(self) -> Estimate:
         """The direction on all test texts."""
-        return self.readings[0].raw
+        return self.readers[DIRECTION].raw
 
 
 def audit(
-    method: Method,
-    contrast: Contrast,
-    parts: Parts,
-    rows: Rows,
-    best: Candidate,
-    *,
-    random_draws: int,
-    draws: int,
-    seed: int,
-) -> Audit:
-    """Read test once with everything that wants to read it."""
-    texts = _surface_texts(contrast)
+    method: DirectionMethod, texts: Sequence[str], parts: Parts, rows: Rows, vector: Float[Tensor, " d_model"],
+    draws: int, seed: int,
+) -> Audit:  # fmt: skip
+    """Read test once with everything that wants to read it, by rows and vector of the chosen place."""
     train, test = parts.within("train"), parts.within("test")
-    kept = matched([texts[i] for i in test], parts.truth("test"), seed)
-    judge = _Judge(parts, test, kept, draws)
-    at_random = (rows[test] @ random_directions(random_draws, rows.shape[1], seed).T).double().numpy()
-    readings = [judge("direction", best.test_scores), *_refitted(method, parts, rows, texts, seed, judge)]
-    for name, feature in FEATURES.items():
-        scores = feature([texts[i] for i in train], parts.truth("train"), [texts[i] for i in test])
-        readings.append(judge(name, scores))
-    truth = parts.truth("test")
-    return Audit(
-        readings=tuple(readings),
-        random=folded(aurocs(at_random, truth)) if random_draws else np.empty(0),
-        random_matched=folded(aurocs(at_random[kept], truth[kept])) if random_draws and len(kept) else np.empty(0),
-        n_matched=len(kept),
-    )
+    learned, asked = [texts[i] for i in train], [texts[i] for i in test]
+    alike, kept = train[matched(learned, parts.truth("train"), seed)], matched(asked, parts.truth("test"), seed)
+    truth, clusters = parts.truth("test"), parts.group[test]
 
-
-def _surface_texts(contrast: Contrast) -> Sequence[str]:
-    """What can be seen of each text: prompt and answer, where it is an answer."""
-    joint = contrast.joint
-    if PROMPT not in joint.columns:
-        return joint.texts
-    return [f"{prompt}\n{text}" for prompt, text in zip(joint.columns[PROMPT], joint.texts, strict=True)]
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """Turns scores of the test rows into a `Reading`."""
-
-    parts: Parts
-    test: Int[np.ndarray, " row"]
-    kept: Int[np.ndarray, " kept"]
-    draws: int
-
-    def __call__(self, name: str, scores: Float[np.ndarray, " row"]) -> Reading:
-        everything = np.arange(len(self.test))
-        return Reading(name, self._on(scores, everything), self._on(scores, self.kept))
-
-    def _on(self, scores: Float[np.ndarray, " row"], places: Int[np.ndarray, " kept"]) -> Estimate:
+    def on(scores: Scores, places: np.ndarray) -> Estimate:
         if not len(places):
             return Estimate(float("nan"))
-        truth = self.parts.truth("test")[places]
-        clusters = np.unique(self.parts.group[self.test[places]], return_inverse=True)[1]
-        return bootstrap(lambda w: auroc(scores[places], truth, w), clusters, self.draws)
+        return estimate(auroc_of(scores[places], truth[places], clusters_of(clusters[places])), draws)
 
-
-def _refitted(
-    method: Method, parts: Parts, rows: Rows, texts: Sequence[str], seed: int, judge: _Judge
-) -> Iterator[Reading]:
-    """The same method at the same place on train texts that match each other; left out where too few do."""
-    train = parts.within("train")
-    kept = train[matched([texts[i] for i in train], parts.truth("train"), seed)]
-    sample = parts.sample(rows, kept)
-    if len(kept) < 20 or not (len(sample.pairs) or not len(parts.partners)):
-        return
-    vector = unit(method(sample))
-    yield judge("direction_from_matched", (rows[parts.within("test")] @ vector).double().numpy())
+    own = (rows[test] @ vector).double().numpy()
+    scores = {DIRECTION: own}
+    if len(alike) >= FEWEST and (len(parts.sample(rows, alike).pairs) or not len(parts.partners)):
+        scores[FROM_MATCHED] = (rows[test] @ unit(method(parts.sample(rows, alike)))).double().numpy()
+    scores |= surface_of(learned, parts.truth("train"), asked)
+    every = np.arange(len(test))
+    readers = {name: ReaderScore(on(read, every), on(read, kept)) for name, read in scores.items()}
+    return Audit(readers, own, len(kept))

@@ -1,171 +1,132 @@
 """Every layer and position as a candidate: its vector, how well it separates dev, and what chance would do there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
+from einops import rearrange
+from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import Activations
-from latentmech.data import Contrast
 from latentmech.direction.direction import unit
-from latentmech.direction.methods import Method
-from latentmech.direction.sample import Sample
+from latentmech.direction.folds import Fold, folds_of
+from latentmech.direction.methods import DirectionMethod, directions_of
+from latentmech.direction.nulls import Drawn, covariance_directions, drawn_at, exchanges, isotropic_directions
+from latentmech.direction.sample import Parts, Places, Rows, pooled_std, standardised_distance
 from latentmech.model import Level
-from latentmech.statistics import aurocs, folded
+from latentmech.statistics import auroc, folded
 
-Rows = Float[Tensor, "row d_model"]
+Keys = Float[np.ndarray, "_ 2"]  # what places are chosen by: AUROC on dev, and of ties the distance of the classes
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Which rows are train, dev and test, which are positive, and which belong together.
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is done at every candidate: what is left out, how labels are exchanged, how much is drawn at random."""
 
-    Attributes:
-        positive: per row, whether its text is a positive one.
-        split: per row, `train`, `dev` or `test`.
-        group: per row, a number per group.
-        partners: rows of the positive and the negative text of each pair.
-    """
-
-    positive: np.ndarray
-    split: np.ndarray
-    group: np.ndarray
-    partners: Int[np.ndarray, "pair 2"]
+    method: DirectionMethod
+    parts: Parts
+    folds: Sequence[Fold]
+    exchanges: Sequence[Parts]
+    random_draws: int
+    seed: int
 
     @classmethod
-    def of(cls, contrast: Contrast) -> "Parts":
-        """The parts of a contrast, in the order of `Contrast.joint`."""
-        joint = contrast.joint
-        group = np.unique(np.array(joint.groups, dtype=object), return_inverse=True)[1]
-        return cls(contrast.labels, np.array(joint.splits), group, contrast.partners)
-
-    def within(self, split: str) -> Int[np.ndarray, " row"]:
-        """Rows of one split."""
-        return np.flatnonzero(self.split == split)
-
-    def truth(self, split: str) -> np.ndarray:
-        """Whether the rows of a split are positive."""
-        return self.positive[self.within(split)]
-
-    def sample(self, rows: Rows, places: Int[np.ndarray, " place"]) -> Sample:
-        """Some rows as a method wants them; pairs that lie within them are kept."""
-        index = np.full(len(self.positive), -1)
-        index[places] = np.arange(len(places))
-        pairs = index[self.partners].reshape(-1, 2)
-        pairs = pairs[(pairs >= 0).all(1)]
-        return Sample(rows[places], torch.from_numpy(self.positive[places]), torch.from_numpy(pairs))
+    def of(cls, method: DirectionMethod, parts: Parts, shuffles: int, random_draws: int, seed: int) -> "Plan":
+        """With folds and exchanges drawn."""
+        return cls(method, parts, folds_of(parts, seed), exchanges(parts, shuffles, seed), random_draws, seed)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DirectionCandidate:
     """A direction at one layer and position, before one of them is chosen.
 
     Attributes:
         vector: the unit vector.
         norm: its length before.
+        spread: pooled standard deviation of a class's training rows along it.
         means: of the negative and the positive training rows.
-        dev: AUROC on dev.
-        distance: of the class means on dev along the vector, in standard deviations; breaks ties between layers that
-            all separate perfectly.
-        test_scores: projections of the test rows; nothing is chosen by them.
-        random_dev: dev AUROC of random directions, whichever sign.
-        shuffled_test: test AUROC of the differences of means of shuffled training labels.
+        key: AUROC on dev, and the distance of the class means there in standard deviations, which breaks ties.
+        drawn: what random directions read here, by how they were drawn.
+        in_folds: what the place would be chosen by without each fold's texts.
+        exchanged: what it would be chosen by under each exchange of the labels.
     """
 
     level: Level
     position: str
     vector: Float[Tensor, " d_model"]
     norm: float
+    spread: float
     means: Float[Tensor, "2 d_model"]
-    dev: float
-    distance: float
-    test_scores: Float[np.ndarray, " row"]
-    random_dev: Float[np.ndarray, " draw"]
-    shuffled_test: Float[np.ndarray, " shuffle"]
+    key: tuple[float, float]
+    drawn: Mapping[str, Drawn]
+    in_folds: Keys
+    exchanged: Keys
 
     @property
     def name(self) -> str:
         """`layer_12/last`, as metric names spell it."""
         return f"{self.level.label}/{self.position}"
 
+    @property
+    def dev(self) -> float:
+        """AUROC on dev."""
+        return self.key[0]
 
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """What to do at every candidate.
-
-    Attributes:
-        method: from rows to a vector.
-        random_draws: how many random directions.
-        shuffles: how many shuffles of the training labels, the same ones at every candidate.
-    """
-
-    method: Method
-    parts: Parts
-    random_draws: int
-    shuffles: int
-    seed: int
-
-    def __call__(
-        self, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
-    ) -> Iterator[Candidate]:
-        """One level after the other is read from the disk."""
-        for level in levels:
-            rows = by_position(activations, level, len(positions))
-            for i, position in enumerate(positions):
-                yield self._candidate(level, position, rows[:, i])
-
-    def _candidate(self, level: Level, position: str, rows: Rows) -> Candidate:
-        parts = self.parts
-        sample = parts.sample(rows, parts.within("train"))
-        raw = self.method(sample)
-        vector = unit(raw)
-        dev, test = (rows[parts.within(split)] for split in ("dev", "test"))
-        dev_scores = (dev @ vector).double().numpy()
-        return Candidate(
-            level=level,
-            position=position,
-            vector=vector,
-            norm=float(raw.norm()),
-            means=sample.moments.means.float(),
-            dev=float(aurocs(dev_scores[:, None], parts.truth("dev"))[0]),
-            distance=standardised_distance(dev_scores, parts.truth("dev")),
-            test_scores=(test @ vector).double().numpy(),
-            random_dev=folded(_aurocs(dev, self._random(len(vector)), parts.truth("dev"))),
-            shuffled_test=_aurocs(test, self._shuffled(sample), parts.truth("test")),
-        )
-
-    def _random(self, d_model: int) -> Float[Tensor, "draw d_model"]:
-        return random_directions(self.random_draws, d_model, self.seed)
-
-    def _shuffled(self, sample: Sample) -> Float[Tensor, "shuffle d_model"]:
-        """Differences of means under shuffled labels; all shuffles in one product."""
-        generator = torch.Generator().manual_seed(self.seed)
-        labels = sample.positive.float()
-        orders = [torch.randperm(len(labels), generator=generator) for _ in range(self.shuffles)]
-        drawn = torch.stack([labels[order] for order in orders]) if orders else torch.empty(0, len(labels))
-        weights = drawn / labels.sum() - (1 - drawn) / (1 - labels).sum()
-        return weights @ sample.rows
+    @property
+    def random_dev(self) -> dict[str, Float[np.ndarray, " draw"]]:
+        """Dev AUROC of random directions, whichever sign, by how they were drawn; none where none were."""
+        return {name: folded(drawn[0]) for name, drawn in self.drawn.items() if drawn.size}
 
 
-def by_position(activations: Activations, level: Level, n_positions: int) -> Float[Tensor, "row position d_model"]:
-    """All rows of a level, those of one text together."""
-    return activations.level(level.hook_name).view(-1, n_positions, activations.d_model)
+def candidates_of(
+    plan: Plan, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
+) -> Iterator[DirectionCandidate]:
+    """One level after the other is read from the disk."""
+    for level in levels:
+        for position, rows in zip(positions, by_position(activations, level, len(positions)), strict=True):
+            yield _candidate(plan, level, position, rows)
 
 
-def random_directions(n: int, d_model: int, seed: int) -> Float[Tensor, "draw d_model"]:
-    """Unit vectors drawn evenly from the sphere."""
-    drawn = torch.randn(n, d_model, generator=torch.Generator().manual_seed(seed))
-    return drawn / drawn.norm(dim=1, keepdim=True)
+def by_position(activations: Activations, level: Level, n: int) -> Float[Tensor, "position row d_model"]:
+    """The rows of a level, of each of the positions."""
+    return rearrange(activations.level(level.hook_name), "(row position) d -> position row d", position=n)
 
 
-def standardised_distance(scores: Float[np.ndarray, " row"], positive: np.ndarray) -> float:
-    """Distance of the class means in pooled standard deviations (Cohen's d); 0 without spread."""
-    spread = np.sqrt((scores[positive].var() + scores[~positive].var()) / 2)
-    return float((scores[positive].mean() - scores[~positive].mean()) / spread) if spread > 0 else 0.0
+def _candidate(plan: Plan, level: Level, position: str, rows: Rows) -> DirectionCandidate:
+    parts, train, dev = plan.parts, plan.parts.within("train"), plan.parts.within("dev")
+    sample = parts.sample(rows, train)
+    raw = plan.method(sample)
+    vector = unit(raw)
+    random = {
+        "random": isotropic_directions(plan.random_draws, rows.shape[1], plan.seed),
+        "covariance": covariance_directions(rows[train], plan.random_draws, plan.seed),
+    }
+    along = (rows @ vector).double().numpy()
+    return DirectionCandidate(
+        level=level, position=position, vector=vector, norm=float(raw.norm()), means=sample.means.float(),
+        spread=pooled_std(along[train], parts.positive[train]), key=_key(along, parts, dev),
+        drawn={name: drawn_at(directions, parts, rows) for name, directions in random.items()},
+        in_folds=_keys(plan.method, rows, [(parts, fold.train, fold.dev) for fold in plan.folds]),
+        exchanged=_keys(plan.method, rows, [(other, train, dev) for other in plan.exchanges]),
+    )  # fmt: skip
 
 
-def _aurocs(rows: Rows, directions: Float[Tensor, "draw d_model"], positive: np.ndarray) -> np.ndarray:
-    return aurocs((rows @ directions.T).double().numpy(), positive) if len(directions) else np.empty(0)
+def _keys(method: DirectionMethod, rows: Rows, jobs: Sequence[tuple[Parts, Places, Places]]) -> Keys:
+    """For each of some labels: fitted on the first rows, judged on the second. What is the same is fitted once."""
+    fits = {(id(parts), train.tobytes()): (parts, train) for parts, train, _ in jobs}
+    along = (rows @ directions_of(method, rows, [*fits.values()]).T).double().numpy()
+    column = dict(zip(fits, along.T, strict=True))
+    found = [_key(column[id(parts), train.tobytes()], parts, dev) for parts, train, dev in jobs]
+    return np.array(found, dtype=float).reshape(-1, 2)
+
+
+def _key(along: Float[np.ndarray, " row"], parts: Parts, dev: Places) -> tuple[float, float]:
+    """Rows of one kind alone say nothing: 0.5."""
+    scores, positive = along[dev], parts.positive[dev]
+    return (auroc(scores, positive), standardised_distance(scores, positive)) if parts.have_both(dev) else (0.5, 0.0)
+
+
+def best_places(keys: Sequence[Keys], allowed: Sequence[int]) -> list[int]:
+    """For each fit the number of the candidate with the largest key, out of those that may be chosen."""
+    return [max(allowed, key=lambda place: tuple(keys[place][i])) for i in range(len(keys[0]))]

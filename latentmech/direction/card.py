@@ -2,19 +2,17 @@
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from latentmech.direction.candidates import Candidate
+from latentmech.data import Contrast
+from latentmech.direction.candidates import DirectionCandidate
 from latentmech.direction.direction import Direction
-from latentmech.direction.findings import Findings
+from latentmech.direction.evaluation import LeftOut
+from latentmech.direction.positions import Reading
+from latentmech.direction.stability import Stability
 from latentmech.model import Model
 from latentmech.statistics import Estimate
 from latentmech.storage import fingerprint
-
-if TYPE_CHECKING:
-    from latentmech.direction.study import DirectionStudy
 
 LICENCE = "Apache-2.0"
 BIBTEX = (
@@ -25,27 +23,26 @@ PACKAGES = ("latentmech", "torch", "transformers", "transformer-lens")
 
 
 def direction_of(
-    candidates: Sequence[Candidate], chosen: int, norms: Mapping[str, float], card: Mapping[str, Any]
+    candidates: Sequence[DirectionCandidate], chosen: int, norms: Mapping[str, float], card: Mapping[str, Any]
 ) -> Direction:
     """The candidates at the chosen one's position as one direction."""
     best = candidates[chosen]
     mine = {c.level.hook_name: c for c in candidates if c.position == best.position}
     return Direction(
-        hook_name=best.level.hook_name,
-        vectors={name: c.vector for name, c in mine.items()},
+        hook_name=best.level.hook_name, card={"position": best.position, **card}, resid_norms=dict(norms),
+        vectors={name: c.vector for name, c in mine.items()}, norms={name: c.norm for name, c in mine.items()},
         positive_means={name: c.means[1] for name, c in mine.items()},
         negative_means={name: c.means[0] for name, c in mine.items()},
-        norms={name: c.norm for name, c in mine.items()},
-        resid_norms=dict(norms),
-        card={"position": best.position, **card},
-    )
+        spreads={name: c.spread for name, c in mine.items()},
+    )  # fmt: skip
 
 
-def with_card(study: "DirectionStudy", findings: Findings, model: Model) -> Direction:
-    """The direction with everything about it written down."""
-    best, joint = findings.best, findings.contrast.joint
-    card = {
-        "name": study.called,
+def card_of(name: str, model: Model, reading: Reading, contrast: Contrast, **more: Any) -> dict[str, Any]:
+    """What is true of the direction at every level; `more` is what only the study knows, such as the seed."""
+    joint = contrast.joint
+    texts = {split: joint.splits.count(split) for split in ("train", "dev", "test")}
+    return {
+        "name": name,
         "model": {
             "name": model.name,
             "revision": model.checkpoint.revision,
@@ -53,51 +50,36 @@ def with_card(study: "DirectionStudy", findings: Findings, model: Model) -> Dire
             "identity": model.identity,
             "note": model.checkpoint.note,
         },
-        "site": study.site,
-        "layer": best.level.layer,
-        "chat_template": study.chat_template and bool(model.tokenizer.chat_template),
-        "system": study.system,
+        "site": reading.site,
+        "chat_template": reading.chat_template and bool(model.tokenizer.chat_template),
+        "system": reading.system,
         "data": {
-            "source": findings.contrast.source,
-            "fingerprint": fingerprint([joint.texts, joint.splits, findings.contrast.labels.tolist()]),
-            "texts": dict(findings.sizes()),
-            "paired": findings.contrast.paired,
+            "source": contrast.source,
+            "fingerprint": fingerprint([joint.texts, joint.splits, contrast.labels.tolist()]),
+            "texts": texts,
+            "paired": contrast.paired,
         },
-        "method": study.method,
-        "selection": findings.choice.how,
-        "seed": study.seed,
-        "scores": _scores(findings),
-        "projections": _projections(findings),
+        "method": reading.method,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "licence": LICENCE,
         "bibtex": BIBTEX,
+        **more,
     }
-    own = findings.direction
-    return direction_of(findings.candidates, findings.choice.candidate, own.resid_norms, card)
 
 
-def _scores(findings: Findings) -> dict[str, Any]:
-    nulls = {"random_p95": findings.audit.random, "shuffled_p95": findings.shuffled_max()}
-    high = {name: float(np.percentile(values, 95)) for name, values in nulls.items() if len(values)}
+def of_the_level(best: DirectionCandidate, how: str, own: LeftOut, test: Estimate, stable: Stability) -> dict[str, Any]:
+    """What is true of the chosen level alone: how it was chosen, what it scores, where the kinds lie along it."""
+    low, high = (best.means @ best.vector).tolist()
     return {
-        "dev_auroc": findings.best.dev,
-        "test_auroc": _as_dict(findings.audit.test),
-        "split_half_cosine": findings.stability.cosine,
-        "texts_needed_for_0.9": findings.stability.texts_needed,
-        **high,
+        "layer": best.level.layer,
+        "selection": how,
+        "scores": {
+            "dev_auroc": best.dev,
+            "auroc": dict(vars(own.auroc)),
+            "test_auroc": dict(vars(test)),
+            "split_half_cosine": stable.cosine.value,
+            "texts_needed_for_0.9": stable.texts_needed,
+            **{f"{name}_p95": null.high for name, null in own.nulls.items()},
+        },
+        "projections": {"negative": low, "positive": high, "std": best.spread},
     }
-
-
-def _projections(findings: Findings) -> dict[str, float]:
-    """Where the two kinds of train lie along the vector at the chosen level, and how much a kind spreads on test."""
-    best, truth = findings.best, findings.parts.truth("test")
-    spread = [best.test_scores[truth == kind].std() for kind in (False, True)]
-    return {
-        "negative": float(best.means[0] @ best.vector),
-        "positive": float(best.means[1] @ best.vector),
-        "std": float(np.sqrt(np.mean(np.square(spread)))),
-    }
-
-
-def _as_dict(estimate: Estimate) -> dict[str, float | int]:
-    return dict(vars(estimate))

@@ -1,7 +1,7 @@
 """`Direction`: a unit vector at a hook point, with what it takes to use it elsewhere and to know where it came from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,15 @@ from torch import Tensor
 
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.model import Level, Model
-from latentmech.storage import load_tensors, save_tensors
+from latentmech.tensors import load_tensors, save_tensors
 
 FORMAT = "latentmech.direction/1"
 PER_LEVEL = ("vector", "positive_mean", "negative_mean")
+NUMBERS = ("norms", "resid_norms", "spreads")
+OF_ONE_LEVEL = ("layer", "selection", "scores", "projections")  # what a card says about the level that was chosen
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Direction:
     """A direction in the residual stream, from the negative towards the positive texts.
 
@@ -27,10 +29,11 @@ class Direction:
     Attributes:
         hook_name: the TransformerLens hook point that was chosen.
         vectors: unit vector `[d_model]` of each hook point.
-        positive_means: mean activation of the positive training texts, by hook point; none where another tool found it.
-        negative_means: the same of the negative ones.
-        norms: length of the vector before it was made a unit vector, by hook point.
-        resid_norms: median norm of the residual stream over the words of a neutral text, by hook point.
+        positive_means: mean activation of the positive training texts, by hook point, as all that follows.
+        negative_means: the same of the negative ones; where another tool found the direction there is neither.
+        norms: length of the vector before it was made a unit vector.
+        resid_norms: median norm of the residual stream over the words of a neutral text.
+        spreads: pooled standard deviation of a class's training texts along the vector; none in older files.
         card: where it comes from: model, data, method, scores.
     """
 
@@ -40,6 +43,7 @@ class Direction:
     negative_means: Mapping[str, Float[Tensor, " d_model"]]
     norms: Mapping[str, float]
     resid_norms: Mapping[str, float]
+    spreads: Mapping[str, float] = field(default_factory=dict)
     card: Mapping[str, Any]
 
     def __post_init__(self) -> None:
@@ -49,6 +53,8 @@ class Direction:
     def __neg__(self) -> "Direction":
         flipped = {name: -vector for name, vector in self.vectors.items()}
         card = {**self.card, "name": f"not {self.card.get('name', '')}".strip()}
+        if lie := card.get("projections"):
+            card["projections"] = {**lie, "negative": -lie["positive"], "positive": -lie["negative"]}
         return replace(
             self, vectors=flipped, positive_means=self.negative_means, negative_means=self.positive_means, card=card
         )
@@ -89,9 +95,25 @@ class Direction:
             raise BadInput(f"{self.name} does not know the residual norm at {self.hook_name}; give absolute strengths")
         return self.resid_norms[self.hook_name]
 
+    @property
+    def spread(self) -> float:
+        """Pooled standard deviation of a class's training texts along the chosen vector; NaN where it is not known."""
+        return self.spreads.get(self.hook_name, float("nan"))
+
     def at(self, hook_name: str) -> "Direction":
-        """The same behaviour's direction at another hook point."""
-        return replace(self, hook_name=hook_name)
+        """The same behaviour's direction at another hook point.
+
+        What the card says about the chosen level (`layer`, `selection`, `scores`, `projections`) is true of that level
+        alone: it goes under `found`, and comes back with the hook point.
+        """
+        if hook_name == self.hook_name:
+            return self
+        card = {key: value for key, value in self.card.items() if key not in (*OF_ONE_LEVEL, "found")}
+        here = {key: self.card[key] for key in OF_ONE_LEVEL if key in self.card}
+        found = self.card.get("found", {"hook_name": self.hook_name, **here})
+        back = found["hook_name"] == hook_name
+        card |= {key: found[key] for key in OF_ONE_LEVEL if key in found} if back else {"found": found}
+        return replace(self, hook_name=hook_name, card=card)
 
     def project(self, resid: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows"]:
         """Length of each row along the direction."""
@@ -121,7 +143,7 @@ class Direction:
         tensors = {f"vector/{name}": vector for name, vector in self.vectors.items()}
         tensors |= {f"positive_mean/{name}": mean for name, mean in self.positive_means.items()}
         tensors |= {f"negative_mean/{name}": mean for name, mean in self.negative_means.items()}
-        numbers = {"norms": dict(self.norms), "resid_norms": dict(self.resid_norms)}
+        numbers = {name: dict(getattr(self, name)) for name in NUMBERS}
         return tensors, {**self.card, "format": FORMAT, "hook_name": self.hook_name, **numbers}
 
     @classmethod
@@ -138,16 +160,11 @@ class Direction:
             {name.removeprefix(f"{kind}/"): t for name, t in tensors.items() if name.startswith(f"{kind}/")}
             for kind in PER_LEVEL
         )
-        rest = {k: v for k, v in card.items() if k not in ("format", "hook_name", "norms", "resid_norms")}
+        rest = {key: value for key, value in card.items() if key not in ("format", "hook_name", *NUMBERS)}
         return cls(
-            hook_name=card["hook_name"],
-            vectors=vectors,
-            positive_means=positive,
-            negative_means=negative,
-            norms=card["norms"],
-            resid_norms=card["resid_norms"],
-            card=rest,
-        )
+            hook_name=card["hook_name"], vectors=vectors, positive_means=positive, negative_means=negative,
+            norms=card["norms"], resid_norms=card["resid_norms"], spreads=card.get("spreads", {}), card=rest,
+        )  # fmt: skip
 
     def check(self, model: Model, *, allow_foreign: bool = False) -> tuple[str, ...]:
         """Refuse to be used with a model that it was not found in.

@@ -1,60 +1,73 @@
-"""`Findings`: what a direction study has measured, before it is put into words, tables and pictures."""
+"""`DirectionFindings`: what a direction study has measured, before it is put into words, tables and pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-
-from latentmech.data import Contrast
-from latentmech.direction.audit import Audit
-from latentmech.direction.candidates import Candidate, Parts
+from latentmech.data import Contrast, Duplicates
+from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit
+from latentmech.direction.candidates import DirectionCandidate, Plan
 from latentmech.direction.direction import Direction
+from latentmech.direction.evaluation import EMBEDDING, NULLS, READERS, LeftOut
 from latentmech.direction.relatives import Relative, Transfer
-from latentmech.direction.selection import Choice, Shown
+from latentmech.direction.selection import Choice, ShownRates
 from latentmech.direction.stability import Stability
-from latentmech.statistics import aurocs
+
+NAMES = {DIRECTION: "direction", FROM_MATCHED: "direction from matched train texts", **READERS}
+__all__ = ["EMBEDDING", "NAMES", "NULLS", "DirectionFindings"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Findings:
-    """Everything measured.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DirectionFindings:
+    """Everything measured, and the facts of the measurement.
 
     Attributes:
+        method: name, what it does in a line, and the works that it rests on.
+        copies: test texts that train or dev has.
+        plan: labels and splits of the texts, and what was left out and exchanged.
+        anew: whether the place was chosen anew in each fold.
         candidates: every level and position, level by level.
-        choice: which of them, and how it was chosen.
         direction: the chosen one, with vectors at every level of its position.
+        halvings: how many were asked for.
         shown: whether the model shows the behaviour itself; None if nobody looked.
+        exports: what is sent elsewhere beside the report.
     """
 
+    called: str
+    site: str
+    method: tuple[str, str, tuple[str, ...]]
     contrast: Contrast
-    parts: Parts
+    copies: Duplicates
+    plan: Plan
+    anew: bool
     positions: tuple[str, ...]
-    candidates: Sequence[Candidate]
+    candidates: Sequence[DirectionCandidate]
     choice: Choice
+    direction: Direction
+    left_out: LeftOut
     audit: Audit
     stability: Stability
-    direction: Direction
-    relatives: Sequence[Relative] = ()
-    transfers: Sequence[Transfer] = ()
-    shown: Shown | None = None
+    halvings: int
+    relatives: Sequence[Relative]
+    transfers: Sequence[Transfer]
+    shown: ShownRates | None
+    exports: Mapping[str, Callable[[Path], object]]
 
     @property
-    def best(self) -> Candidate:
+    def best(self) -> DirectionCandidate:
         """The chosen candidate."""
         return self.candidates[self.choice.candidate]
 
-    def at_position(self) -> list[Candidate]:
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Texts in each split."""
+        return {split: len(self.plan.parts.within(split)) for split in ("train", "dev", "test")}
+
+    def at_position(self) -> list[DirectionCandidate]:
         """The candidates at the chosen position, in order of depth."""
         return [c for c in self.candidates if c.position == self.best.position]
 
-    def test_auroc(self, candidate: Candidate) -> float:
-        """AUROC of any candidate on test, after the choice is made."""
-        return float(aurocs(candidate.test_scores[:, None], self.parts.truth("test"))[0])
-
-    def shuffled_max(self) -> np.ndarray:
-        """Per shuffle of the training labels, the highest test AUROC that it reaches at any candidate."""
-        return np.stack([c.shuffled_test for c in self.candidates]).max(0)
-
-    def sizes(self) -> Mapping[str, int]:
-        """Texts in each split."""
-        return {split: len(self.parts.within(split)) for split in ("train", "dev", "test")}
+    def times_chosen(self) -> Counter[str]:
+        """How many folds chose each candidate, by its name."""
+        return Counter(self.candidates[place].name for place in self.left_out.places)

@@ -14,10 +14,12 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from latentmech.direction.sample import Sample
+from latentmech.direction.sample import LabelledRows
+
+CITES = ("fisher1936", "chen2010")
 
 
-def lda(sample: Sample) -> Float[Tensor, " d_model"]:
+def lda(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The vector."""
     moments = sample.moments
     difference = moments.means[1] - moments.means[0]

@@ -17,7 +17,9 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from latentmech.activations import Moments
-from latentmech.direction.sample import Sample
+from latentmech.direction.sample import LabelledRows
+
+CITES = ("belrose2023",)
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,23 @@ class Eraser:
         return rows - ((rows - mean) @ across).unsqueeze(-1) * along
 
 
-def leace(sample: Sample) -> Float[Tensor, " d_model"]:
+def leace(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The reading normal, whose values the eraser makes equal; as long as the distance of the means along it."""
-    moments = sample.moments
-    across = normal_of(moments)
-    return across * (across @ (moments.means[1] - moments.means[0]))
+    rows, delta = sample.rows.double(), sample.means[1] - sample.means[0]
+    _, singular, axes = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)  # of the rows: they may be fewer
+    across = _normal(singular.square(), axes, delta)
+    return across * (across @ delta)
 
 
 def normal_of(moments: Moments) -> Float64[Tensor, " d_model"]:
     """S_total^+ delta at length 1; the pseudo-inverse leaves out what the rows do not span."""
     values, vectors = torch.linalg.eigh(moments.total)
-    kept = values > values[-1] * len(values) * torch.finfo(torch.float64).eps
-    inverse = torch.where(kept, 1 / values.clamp(min=1e-300), torch.zeros_like(values))
-    normal = vectors @ (inverse * (vectors.T @ (moments.means[1] - moments.means[0])))
+    return _normal(values, vectors.T, moments.means[1] - moments.means[0])
+
+
+def _normal(
+    values: Float64[Tensor, " axis"], axes: Float64[Tensor, "axis d_model"], delta: Float64[Tensor, " d_model"]
+) -> Float64[Tensor, " d_model"]:
+    kept = values > values.max() * len(delta) * torch.finfo(torch.float64).eps
+    normal = (axes @ delta / values.clamp(min=1e-300) * kept) @ axes
     return normal / normal.norm()

@@ -13,13 +13,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from latentmech.direction.sample import Sample
+from latentmech.direction.sample import LabelledRows
 
+CITES = ("liu1989",)
 STRENGTH = 0.01
 STEPS = 100
 
 
-def logistic(sample: Sample) -> Float[Tensor, " d_model"]:
+def logistic(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The normal, in raw coordinates."""
     _, mean, scale = sample.moments.standardised()
     rows = ((sample.rows.double() - mean) / scale).float()

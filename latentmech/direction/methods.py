@@ -1,32 +1,40 @@
-"""The methods by name. A method is a function from labelled rows to a vector."""
+"""The methods by name. A method is a function from labelled rows to a vector, in a file of its own name.
 
-from collections.abc import Callable
+The first line of the file's docstring says what it does; `CITES` names the works that it rests on.
+"""
 
+import inspect
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.data.suggest import suggest
-from latentmech.direction.difference_of_means import difference_of_means
-from latentmech.direction.lda import lda
-from latentmech.direction.leace import leace
-from latentmech.direction.logistic import logistic
-from latentmech.direction.pca_of_differences import pca_of_differences
-from latentmech.direction.sample import Sample
-from latentmech.errors import BadInput
+from latentmech.direction.direction import unit
+from latentmech.direction.sample import LabelledRows, Parts, Places, Rows
+from latentmech.direction.settings import METHODS
+from latentmech.errors import BadInput, expected
 
-Method = Callable[[Sample], Float[Tensor, " d_model"]]
-
-METHODS: dict[str, Method] = {
-    "difference_of_means": difference_of_means,
-    "pca_of_differences": pca_of_differences,
-    "lda": lda,
-    "logistic": logistic,
-    "leace": leace,
-}
+DirectionMethod = Callable[[LabelledRows], Float[Tensor, " d_model"]]
+Fit = tuple[Parts, Places]  # what one vector is found from: labels, and the rows that count
 
 
-def method_of(name: str) -> Method:
+def method_of(name: str) -> DirectionMethod:
     """The method of that name."""
     if name not in METHODS:
-        raise BadInput(f"direction.method={name} is unknown; {suggest(name, METHODS)}")
-    return METHODS[name]
+        raise BadInput(f"direction.method={name} is unknown; {expected(name, METHODS)}")
+    method: DirectionMethod = getattr(import_module(f"latentmech.direction.{name}"), name)
+    return method
+
+
+def described(method: DirectionMethod) -> tuple[str, tuple[str, ...]]:
+    """What a method does, in a line, and the keys of the works that it rests on."""
+    module = import_module(method.__module__)
+    return (inspect.getdoc(module) or method.__name__).splitlines()[0], getattr(module, "CITES", ())
+
+
+def directions_of(method: DirectionMethod, rows: Rows, fits: Sequence[Fit]) -> Float[Tensor, "fit d_model"]:
+    """The unit vector of each fit."""
+    found = [unit(method(parts.sample(rows, places))) for parts, places in fits]
+    return torch.stack(found) if found else torch.empty(0, rows.shape[1])

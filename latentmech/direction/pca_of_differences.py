@@ -14,11 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.sample import Sample
+from latentmech.direction.sample import LabelledRows
 from latentmech.errors import BadInput
 
+CITES = ("zou2023",)
 
-def pca_of_differences(sample: Sample) -> Float[Tensor, " d_model"]:
+
+def pca_of_differences(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The vector, oriented towards the positive texts.
 
     Raises:
@@ -26,9 +28,6 @@ def pca_of_differences(sample: Sample) -> Float[Tensor, " d_model"]:
     """
     if not len(sample.pairs):
         raise BadInput("direction.method=pca_of_differences needs pairs; give positive,negative rows or another method")
-    moments = sample.differences
-    mean = moments.means[0]
-    second = (moments.within + moments.n * mean.outer(mean)) / moments.n
-    values, vectors = torch.linalg.eigh(second)
-    top = vectors[:, -1]
-    return top * torch.sign(top @ mean) * values[-1].clamp(min=0).sqrt()
+    differences = (sample.rows[sample.pairs[:, 0]] - sample.rows[sample.pairs[:, 1]]).double()
+    _, singular, axes = torch.linalg.svd(differences, full_matrices=False)
+    return axes[0] * torch.sign(axes[0] @ differences.mean(0)) * singular[0] / len(differences) ** 0.5

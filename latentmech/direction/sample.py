@@ -1,36 +1,91 @@
-"""`Sample`: the rows of one candidate, labelled and paired, and their moments; what every method starts from."""
+"""Rows with their labels: what every method starts from, and which rows are train, dev and test."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from latentmech.activations import Moments
+from latentmech.data import Contrast, said, tied_groups
+from latentmech.statistics import clusters_of
+
+Rows = Float[Tensor, "row d_model"]
+Places = Int[np.ndarray, " _"]
+Scores = Float[np.ndarray, " _"]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Training rows of one layer and position.
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Rows of one layer and position, and which of them are the positive and the negative one of a pair, if any are."""
 
-    Attributes:
-        rows: activations.
-        positive: whether a row comes from a positive text.
-        pairs: rows of the positive and the negative text of each pair; none if texts are not paired.
-    """
-
-    rows: Float[Tensor, "row d_model"]
+    rows: Rows
     positive: Bool[Tensor, " row"]
     pairs: Int[Tensor, "pair 2"]
+
+    @cached_property
+    def means(self) -> Float64[Tensor, "2 d_model"]:
+        """Of the negative and of the positive rows; zero where there is none."""
+        kinds = (self.rows[self.positive == kind].double() for kind in (False, True))
+        return torch.stack([kind.sum(0) / max(len(kind), 1) for kind in kinds])
 
     @cached_property
     def moments(self) -> Moments:
         """Class 0 is negative, class 1 positive."""
         return Moments.of(self.rows, self.positive.long(), 2)
 
-    @cached_property
-    def differences(self) -> Moments:
-        """Moments of positive minus negative, pair by pair; a single class."""
-        differences = self.rows[self.pairs[:, 0]] - self.rows[self.pairs[:, 1]]
-        return Moments.of(differences, torch.zeros(len(differences), dtype=torch.long), 1)
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Which rows are train, dev and test, which are positive, and which belong together.
+
+    Attributes:
+        group: a number per group; groups that share a text are one.
+        partners: rows of the positive and the negative text of each pair.
+    """
+
+    positive: Bool[np.ndarray, " row"]
+    split: np.ndarray
+    group: Int[np.ndarray, " row"]
+    partners: Int[np.ndarray, "pair 2"]
+
+    @classmethod
+    def of(cls, contrast: Contrast) -> "Parts":
+        """The parts of a contrast, in the order of `Contrast.joint`."""
+        joint = contrast.joint
+        groups = clusters_of(tied_groups(said(joint).texts, joint.groups))
+        return cls(contrast.labels, np.array(joint.splits), groups, contrast.partners)
+
+    def within(self, split: str) -> Places:
+        """Rows of one split."""
+        return np.flatnonzero(self.split == split)
+
+    def truth(self, split: str) -> Bool[np.ndarray, " place"]:
+        """Whether the rows of a split are positive."""
+        return self.positive[self.within(split)]
+
+    def have_both(self, places: Places) -> bool:
+        """Whether there is a text of either kind among some rows."""
+        return 0 < int(self.positive[places].sum()) < len(places)
+
+    def sample(self, rows: Rows, places: Places) -> LabelledRows:
+        """Some rows as a method wants them; pairs that lie within them are kept."""
+        index = np.full(len(self.positive), -1)
+        index[places] = np.arange(len(places))
+        pairs = index[self.partners].reshape(-1, 2)
+        pairs = pairs[(pairs >= 0).all(1)]
+        return LabelledRows(rows[places], torch.from_numpy(self.positive[places]), torch.from_numpy(pairs))
+
+
+def pooled_std(scores: Scores, positive: Bool[np.ndarray, " place"]) -> float:
+    """Root mean square distance of scores from the mean of their class."""
+    apart = [scores[positive == kind] - scores[positive == kind].mean() for kind in (False, True)]
+    return float(np.sqrt(np.mean(np.concatenate(apart) ** 2)))
+
+
+def standardised_distance(scores: Scores, positive: Bool[np.ndarray, " place"]) -> float:
+    """Distance of the class means in standard deviations (Cohen's d, the classes' variances averaged)."""
+    spread = np.sqrt((scores[positive].var() + scores[~positive].var()) / 2)
+    return float((scores[positive].mean() - scores[~positive].mean()) / spread) if spread > 0 else 0.0

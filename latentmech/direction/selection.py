@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from latentmech.direction.candidates import Candidate
+from latentmech.direction.candidates import DirectionCandidate
 from latentmech.direction.direction import Direction
 from latentmech.model import Dialogue, Level, Model
 from latentmech.report import Picture, Table
@@ -26,7 +26,6 @@ class Choice:
 
 
 @runtime_checkable
-@runtime_checkable
 class Selection(Protocol):
     """Chooses among directions by what they do to the model, on dev texts."""
 
@@ -42,7 +41,7 @@ class Selection(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ShownRates:
     """How often the model itself does what the direction is named after, on test texts of either kind."""
 
     name: str
@@ -52,19 +51,23 @@ class Shown:
 
 
 @runtime_checkable
-@runtime_checkable
 class Observer(Protocol):
     """Looks whether the model shows the behaviour, so that a report can say when it does not."""
 
-    def __call__(self, model: Model, positive: Sequence[Dialogue], negative: Sequence[Dialogue]) -> Shown:
+    def __call__(self, model: Model, positive: Sequence[Dialogue], negative: Sequence[Dialogue]) -> ShownRates:
         """Rates on either kind."""
         ...
 
 
-def by_separation(candidates: Sequence[Candidate]) -> Choice:
+def by_separation(candidates: Sequence[DirectionCandidate]) -> Choice:
     """The block and position with the highest dev AUROC; of several that separate perfectly, the widest apart."""
-    blocks = [i for i, candidate in enumerate(candidates) if candidate.level.layer is not None]
-    best = max(blocks, key=lambda i: (candidates[i].dev, candidates[i].distance))
+    blocks = in_blocks(candidates)
+    best = max(blocks, key=lambda i: candidates[i].key)
     ties = sum(candidates[i].dev == candidates[best].dev for i in blocks) - 1
     note = f"{ties} more candidates separate dev equally well; the standardised distance of the classes decided."
     return Choice(candidate=best, how="separation on dev", notes=(note,) if ties else ())
+
+
+def in_blocks(candidates: Sequence[DirectionCandidate]) -> list[int]:
+    """The candidates that may be chosen: all but those at the embedding, which has no context."""
+    return [i for i, candidate in enumerate(candidates) if candidate.level.layer is not None]

@@ -1,159 +1,107 @@
 """`DirectionStudy`: which direction tells two sets of texts apart, and what of that chance and surface explain."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from latentmech.activations import ActivationStore
-from latentmech.data import Pairs
+from latentmech.activations import Activations, ActivationStore
+from latentmech.data import Examples, bundled_pairs, cross_split_duplicates, said
+from latentmech.direction.account import account_of
 from latentmech.direction.audit import audit
-from latentmech.direction.candidates import Candidate, Parts, Search, by_position
-from latentmech.direction.card import direction_of, with_card
-from latentmech.direction.findings import Findings
-from latentmech.direction.methods import method_of
-from latentmech.direction.norms import median_norms
-from latentmech.direction.positions import RULES, check_rules, placed, rendered
-from latentmech.direction.presentation import present
-from latentmech.direction.relatives import check_transfer, cosines, transfers
-from latentmech.direction.selection import Choice, Observer, Selection, by_separation
+from latentmech.direction.candidates import DirectionCandidate, Plan, by_position, candidates_of
+from latentmech.direction.card import card_of, direction_of, of_the_level
+from latentmech.direction.evaluation import left_out
+from latentmech.direction.findings import DirectionFindings
+from latentmech.direction.methods import described, method_of
+from latentmech.direction.positions import Reading, median_norms, placed, rendered, rows_at
+from latentmech.direction.relatives import Foreign, cosines, transfer
+from latentmech.direction.sample import Parts, Rows
+from latentmech.direction.selection import Choice, Observer, Selection, by_separation, in_blocks
+from latentmech.direction.settings import DirectionSettings
+from latentmech.direction.sources import pushed
 from latentmech.direction.stability import stability
-from latentmech.errors import BadInput
+from latentmech.direction.surface import visible
 from latentmech.model import Dialogue, Model, levels_of
 from latentmech.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
-class DirectionStudy:
-    """A behaviour direction, chosen on dev over layers and positions and read once on test.
+class DirectionStudy(DirectionSettings):
+    """Finds a direction, chooses it on dev, leaves topics out, and says what else tells the texts apart as well."""
 
-    Attributes:
-        data: the contrasted texts.
-        name: what the direction is called; by default as the data are.
-        positions: where it is read: `last`, `post_instruction`, `prompt_mean`, `response_mean`, `marked`, `letter`;
-            each of several is a candidate.
-        method: `difference_of_means`, `pca_of_differences`, `lda`, `logistic` or `leace`.
-        site: hook point in every block.
-        layers: `all`, or block numbers.
-        chat_template: put texts into the model's chat template, if it has one.
-        system: a system prompt instead of the template's own.
-        selection: None takes the best separation on dev; or a causal selection.
-        observer: looks whether the model shows the behaviour at all; None leaves it out.
-        random_draws: random directions beside it.
-        shuffles: shuffles of the training labels beside it.
-        halvings: random halves of the training groups.
-        compare: cosines to the directions of the other bundled sets.
-        transfer: other data to read with it: bundled names or paths.
-        push: a hub repository, `owner/name`, that the direction is uploaded to when the run has its results.
-        draws: bootstrap resamples of groups.
-        seed: of random directions, shuffles, halves and the matched sample.
-    """
-
-    data: Pairs = field(default_factory=Pairs)
-    name: str | None = None
-    positions: Sequence[str] = ("last",)
-    method: str = "difference_of_means"
-    site: str = "resid_post"
-    layers: Sequence[int] | str = "all"
-    chat_template: bool = True
-    system: str | None = None
     selection: Selection | None = None
     observer: Observer | None = None
-    random_draws: int = 200
-    shuffles: int = 200
-    halvings: int = 20
-    compare: bool = True
-    transfer: Sequence[str] = ()
-    push: str | None = None
-    draws: int = 1000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        method_of(self.method)
-        levels_of(1, self.site, "all")
-        if isinstance(self.positions, str) or not self.positions:
-            raise BadInput(f"direction.positions={self.positions}; expected a list with some of {', '.join(RULES)}")
-        check_rules(self.positions)
-        if self.push is not None and not re.fullmatch(r"[^/]+/[^/]+", self.push):
-            raise BadInput(f"direction.push={self.push} is no hub repository; expected owner/name")
-        for where in self.transfer:
-            check_transfer(where)
-        for name, least in (("random_draws", 0), ("shuffles", 0), ("halvings", 0), ("draws", 100)):
-            if getattr(self, name) < least:
-                raise BadInput(f"direction.{name}={getattr(self, name)} is too small; expected at least {least}")
-
-    @property
-    def called(self) -> str:
-        """The direction's name."""
-        return self.name or (self.data.name if self.data.path is None else Path(self.data.path).stem)
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
-        """Find, choose on dev, read test once, and report."""
-        return present(self, self.find(model, store), model)
+        """Find, choose, evaluate, report."""
+        return account_of(self, self.find(model, store), model)
 
-    def find(self, model: Model, store: ActivationStore) -> Findings:
+    def reading(self, position: str) -> Reading:
+        """How this study reads texts at one of its positions."""
+        return Reading(self.method, position, self.site, self.layers, self.chat_template, self.system)
+
+    def find(self, model: Model, store: ActivationStore) -> DirectionFindings:
         """Everything that the report is made of."""
-        findings, texts = self._evaluated(model, store)
-        own, contrast = findings.direction, findings.contrast
-        if self.compare:
-            relatives = cosines(self, own, findings.stability.whole, model, store)
-            findings = replace(findings, relatives=relatives)
-        findings = replace(findings, transfers=transfers(self, own, contrast, findings.best, model, store))
-        if self.observer is not None:
-            positive, negative = _of_kinds(texts, findings.parts, "test")
-            findings = replace(findings, shown=self.observer(model, positive, negative))
-        return findings
-
-    def _evaluated(self, model: Model, store: ActivationStore) -> tuple[Findings, list[Dialogue]]:
-        """The direction with its own evidence, and the texts as the model was given them."""
-        contrast = self.data()
-        levels = levels_of(model.n_layers, self.site, self.layers)
+        contrast, levels = self.data(), levels_of(model.n_layers, self.site, self.layers)
         if self.selection is not None:
             self.selection.check(model, levels)
         texts = rendered(model, contrast.joint, self.chat_template, self.system)
         examples, positions = placed(model, contrast.joint, texts, self.positions)
         activations = store.get(model, examples, levels, "word_mean")
-        parts = Parts.of(contrast)
-        candidates = list(self._search(parts)(activations, levels, positions))
+        parts, method = Parts.of(contrast), method_of(self.method)
+        plan = Plan.of(method, parts, self.shuffles, self.random_draws, self.seed)
+        candidates = list(candidates_of(plan, activations, levels, positions))
         norms = median_norms(model, store, levels)
         choice = self._choose(model, candidates, norms, texts, parts)
-        best = candidates[choice.candidate]
-        rows = by_position(activations, best.level, len(positions))[:, positions.index(best.position)]
-        method, draws = method_of(self.method), {"random_draws": self.random_draws, "draws": self.draws}
-        findings = Findings(
-            contrast=contrast,
-            parts=parts,
-            positions=positions,
-            candidates=candidates,
-            choice=choice,
-            audit=audit(method, contrast, parts, rows, best, seed=self.seed, **draws),
-            stability=stability(method, parts, rows, self.halvings, self.seed),
-            direction=direction_of(candidates, choice.candidate, norms, {}),
-        )
-        return replace(findings, direction=with_card(self, findings, model)), texts
+        at, best = choice.candidate, candidates[choice.candidate]
+        rows_of, seen = _reader(activations, candidates, positions), visible(contrast.joint)
+        allowed = in_blocks(candidates) if self.selection is None else [at]
+        worth = left_out(plan, candidates, at, allowed, rows_of, seen, self.draws)
+        checked = audit(method, seen, parts, rows_of(at), best.vector, self.draws, self.seed)
+        halve = partial(stability, method, repeats=self.halvings, seed=self.seed)
+        stable = halve(parts, rows_of(at))
+        reading = self.reading(best.position)
+        scored = of_the_level(best, choice.how, worth, checked.test, stable)
+        card = card_of(self.called, model, reading, contrast, seed=self.seed, **scored)
+        own = direction_of(candidates, at, norms, card)
 
-    def _search(self, parts: Parts) -> Search:
-        return Search(
-            method=method_of(self.method),
-            parts=parts,
-            random_draws=self.random_draws,
-            shuffles=self.shuffles,
-            seed=self.seed,
-        )
+        def elsewhere(texts: Examples) -> Rows:
+            return rows_at(reading, texts, own.hook_name, model, store)
+
+        others = [name for name in bundled_pairs() if self.data.path is not None or name != self.data.name]
+        names = others if self.compare else []
+        foreign = [Foreign.at(name, self.data.positive) for name in self.transfer]
+        return DirectionFindings(
+            called=self.called, site=self.site, method=(self.method, *described(method)), contrast=contrast,
+            copies=cross_split_duplicates(said(contrast.joint)), plan=plan, anew=self.selection is None,
+            positions=positions, candidates=candidates, choice=choice, direction=own, left_out=worth, audit=checked,
+            stability=stable, halvings=self.halvings,
+            relatives=cosines(method, own, stable.whole, names, elsewhere, halve),
+            transfers=[transfer(own, contrast, checked.scores, one, elsewhere, self.draws) for one in foreign],
+            shown=None if self.observer is None else self.observer(model, *_of_kinds(texts, parts, "test")),
+            exports={} if self.push is None else {"hub": partial(pushed, own, self.push)},
+        )  # fmt: skip
 
     def _choose(
-        self,
-        model: Model,
-        candidates: Sequence[Candidate],
-        norms: dict[str, float],
-        texts: Sequence[Dialogue],
-        parts: Parts,
-    ) -> Choice:
+        self, model: Model, candidates: Sequence[DirectionCandidate], norms: Mapping[str, float],
+        texts: Sequence[Dialogue], parts: Parts,
+    ) -> Choice:  # fmt: skip
         if self.selection is None:
             return by_separation(candidates)
         directions = [direction_of(candidates, i, norms, {"name": c.name}) for i, c in enumerate(candidates)]
-        positive, negative = _of_kinds(texts, parts, "dev")
-        return self.selection(model, directions, positive, negative)
+        return self.selection(model, directions, *_of_kinds(texts, parts, "dev"))
+
+
+def _reader(
+    activations: Activations, candidates: Sequence[DirectionCandidate], positions: Sequence[str]
+) -> Callable[[int], Rows]:
+    """The rows of a candidate, read from the disk."""
+
+    def rows_of(place: int) -> Rows:
+        level, position = candidates[place].level, candidates[place].position
+        return by_position(activations, level, len(positions))[positions.index(position)]
+
+    return rows_of
 
 
 def _of_kinds(texts: Sequence[Dialogue], parts: Parts, split: str) -> tuple[list[Dialogue], list[Dialogue]]:

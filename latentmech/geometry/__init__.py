@@ -1,19 +1,21 @@
 """Where things lie in a latent space, what its levels say, how it differs from another, and how far to believe it."""
 
-from latentmech.geometry.analogies import AnalogiesStudy
-from latentmech.geometry.compare import CompareStudy
-from latentmech.geometry.dimension import DimensionStudy
-from latentmech.geometry.interpolation import InterpolationStudy
-from latentmech.geometry.lens import LensStudy
-from latentmech.geometry.map import MapStudy
-from latentmech.geometry.neighbours import NeighboursStudy
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AnalogiesStudy",
-    "CompareStudy",
-    "DimensionStudy",
-    "InterpolationStudy",
-    "LensStudy",
-    "MapStudy",
-    "NeighboursStudy",
-]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.geometry.analogies.settings import AnalogiesSettings
+    from latentmech.geometry.analogies.study import AnalogiesStudy
+    from latentmech.geometry.clusters import kmeans, partition_agreement
+    from latentmech.geometry.compare import CompareSettings, CompareStudy
+    from latentmech.geometry.dimension.settings import DimensionSettings
+    from latentmech.geometry.dimension.study import DimensionStudy
+    from latentmech.geometry.interpolation import InterpolationSettings, InterpolationStudy
+    from latentmech.geometry.lens import LensSettings, LensStudy
+    from latentmech.geometry.map.settings import MapSettings
+    from latentmech.geometry.map.study import MapStudy
+    from latentmech.geometry.neighbours.settings import NeighboursSettings
+    from latentmech.geometry.neighbours.study import NeighboursStudy
+
+__getattr__, __dir__, __all__ = lazily(__name__)

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
+from latentmech.tensors import varies
+
 Rows = Float[np.ndarray, "row d_model"]
 
 
@@ -14,8 +16,7 @@ def standardised(rows: Rows) -> Rows:
     models obscure representational quality"). Whitening would go further, and blow up the noise.
     """
     mean, scale = rows.mean(0), rows.std(0)
-    varies = scale > np.finfo(np.float32).eps * np.abs(mean)
-    return np.divide(rows - mean, scale, out=np.zeros_like(rows), where=varies)
+    return np.divide(rows - mean, scale, out=np.zeros_like(rows), where=varies(scale, mean))
 
 
 def coordinates_shuffled(rows: Rows, seed: int) -> Rows:

@@ -17,10 +17,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from latentmech.errors import BadInput
-
-SIMILARITIES = ("cosine", "centred_cosine", "euclidean", "causal")
-Vectors = Float[Tensor, "row d_model"]
+WordRows = Float[Tensor, "row d_model"]
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,7 @@ class CausalMetric:
         return cls(basis * root @ basis.T, basis * inverse @ basis.T, unembedding.double().mean(0))
 
 
-def check_similarity(setting: str, kind: str, among: tuple[str, ...] = SIMILARITIES) -> None:
-    """Refuse a similarity that is not `among` those that a study can use."""
-    if kind not in among:
-        raise BadInput(f"{setting}={kind} is unknown; expected one of {', '.join(among)}")
-
-
-def prepared(vectors: Vectors, kind: str, causal: CausalMetric | None = None, role: str = "state") -> Vectors:
+def prepared(vectors: WordRows, kind: str, causal: CausalMetric | None = None, role: str = "state") -> WordRows:
     """Vectors whose products are the similarity `kind` (for `euclidean`, as they are).
 
     Args:
@@ -83,7 +74,7 @@ def similarities(
 
 
 def nearest(
-    vectors: Vectors, kind: str, k: int, queries: Int[Tensor, " query"] | None = None
+    vectors: WordRows, kind: str, k: int, queries: Int[Tensor, " query"] | None = None
 ) -> tuple[Float[Tensor, "query k"], Int[Tensor, "query k"]]:
     """The `k` nearest other rows of the rows `queries` (default all), best first: similarities and places."""
     places = torch.arange(len(vectors)) if queries is None else queries

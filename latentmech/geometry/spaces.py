@@ -14,12 +14,11 @@ from torch import Tensor
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
-from latentmech.errors import BadInput
 from latentmech.model import Model, embedding, levels_of, tokenise, unembedding, word_rows
 
 
 @dataclass(frozen=True)
-class Space:
+class WordSpace:
     """Vectors of a list of words.
 
     Attributes:
@@ -35,12 +34,6 @@ class Space:
     vectors: Float[Tensor, "word d"]
     role: str = "state"
     layer: int | None = None
-
-
-def check_template(setting: str, template: str) -> None:
-    """A template has one place for the word."""
-    if template.count("{}") != 1:
-        raise BadInput(f"{setting}={template!r}; expected a text with one {{}} in it, such as 'The word is {{}}'")
 
 
 def in_template(words: Sequence[str], template: str) -> Examples:
@@ -71,13 +64,13 @@ def table_rows(table: Float[Tensor, "token d"], words: Sequence[Int[np.ndarray, 
 
 def model_spaces(
     model: Model, store: ActivationStore, examples: Examples, site: str, layers: Sequence[int] | str
-) -> Iterator[Space]:
+) -> Iterator[WordSpace]:
     """Embedding, blocks and unembedding, one after the other, so that one is in memory at a time."""
     words = tokens_of(model, examples)
-    yield Space("embed", "embed", table_rows(embedding(model), words))
+    yield WordSpace("embed", "embed", table_rows(embedding(model), words))
     levels = levels_of(model.n_layers, site, layers)[1:]
     if levels:
         activations = store.get(model, examples, levels, "word_last")
         for level in levels:
-            yield Space(level.label, level.tick, activations.level(level.hook_name), layer=level.layer)
-    yield Space("unembed", "unembed", table_rows(unembedding(model), words), "unembedding")
+            yield WordSpace(level.label, level.tick, activations.level(level.hook_name), layer=level.layer)
+    yield WordSpace("unembed", "unembed", table_rows(unembedding(model), words), "unembedding")

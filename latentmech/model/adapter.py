@@ -14,15 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-
-from latentmech.data.suggest import suggest
-from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model.checkpoint import CARD, TOKENIZER_FILES, Checkpoint
-from latentmech.model.folders import filling, weight_checksums
+from latentmech.errors import BadInput, IntegrityError, expected
+from latentmech.model.checkpoint import CARD, Checkpoint, filling, weight_checksums, writing
 from latentmech.model.sources import Source
-from latentmech.storage import cache_root, explained, file_sha256, fingerprint, save_json
+from latentmech.storage import cache_root, file_sha256, fingerprint, save_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -47,7 +42,8 @@ class Adapted:
     def __call__(self) -> Checkpoint:
         """Merge, unless that was done already."""
         base, adapter = self.base(), _Adapter(_found(self.adapter))
-        merged = cache_root() / "models" / f"{Path(adapter.base).name}-{adapter.name}-{_identity(base, adapter)[:16]}"
+        own = [MERGER, base.weights_sha256, base.config_sha256, base.tokenizer_sha256, adapter.sha256]
+        merged = cache_root() / "models" / f"{Path(adapter.base).name}-{adapter.name}-{fingerprint(own)[:16]}"
         if not merged.exists():
             adapter.check_base(base)
             _merge(base, adapter, merged)
@@ -105,6 +101,9 @@ def adapter_checksums(folder: Path) -> dict[str, str]:
 
 def tensors_sha256(checkpoint: Checkpoint) -> str:
     """Fingerprint of a model's tensors, which a rewriting of their files by another version does not change."""
+    import torch
+    from safetensors import safe_open
+
     found: dict[str, list[Any]] = {}
     for path in checkpoint.weight_files:
         with safe_open(path, framework="pt") as file:
@@ -122,30 +121,24 @@ def _found(adapter: str) -> Path:
         return bundled[adapter]
     path = Path(adapter).expanduser().resolve()
     if not path.is_dir():
-        raise BadInput(f"no adapter {adapter!r}; {suggest(adapter, bundled)}; or name a folder that holds one")
+        raise BadInput(f"no adapter {adapter!r}; {expected(adapter, bundled)}; or name a folder that holds one")
     return path
-
-
-def _identity(base: Checkpoint, adapter: _Adapter) -> str:
-    return fingerprint([MERGER, base.weights_sha256, base.config_sha256, base.tokenizer_sha256, adapter.sha256])
 
 
 def _merge(base: Checkpoint, adapter: _Adapter, folder: Path) -> None:
     """Fill the folder with weights in single precision and the base's own tokenizer, and record what is in it."""
     with filling(folder) as temporary:
-        try:
+        with writing(folder):
             _merged(base, adapter).save_pretrained(temporary)
-            for path in _kept(base.folder):
+            settings = base.folder / "generation_config.json"
+            for path in (*base.tokenizer_files, *([settings] if settings.is_file() else ())):
                 shutil.copy(path, temporary)
-        except OSError as error:
-            raise explained(error, folder) from error
-        except SafetensorError as error:  # its own wrapping of what the system said
-            raise ResourceError(f"cannot write {folder} ({error}); is the disk full?") from error
         record = {"base": base.revision, "adapter": adapter.card["files"], "files": weight_checksums(temporary)}
         save_json(temporary / CARD, record)
 
 
 def _merged(base: Checkpoint, adapter: _Adapter) -> "PreTrainedModel":
+    import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
@@ -153,9 +146,3 @@ def _merged(base: Checkpoint, adapter: _Adapter) -> "PreTrainedModel":
     model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, local_files_only=True)
     adapted: Any = PeftModel.from_pretrained(model, str(adapter.folder), torch_device="cpu")
     return adapted.merge_and_unload()
-
-
-def _kept(folder: Path) -> list[Path]:
-    """Files that fine-tuning leaves as they are."""
-    named = [folder / name for name in (*TOKENIZER_FILES, "generation_config.json")]
-    return [path for path in (*named, *folder.glob("chat_template*")) if path.is_file()]

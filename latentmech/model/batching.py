@@ -1,4 +1,7 @@
-"""Batches of similar length under a token budget, padded by us: ids and mask always travel together."""
+"""Batches of similar length under a token budget, padded by us: ids and mask always travel together.
+
+One that does not fit into memory is halved by whoever runs it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,3 +70,9 @@ def pad(rows: Sequence[Int[np.ndarray, "_"]], pad_id: int, side: str, device: to
         ids[i, shift[i] : shift[i] + len(row)] = row
         mask[i, shift[i] : shift[i] + len(row)] = 1
     return Batch(*(torch.from_numpy(a).to(device) for a in (ids, mask, shift)))
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; the CPU's allocator raises a RuntimeError, known by its words only."""
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return known or "not enough memory" in str(error) or "can't allocate memory" in str(error)

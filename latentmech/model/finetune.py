@@ -22,13 +22,8 @@ from safetensors.torch import save
 from torch import Tensor
 from tqdm import tqdm
 
-from latentmech.model.adapter import (
-    ADAPTER_CARD,
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    adapter_checksums,
-    tensors_sha256,
-)
+from latentmech.fields import Positive, check
+from latentmech.model.adapter import ADAPTER_CARD, ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_checksums, tensors_sha256
 from latentmech.model.batching import Batch, length_sorted, pad
 from latentmech.model.chat import dialogues
 from latentmech.model.handle import Model
@@ -55,13 +50,16 @@ class FineTuning:
         seed: of A and of the order of the batches.
     """
 
-    rank: int = 8
-    alpha: int = 16
+    rank: Positive = 8
+    alpha: Positive = 16
     modules: Sequence[str] = ("q_proj", "v_proj", "o_proj", "down_proj")
-    epochs: int = 2
+    epochs: Positive = 2
     learning_rate: float = 5e-4
-    batch_size: int = 12
+    batch_size: Positive = 12
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check(self, "")
 
 
 def train_adapter(
@@ -143,10 +141,7 @@ def _with_adapter(model: Model, settings: FineTuning) -> "PeftModel":
         model.checkpoint.folder, dtype=torch.float32, local_files_only=True, use_cache=False
     )
     update = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        target_modules=sorted(settings.modules),
+        task_type="CAUSAL_LM", r=settings.rank, lora_alpha=settings.alpha, target_modules=sorted(settings.modules)
     )
     adapted: Any = get_peft_model(base, update)
     return adapted.to(

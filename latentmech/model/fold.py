@@ -20,14 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from latentmech.errors import BadInput, ResourceError
-from latentmech.model.checkpoint import CARD, TOKENIZER_FILES
-from latentmech.model.folders import filling, weight_checksums
+from latentmech.errors import BadInput
+from latentmech.model.checkpoint import CARD, filling, weight_checksums, writing
 from latentmech.model.handle import Model
-from latentmech.storage import explained, save_json
+from latentmech.storage import save_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -96,11 +94,7 @@ def _in_block(mapping: Any, layer: int, part: str, output: str) -> str:
 
 
 def fold_ablation(model: Model, vector: Float[Tensor, " d_model"]) -> "PreTrainedModel":
-    """The model from its folder, without the part along the vector in anything that it writes to the stream.
-
-    Raises:
-        BadInput: the architecture does not allow it.
-    """
+    """The model from its folder, without the part along the vector in all that it writes; BadInput as `writers`."""
     paths = writers(model)
     hf_model, d = _fresh(model), vector.double().cpu()
     _untie(hf_model)
@@ -110,11 +104,7 @@ def fold_ablation(model: Model, vector: Float[Tensor, " d_model"]) -> "PreTraine
 
 
 def fold_addition(model: Model, vector: Float[Tensor, " d_model"], layer: int) -> "PreTrainedModel":
-    """The model from its folder, with the vector added to what block `layer` hands on, `blocks.L.hook_resid_post`.
-
-    Raises:
-        BadInput: the architecture does not allow it.
-    """
+    """The model from its folder, with the vector added to what block `layer` hands on; BadInput as `bias_place`."""
     path = bias_place(model, layer)
     switch = {BIAS_SWITCH: True} if hasattr(model.config, BIAS_SWITCH) else {}
     hf_model = _fresh(model, **switch)
@@ -218,7 +208,10 @@ def save_folded(
     """
     _check_place(folder, model)
     with filling(folder) as temporary:
-        _write(hf_model, model, temporary)
+        with writing(temporary):
+            hf_model.save_pretrained(temporary)
+            for path in model.checkpoint.tokenizer_files:
+                shutil.copy(path, temporary)
         whole = {**card, "format": FORMAT, "files": weight_checksums(temporary)}
         save_json(temporary / CARD, whole)
         whole["measured"] = dict(measure(temporary))
@@ -235,16 +228,3 @@ def _check_place(folder: Path, model: Model) -> None:
     ours = card.is_file() and json.loads(card.read_text()).get("format") == FORMAT
     if folder.exists() and (not ours or folder.samefile(model.checkpoint.folder)):
         raise BadInput(f"{folder} is there already and is no earlier export of this model; name another folder")
-
-
-def _write(hf_model: "PreTrainedModel", model: Model, folder: Path) -> None:
-    source = model.checkpoint.folder
-    try:
-        hf_model.save_pretrained(folder)
-        for path in (*(source / name for name in TOKENIZER_FILES), *source.glob("chat_template*")):
-            if path.is_file():
-                shutil.copy(path, folder)
-    except OSError as error:
-        raise explained(error, folder) from error
-    except SafetensorError as error:  # its own wrapping of what the system said
-        raise ResourceError(f"cannot write {folder} ({error}); is the disk full?") from error

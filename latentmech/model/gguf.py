@@ -8,10 +8,9 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentmech.errors import BadInput, ResourceError
-from latentmech.model.checkpoint import CARD, Checkpoint
-from latentmech.model.folders import filling, weight_checksums
-from latentmech.storage import cache_root, explained, file_sha256, save_json
+from latentmech.errors import BadInput, first_line
+from latentmech.model.checkpoint import CARD, Checkpoint, filling, weight_checksums, writing
+from latentmech.storage import cache_root, file_sha256, save_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -66,27 +65,18 @@ def _dequantised(path: Path) -> tuple["PreTrainedTokenizerBase", "PreTrainedMode
         tokenizer = AutoTokenizer.from_pretrained(**where)
         return tokenizer, AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
     except (ValueError, KeyError, OSError) as error:
-        raise BadInput(f"{path} cannot be read as a GGUF model ({_first_line(error)}); try another file") from error
+        raise BadInput(f"{path} cannot be read as a GGUF model ({first_line(error)}); try another file") from error
 
 
 def _save(tokenizer: "PreTrainedTokenizerBase", quantised: "PreTrainedModel", folder: Path) -> None:
     """Save through a fresh model: transformers refuses to save one that was quantised."""
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     config = copy.deepcopy(quantised.config)
     del config.quantization_config
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.load_state_dict(quantised.state_dict())
-    try:
+    with writing(folder):
         tokenizer.save_pretrained(folder)
         model.save_pretrained(folder)
-    except OSError as error:
-        raise explained(error, folder) from error
-    except SafetensorError as error:  # its own wrapping of what the system said
-        raise ResourceError(f"cannot write {folder} ({_first_line(error)}); is the disk full?") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -11,14 +11,13 @@ import torch
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.checkpoint import Checkpoint
-from latentmech.model.sources import Source
+from latentmech.model.settings import ModelSettings
 from latentmech.storage import fingerprint
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-DTYPES = ("float32", "bfloat16", "float16")
 AVAILABLE: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
     "cuda": torch.cuda.is_available,
@@ -27,38 +26,16 @@ AVAILABLE: dict[str, Callable[[], bool]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(ModelSettings):
     """A handle on a TransformerLens model.
 
     Name, fingerprint, sizes and tokenizer need no weights; `bridge` loads them on first use, so a run whose
-    activations are all on disk never does.
-
-    Attributes:
-        name: what a report calls it.
-        source: gives the folder with config, tokenizer and weights.
-        random_init: the same architecture with fresh weights drawn with `seed`: the control.
-        device: `auto` picks CUDA, then MPS, then the CPU.
-        dtype: `float32`, `bfloat16` or `float16`, of weights and computation.
-        compatibility_mode: TransformerLens's folded and centred weights. They give other residual streams,
-            so the flag is part of the fingerprint.
-        prepend_bos: put the tokenizer's BOS token before every text (if it has one).
+    activations are all on disk never does. Its fields are those of `ModelSettings`.
     """
 
-    name: str
-    source: Source
-    random_init: bool = False
-    seed: int = 0
-    device: str = "auto"
-    dtype: str = "float32"
-    compatibility_mode: bool = False
-    prepend_bos: bool = True
-
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise BadInput(f"model.dtype={self.dtype} is unknown; expected one of {', '.join(DTYPES)}")
+        super().__post_init__()
         kind = self.device.partition(":")[0]
-        if kind not in ("auto", *AVAILABLE):
-            raise BadInput(f"model.device={self.device} is unknown; expected auto, {', '.join(AVAILABLE)}")
         if kind != "auto" and not AVAILABLE[kind]():
             raise BadInput(f"model.device={self.device} is not there on this machine; model.device=auto takes what is")
 

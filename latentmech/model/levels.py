@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from latentmech.errors import BadInput
+from latentmech.fields import OneOf
 
 SITES = ("resid_post", "resid_pre", "resid_mid", "attn_out", "mlp_out")
+POSITIONS = ("last", "first", "mean")
+Site = Annotated[str, OneOf(*SITES)]
+Position = Annotated[str, OneOf(*POSITIONS)]
+Layers = Sequence[int] | str
 EMBED_HOOK = "blocks.0.hook_resid_pre"
 
 

@@ -7,18 +7,19 @@ they return, with their keys and values, is handed to every variant.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from einops import rearrange, repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from latentmech.errors import BadInput, ResourceError
-from latentmech.model.batching import Batch
+from latentmech.model.batching import Batch, out_of_memory
 from latentmech.model.generation import Generated, Runner, lengths_of, with_room
 from latentmech.model.handle import Model
-from latentmech.model.intervening import intervening, places_of
-from latentmech.model.memory import out_of_memory
+from latentmech.model.intervention import intervening, places_of
 from latentmech.model.scope import Edit, Scope
 
 if TYPE_CHECKING:
@@ -52,13 +53,13 @@ def packed_logits(
 
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
         part, times, n_blocks = _rows(batch, rows), len(some), _shareable_blocks(model, some)
-        kept = keep if isinstance(keep, int) else keep[rows].repeat(times, 1)
+        kept = keep if isinstance(keep, int) else repeat(keep[rows], "batch kept -> (times batch) kept", times=times)
         with (
             intervening(model, _side_by_side(some), scope) as runner,
             _shared(runner, part, part.ids.shape[1], n_blocks, times),
         ):
             found = runner.logits(_repeated(part, times), kept, lengths[rows].repeat(times))
-        return (found.unflatten(0, (times, -1)),)
+        return (_apart(found, times),)
 
     return _halving(run, _checked(variants), slice(0, len(batch.ids)))[0]
 
@@ -85,7 +86,7 @@ def packed_generate(
                 first = runner.prefill(n_tokens, cache)
             cache.layers[: len(below)] = below
             found = runner.decode(first, n_tokens, cache, stop)
-        return tuple(t.unflatten(0, (times, -1)) for t in (found.ids, found.lengths, found.first_logits))
+        return tuple(_apart(part, times) for part in (found.ids, found.lengths, found.first_logits))
 
     found = _halving(run, _checked(variants), slice(0, len(batch.ids)))
     return tuple(Generated(*parts) for parts in zip(*found, strict=True))
@@ -121,21 +122,24 @@ def _rows(batch: Batch, rows: slice) -> Batch:
 
 
 def _repeated(batch: Batch, times: int) -> Batch:
-    """All prompts of the first variant, then all of the second."""
+    """All prompts of the first variant, then all of the second; a copy, for new tokens are written into it."""
     return Batch(batch.ids.repeat(times, 1), batch.mask.repeat(times, 1), batch.shift.repeat(times))
+
+
+def _apart(rows: Float[Tensor, "rows *rest"] | Int[Tensor, "rows *rest"], times: int) -> Tensor:
+    """What all variants gave in one batch, as `[variant, batch, ...]`."""
+    return rearrange(rows, "(times batch) ... -> times batch ...", times=times)
 
 
 def _side_by_side(variants: Sequence[Variant]) -> dict[str, Edit]:
     """One edit per hook point, which gives every variant its own rows."""
     names = dict.fromkeys(name for variant in variants for name in variant)
-    return {name: _split([variant.get(name, _unchanged) for variant in variants]) for name in names}
 
+    def edit(name: str, resid: Tensor) -> Tensor:
+        own = zip(variants, resid.chunk(len(variants)), strict=True)
+        return torch.cat([variant.get(name, _unchanged)(rows) for variant, rows in own])
 
-def _split(edits: Sequence[Edit]) -> Edit:
-    def edit(resid: Tensor) -> Tensor:
-        return torch.cat([one(rows) for one, rows in zip(edits, resid.chunk(len(edits)), strict=True)])
-
-    return edit
+    return {name: partial(edit, name) for name in names}
 
 
 def _unchanged(resid: Tensor) -> Tensor:

@@ -9,34 +9,15 @@ from torch import Tensor
 
 from latentmech.errors import BadInput
 from latentmech.model.batching import Batch
+from latentmech.model.settings import ScopeSettings
 
 Edit = Callable[[Float[Tensor, "batch pos d_model"]], Float[Tensor, "batch pos d_model"]]
 """A pure function of the residual stream: it returns a new tensor and never writes into the one it is given."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scope:
-    """The tokens that are edited, counted in each text from its own first token. Padding never is.
-
-    Attributes:
-        prompt: edit the prompt's tokens.
-        generated: edit the tokens after the prompt.
-        first: tokens before this position stay as they are; 1 leaves the attention sink alone.
-        last: so do tokens from this position on, if it is given.
-    """
-
-    prompt: bool = True
-    generated: bool = True
-    first: int = 0
-    last: int | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.prompt or self.generated):
-            raise BadInput("a scope with prompt=false and generated=false edits nothing; set one of them")
-        if self.first < 0:
-            raise BadInput(f"first={self.first} is before the text; positions count from 0")
-        if self.last is not None and self.last <= self.first:
-            raise BadInput(f"last={self.last} leaves no token after first={self.first}; last is exclusive")
+class Scope(ScopeSettings):
+    """The tokens that are edited: the fields of `ScopeSettings` as masks."""
 
     def of(self, batch: Batch, n_prompt: Int[Tensor, " batch"]) -> Bool[Tensor, "batch pos"]:
         """The tokens of a batch that are edited.

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from einops import einsum
 from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.errors import BadInput
 from latentmech.model.batching import batches_under, length_sorted
 from latentmech.model.checkpoint import Checkpoint
-from latentmech.model.sources import Source
+from latentmech.model.settings import SentenceEncoderSettings
 from latentmech.storage import fingerprint
 
 if TYPE_CHECKING:
@@ -31,16 +32,8 @@ KNOWN = ("Transformer", "Pooling", "Normalize")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentenceEncoder:
-    """A handle; weights are loaded on first use.
-
-    Attributes:
-        name: what a report calls it.
-        source: gives the folder.
-    """
-
-    name: str
-    source: Source
+class SentenceEncoder(SentenceEncoderSettings):
+    """A handle with the fields of `SentenceEncoderSettings`; weights are loaded on first use."""
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
@@ -101,8 +94,9 @@ class SentenceEncoder:
     @torch.inference_mode()
     def _pooled(self, batch: Any) -> Float[Tensor, "text d"]:
         states = self._model(**batch.to(self._model.device)).last_hidden_state.float()
-        mask = batch["attention_mask"].unsqueeze(-1).float()
-        pooled = states[:, 0] if self.pooling == "cls" else (states * mask).sum(1) / mask.sum(1)
+        mask = batch["attention_mask"].float()
+        total = einsum(states, mask, "text pos d, text pos -> text d")
+        pooled = states[:, 0] if self.pooling == "cls" else total / mask.sum(1, keepdim=True)
         return torch.nn.functional.normalize(pooled, dim=-1).cpu()
 
     @cached_property

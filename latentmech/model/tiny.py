@@ -1,14 +1,13 @@
 """A GPT-2 of three small blocks over single bytes, made on the spot: for tests and for a first look offline."""
 
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from latentmech.model.checkpoint import Checkpoint
-from latentmech.storage import cache_root, fingerprint, make_folder
+from latentmech.errors import BadInput
+from latentmech.fields import Positive, check
+from latentmech.model.checkpoint import Checkpoint, filling
+from latentmech.storage import cache_root, fingerprint
 
 SPECIAL = ("<|bos|>", "<|eos|>", "<|pad|>")
 VERSION = 2  # raise when what is written changes, so that old folders are left aside
@@ -19,24 +18,24 @@ CHAT_TEMPLATE = "{% for m in messages %}<|bos|>{{ m.role }}: {{ m.content }}<|eo
 class Tiny:
     """Random weights of a fixed shape. It knows nothing; what it is good for is being quick and offline."""
 
-    n_layers: int = 3
-    d_model: int = 32
-    n_heads: int = 2
-    n_ctx: int = 512
+    n_layers: Positive = 3
+    d_model: Positive = 32
+    n_heads: Positive = 2
+    n_ctx: Positive = 512
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check(self, "model.source")
+        if self.d_model % self.n_heads:
+            raise BadInput(f"model.source.d_model={self.d_model} does not divide among {self.n_heads} heads")
 
     def __call__(self) -> Checkpoint:
         """Make it, unless it is there already."""
         name = f"tiny-{fingerprint([VERSION, vars(self)])[:16]}"
         folder = cache_root() / "models" / name
         if not folder.exists():
-            make_folder(folder.parent)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=folder.parent))
-            self._write(temporary)
-            try:
-                os.rename(temporary, folder)
-            except OSError:  # another process was first: its folder is the same
-                shutil.rmtree(temporary)
+            with filling(folder) as temporary:
+                self._write(temporary)
         return Checkpoint(folder, revision=f"seed {self.seed}", note="random weights: nothing here is about language")
 
     def _write(self, folder: Path) -> None:

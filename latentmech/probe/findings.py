@@ -1,101 +1,157 @@
-"""`Findings`: what a probe study has measured, before it is put into words, tables and pictures."""
+"""What a probe study has measured, before it is put into words, tables and pictures."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Int
 
-from latentmech.activations import Activations
+from latentmech.data import SURFACE, Duplicates, Examples
 from latentmech.probe.fitting import LevelFit
-from latentmech.probe.linear_probe import LinearProbe
-from latentmech.probe.problem import Problem
-from latentmech.probe.scores import evaluate, metric_of
-from latentmech.statistics import Estimate, not_worse_than_best
+from latentmech.probe.online_code import uniform_code
+from latentmech.probe.problem import CONTROL, SHUFFLED, Problem
+from latentmech.probe.scores import Scored
+from latentmech.statistics import Estimate, Lead, over_seeds, p_value
 
-Scores = Mapping[str, Estimate]
+ENOUGH = 19  # exchanges of labels that can give a p-value of 0.05
+NAMES = {
+    "probe": "probe at the best block",
+    "embed": "probe of the embedding",
+    "random_init": "probe of the random-init twin",
+    CONTROL: "control task",
+    SHUFFLED: "shuffled labels",
+    "majority": "majority class",
+    "always_positive": "always the positive class",
+    "lookup": "commonest tag of the word",
+    "lookup_folded": "commonest tag of the word or its lower case",
+    "lookup_capitalised": "look-up and capital letter",
+    **SURFACE,
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """Somebody's answers on a split, and what they are worth."""
-
-    predicted: Int[np.ndarray, " row"]
-    scores: Scores
+def place_of(fit: LevelFit) -> dict[str, object]:
+    """Where a fit belongs, as columns of a tidy row."""
+    return {"layer": fit.level.layer, "strength": fit.strength}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Findings:
-    """Everything measured.
+@dataclass(frozen=True)
+class ProbedLevels:
+    """Probes of one model at every level, embedding first.
 
     Attributes:
-        fits: the task's probes, embedding first.
-        dev: scores of each fit on dev.
-        best: index in `fits` of the block chosen on dev.
-        equals: indices of the fits not shown to be worse than the best of all levels on dev.
-        test: answers on test by who gives them: `probe`, `embed`, `random_init`, `majority`, `lookup`, ...
-        controls: per control labelling, its name and its test accuracy at the best block.
-        twin: the same for the random-init twin; empty if switched off.
+        dev: what each answers on dev.
+        best: index of the block that dev chose.
     """
 
-    problem: Problem
     fits: Sequence[LevelFit]
-    dev: Sequence[Scores]
+    dev: Sequence[Scored]
     best: int
-    equals: Sequence[int]
-    test: Mapping[str, Answers]
-    baselines_dev: Mapping[str, Scores]
-    controls: Sequence[tuple[str, Estimate]] = ()
-    twin: Sequence[LevelFit] = ()
-    twin_dev: Sequence[Scores] = ()
-    twin_best: int = 0
-    subsets: Mapping[str, Scores] = field(default_factory=dict)
 
     @property
-    def metric(self) -> str:
-        """The score by which layers were chosen."""
-        return metric_of(self.problem.n_classes)
+    def chosen(self) -> LevelFit:
+        """The fit at that block."""
+        return self.fits[self.best]
+
+    @property
+    def coded(self) -> bool:
+        """Whether code lengths were computed."""
+        return bool(np.isfinite(self.chosen.code_bits))
+
+    def on_dev(self, metric: str) -> list[Estimate]:
+        """One score, level by level."""
+        return [one.scores[metric] for one in self.dev]
 
 
-def dev_scores(problem: Problem, fits: Sequence[LevelFit], draws: int) -> list[Scores]:
-    """Scores of every level on dev."""
-    labels, clusters = problem.of("dev", problem.labels), problem.clusters("dev")
-    return [evaluate(f.dev_predicted, labels, clusters, problem.n_classes, f.dev_margin, draws) for f in fits]
+@dataclass(frozen=True, kw_only=True)
+class ProbeFindings:
+    """Everything measured, and how.
 
-
-def best_block(fits: Sequence[LevelFit], scores: Sequence[Scores], metric: str) -> int:
-    """Index of the block (not the embedding) with the highest dev score; the lower one of two equals."""
-    blocks = [i for i, fit in enumerate(fits) if fit.level.layer is not None]
-    return max(blocks, key=lambda i: scores[i][metric].value)
-
-
-def equal_levels(problem: Problem, fits: Sequence[LevelFit], draws: int) -> list[int]:
-    """Levels not shown to be worse than the best, by paired right and wrong answers on dev."""
-    labels = problem.of("dev", problem.labels)
-    right = np.stack([fit.dev_predicted == labels for fit in fits]).astype(float)
-    return not_worse_than_best(right, problem.clusters("dev"), draws)
-
-
-def answers_on_test(
-    problem: Problem, activations: Activations, probe: LinearProbe, draws: int, labels: np.ndarray | None = None
-) -> Answers:
-    """Read the test rows of the probe's level, once, and score its answers.
-
-    Args:
-        labels: of every unit; default the task's own, else those of a control labelling.
+    Attributes:
+        path: how many strengths were to be tried at each level.
+        metric: the score by which blocks were chosen.
+        compared: the score by which rivals are beaten.
+        own: the task's probes.
+        twin: the same of the random-init twin; None if it was switched off.
+        equals: indices of the levels not shown to be worse than the best on dev; None where it cannot be told.
+        test: answers on test by who gives them: `probe`, `embed`, `random_init`, `majority`, `lookup`, ...
+        baselines_dev: the answers without the model on dev.
+        controls: of each labelling that means nothing, its name and the answers of its probe on test.
+        leads: how far the probe is ahead of each rival on test.
+        selectivity: accuracy ahead of the control tasks, paired, on test; None without one.
+        codes: code length in bits at the best block: of one labelling that means nothing, and of the random-init twin.
+        subsets: accuracy on parts of test.
+        undone: what does not apply, in sentences.
     """
-    logits = logits_on_test(problem, activations.level(probe.hook_name), probe)
-    truth = problem.of("test", problem.labels if labels is None else labels)
-    margin = logits[:, -1] - logits[:, 0]
-    predicted = logits.argmax(1)
-    scores = evaluate(predicted, truth, problem.clusters("test"), problem.n_classes, margin, draws)
-    return Answers(predicted=predicted, scores=scores)
 
+    task: str
+    model: str
+    site: str
+    position: str
+    method: str
+    path: int
+    metric: str
+    compared: str
+    examples: Examples
+    duplicates: Duplicates
+    problem: Problem
+    own: ProbedLevels
+    twin: ProbedLevels | None
+    equals: Sequence[int] | None
+    test: Mapping[str, Scored]
+    baselines_dev: Mapping[str, Scored]
+    controls: Sequence[tuple[str, Scored]]
+    leads: Sequence[Lead]
+    selectivity: Estimate | None
+    codes: Mapping[str, float]
+    subsets: Mapping[str, Estimate]
+    undone: Sequence[str]
 
-def logits_on_test(
-    problem: Problem, level: Float[Tensor, "row d_model"], probe: LinearProbe
-) -> Float[np.ndarray, "part class"]:
-    """Logits of a level's test rows, in double precision: some dimensions are thousands of times larger than others."""
-    rows = level[problem.activation_rows("test")].double()
-    return (rows @ probe.weight.double().T + probe.bias.double()).numpy()
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """The labellings that mean nothing: their names, and how many there are of each."""
+        return Counter(name for name, _ in self.controls)
+
+    def control(self, kind: str) -> dict[str, Estimate]:
+        """Scores on test of the labellings of one kind: mean and range over seeds."""
+        picked = [one.scores for name, one in self.controls if name == kind]
+        return {metric: over_seeds(scores[metric].value for scores in picked) for metric in picked[0]}
+
+    def control_dev(self, kind: str) -> list[Estimate]:
+        """Their accuracy on dev, level by level."""
+        picked = [i for i, (name, _) in enumerate(self.controls) if name == kind]
+        return [over_seeds(fit.control_dev[i] for i in picked) for fit in self.own.fits]
+
+    def selectivity_dev(self) -> list[float]:
+        """Accuracy on dev minus that of the control tasks, level by level."""
+        ahead = zip(self.own.on_dev("accuracy"), self.control_dev(CONTROL), strict=True)
+        return [own.value - control.value for own, control in ahead]
+
+    @property
+    def untold(self) -> str:
+        """Why it cannot be told whether rivals are beaten; empty if it can."""
+        if self.documents["test"] < 2:
+            return "test is a single document"
+        return "" if len(np.unique(self.problem.of("test", self.problem.labels))) > 1 else "test has one class only"
+
+    @property
+    def exchanges(self) -> tuple[int, int, float] | None:
+        """How many exchanges of the labels reach the probe's score on test, of how many, and the p-value."""
+        null = np.array([one.scores[self.metric].value for kind, one in self.controls if kind == SHUFFLED])
+        seen = self.test["probe"].scores[self.metric].value
+        return (int((null >= seen).sum()), len(null), p_value(seen, null)) if len(null) >= ENOUGH else None
+
+    def compression(self, bits: float) -> float:
+        """Uniform code length divided by an online code length."""
+        return uniform_code(len(self.problem.index["train"]), self.problem.n_classes) / bits
+
+    @cached_property
+    def documents(self) -> dict[str, int]:
+        """How many documents each split has."""
+        return {split: int(self.problem.clusters(split).max()) + 1 for split in self.problem.index}
+
+    def confusion(self, who: str) -> Int[np.ndarray, "true answered"]:
+        """How often each class (row) was answered as each class (column) on test."""
+        n, truth = self.problem.n_classes, self.problem.of("test", self.problem.labels)
+        return np.bincount(truth * n + self.test[who].predicted, minlength=n * n).reshape(n, n)

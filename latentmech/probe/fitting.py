@@ -53,7 +53,7 @@ class Fitting:
         controls: labels of every unit for each control labelling, in place of the task's own.
         with_code: compute the online code length (logistic regression only).
         memory_gib: levels are fitted side by side as long as their rows stay below this.
-        metric: the score by which strengths are chosen; default F1 for two classes and accuracy for more.
+        metric: the score by which strengths are chosen; default AUROC for two classes and accuracy for more.
     """
 
     method: Method

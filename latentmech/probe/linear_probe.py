@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.errors import BadInput
-from latentmech.storage import load_tensors, save_tensors
+from latentmech.tensors import load_tensors, save_tensors
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from latentmech.errors import BadInput
 from latentmech.probe.lda import lda
 from latentmech.probe.logistic import logistic
 from latentmech.probe.mass_mean import mass_mean
@@ -42,14 +41,6 @@ METHODS = {
 
 
 def method_of(name: str, strengths: Sequence[float] | None) -> Method:
-    """The method called `name`, with its own path or the one given.
-
-    Raises:
-        BadInput: an unknown method, or a strength below zero.
-    """
-    if name not in METHODS:
-        raise BadInput(f"probe.method={name} is unknown; expected one of {', '.join(METHODS)}")
+    """The method called `name`, with its own path or the one given."""
     path = METHODS[name].path if strengths is None else tuple(sorted(map(float, strengths), reverse=True))
-    if not path or path[-1] < 0:
-        raise BadInput(f"probe.strengths={list(path)} is not a path; expected one or more numbers from 0 up")
     return replace(METHODS[name], path=path)

@@ -50,12 +50,19 @@ def choose_strength(
     """
 
     def one_level(level: int) -> Chosen:
-        alone, solution, best = sample.only([level]), None, None
-        for strength in path:
+        alone = sample.only([level])
+
+        def at(strength: float, start: Solution | None) -> Chosen:
             strengths = torch.full((1, 1), strength)
-            solution = fit(alone, targets, n_classes, strengths, start=solution, row_weights=row_weights)
-            best, hopeful = _better(best, _judged(solution, strengths[0], alone, score, dev))
-            if not hopeful:
+            solution = fit(alone, targets, n_classes, strengths, start=start, row_weights=row_weights)
+            return _judged(solution, strengths[0], alone, score, dev)
+
+        best = here = at(path[0], None)
+        for strength in path[1:]:
+            here = at(strength, here.solution)
+            gains, likelier = bool(here.scores > best.scores), bool(here.nats < best.nats)
+            best = replace(here if gains else best, nats=torch.minimum(here.nats, best.nats))
+            if not gains and not likelier:
                 break
         return best
 
@@ -72,11 +79,3 @@ def _judged(
     logits = solution.logits(sample.dev[0], 0)
     nats = torch.nn.functional.cross_entropy(logits, dev)[None]
     return Chosen(solution, strength, torch.tensor([score(logits)]), nats)
-
-
-def _better(best: Chosen | None, here: Chosen) -> tuple[Chosen, bool]:
-    """The better of the two on dev, and whether it is worth going on."""
-    if best is None:
-        return here, True
-    gains, likelier = bool(here.scores > best.scores), bool(here.nats < best.nats)
-    return replace(here if gains else best, nats=torch.minimum(here.nats, best.nats)), gains or likelier

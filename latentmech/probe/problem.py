@@ -1,6 +1,15 @@
-"""`Problem`: a task on a corpus as arrays, with the labellings that control for the probe itself."""
+"""`Problem`: a task on a corpus as arrays, with the labellings that mean nothing.
 
-from collections.abc import Sequence
+What a probe scores on such labels it owes to itself, not to the model.
+
+control task      every word type gets one class at random, in the proportions of the task, wherever it stands (Hewitt &
+                  Liang 2019, "Designing and interpreting probes with control tasks"): it can only be learned by heart,
+                  and the task's accuracy minus this one's is the probe's selectivity
+shuffled labels   the task's labels, exchanged among what was labelled: documents, if all rows of each have one label,
+                  else rows. In train, dev and test together, as a permutation test asks for: with the true labels on
+                  test, a probe that happens to fall on the main axis of the data would read them
+"""
+
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,8 +18,12 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from latentmech.data import Examples, UnitTable
-from latentmech.probe.controls import control_task, shuffled
+from latentmech.data import WHOLE_TEXT, Examples, UnitTable
+from latentmech.statistics import clusters_of
+
+SPLITS = ("train", "dev", "test")
+CONTROL, SHUFFLED = "control_task", "shuffled"
+TRIES = 200  # exchanges until one leaves train with every class
 
 
 @dataclass(frozen=True)
@@ -21,7 +34,7 @@ class Problem:
         units: the labelled words (or texts).
         classes: label names, in the order of their numbers; the positive class last if the task is binary.
         rows: each unit's row in the activations.
-        seed: orders the training documents, and draws control labels.
+        seed: orders the training documents.
     """
 
     units: UnitTable
@@ -35,9 +48,9 @@ class Problem:
         return len(self.classes)
 
     @property
-    def binary(self) -> bool:
-        """Two classes: F1 and AUROC of the last one are the scores."""
-        return self.n_classes == 2
+    def unit(self) -> str:
+        """What is labelled: a `word` or a `text`."""
+        return "text" if len(self.units) and self.units.word[0] == WHOLE_TEXT else "word"
 
     @cached_property
     def labels(self) -> Int[np.ndarray, " unit"]:
@@ -48,7 +61,7 @@ class Problem:
     @cached_property
     def index(self) -> dict[str, Int[np.ndarray, " part"]]:
         """Unit numbers of each split; train in seeded order of documents, as the online code needs it."""
-        parts = {split: np.flatnonzero(self.units.split == split) for split in ("train", "dev", "test")}
+        parts = {split: np.flatnonzero(self.units.split == split) for split in SPLITS}
         train = parts["train"]
         order = np.random.default_rng(self.seed).permutation(int(self.units.group.max()) + 1)
         return parts | {"train": train[np.argsort(order[self.units.group[train]], kind="stable")]}
@@ -63,17 +76,44 @@ class Problem:
 
     def clusters(self, split: str) -> Int[np.ndarray, " part"]:
         """Documents of a split, numbered from 0."""
-        return np.unique(self.of(split, self.units.group), return_inverse=True)[1]
+        return self._clusters[split]
+
+    @cached_property
+    def _clusters(self) -> dict[str, Int[np.ndarray, " part"]]:
+        return {split: clusters_of(self.of(split, self.units.group)) for split in SPLITS}
 
     def control_labels(self, seed: int) -> Int[np.ndarray, " unit"]:
-        """A label for every unit from the control task with this seed."""
-        return control_task(self.of("train", self.labels), self.units.form.tolist(), self.n_classes, seed)
+        """The control task's labels; the same word gets the same one for the same seed."""
+        shares = np.bincount(self.of("train", self.labels), minlength=self.n_classes) / len(self.index["train"])
+        kinds, place = np.unique(self.units.form.astype(str), return_inverse=True)
+        return np.random.default_rng(seed).choice(self.n_classes, size=len(kinds), p=shares)[place]
 
     def shuffled_labels(self, seed: int) -> Int[np.ndarray, " unit"]:
-        """The task's labels; those of train in random order."""
-        labels = self.labels.copy()
-        labels[self.index["train"]] = shuffled(self.of("train", self.labels), seed)
-        return labels
+        """The task's labels, exchanged; drawn anew until train has every class, and dev and test have two."""
+        rng, (labels, place) = np.random.default_rng(seed), self._labelled
+        for _ in range(TRIES):
+            exchanged = rng.permutation(labels)[place]
+            kinds = [len(np.unique(self.of(split, exchanged))) for split in SPLITS]
+            if kinds[0] == self.n_classes and min(kinds) > 1:
+                break
+        return exchanged
+
+    @property
+    def labelled(self) -> str:
+        """What labels were given to, as far as one can tell: `documents`, `texts` or `words`."""
+        return "documents" if len(self._labelled[0]) < len(self.labels) else f"{self.unit}s"
+
+    @cached_property
+    def _labelled(self) -> tuple[Int[np.ndarray, " labelled"], Int[np.ndarray, " unit"]]:
+        """The labels that were given, and which of them each unit has."""
+        _, first, document = np.unique(self.units.group, return_index=True, return_inverse=True)
+        alike = (self.labels[first][document] == self.labels).all()
+        return (self.labels[first], document) if alike else (self.labels, np.arange(len(self.labels)))
+
+    def labellings(self, n_tasks: int, n_shuffles: int, seed: int) -> list[tuple[str, Int[np.ndarray, " unit"]]]:
+        """Names and labels of all that mean nothing; a control task needs words that occur more than once."""
+        tasks = [(CONTROL, self.control_labels(seed + i)) for i in range(n_tasks if self.unit == "word" else 0)]
+        return tasks + [(SHUFFLED, self.shuffled_labels(seed + i)) for i in range(n_shuffles)]
 
     @cached_property
     def seen(self) -> Bool[np.ndarray, " unit"]:
@@ -85,14 +125,9 @@ class Problem:
 
 def problem_of(units: UnitTable, examples: Examples, positive: str | None, seed: int) -> Problem:
     """Number the classes and find each unit's row: words follow one another, text by text."""
-    classes = units.classes
-    if positive is not None:
-        classes = tuple(sorted(classes, key=lambda name: name == positive))
-    return Problem(units, classes, _rows(units, examples), seed)
-
-
-def _rows(units: UnitTable, examples: Examples) -> Int[np.ndarray, " unit"]:
-    if len(units) and units.word[0] < 0:
-        return units.example
-    sizes: Sequence[int] = examples.sizes()
-    return (np.cumsum(sizes) - sizes)[units.example] + units.word
+    classes = units.classes if positive is None else sorted(units.classes, key=lambda name: name == positive)
+    rows = units.example
+    if len(units) and units.word[0] != WHOLE_TEXT:
+        sizes = examples.sizes()
+        rows = (np.cumsum(sizes) - sizes)[units.example] + units.word
+    return Problem(units, tuple(classes), rows, seed)

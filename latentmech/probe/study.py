@@ -1,227 +1,157 @@
 """`ProbeStudy`: what each layer encodes, and what of that the controls explain."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
+import torch
 
 from latentmech.activations import Activations, ActivationStore
-from latentmech.data import Corpus, Duplicates, Examples, Task, cross_split_duplicates, flat, task
+from latentmech.data import Duplicates, Examples, Task, cross_split_duplicates, flat
 from latentmech.errors import BadInput
-from latentmech.model import POSITIONS, Level, Model, levels_of
-from latentmech.probe.findings import (
-    Answers,
-    Findings,
-    Scores,
-    answers_on_test,
-    best_block,
-    dev_scores,
-    equal_levels,
-)
+from latentmech.model import Level, Model, levels_of
+from latentmech.probe.account import account_of
+from latentmech.probe.findings import ProbedLevels, ProbeFindings
 from latentmech.probe.fitting import Fitting, LevelFit
-from latentmech.probe.methods import Method, method_of
-from latentmech.probe.presentation import present
-from latentmech.probe.problem import Problem, problem_of
-from latentmech.probe.scores import evaluate, metric_of
+from latentmech.probe.linear_probe import LinearProbe
+from latentmech.probe.methods import method_of
+from latentmech.probe.online_code import online_code
+from latentmech.probe.problem import CONTROL, Problem, problem_of
+from latentmech.probe.sample import sample_of
+from latentmech.probe.scores import Scored, compared_by, mean_of_tallies, metric_of, scored, scored_on_test
+from latentmech.probe.settings import ProbeSettings
 from latentmech.probe.surface import surface_answers
 from latentmech.report import Report
-from latentmech.statistics import Estimate, bootstrap_mean
+from latentmech.statistics import Estimate, Lead, clusters_of, confidence_set, difference, estimate, leads, mean_of
+
+Labellings = Sequence[tuple[str, np.ndarray]]
+Controls = Sequence[tuple[str, Scored]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeStudy:
-    """Linear probes at every level, with the controls beside them.
-
-    The layer and the strength of the penalty are chosen on dev; test is read once, at the chosen layer.
-
-    Attributes:
-        task: `pos`, `proper_noun`, `number`, `tense` or `entity`; `column`, or a name of your own, beside `column`.
-        column: any label column of the data, such as a FEATS key or a field of a JSONL file.
-        positive: with `column`, this label against all others.
-        data: the corpus.
-        site: hook point in every block: `resid_post`, `resid_pre`, `resid_mid`, `attn_out` or `mlp_out`.
-        layers: `all`, or block numbers; the embedding is always there.
-        position: `last`, `first` or `mean` of a word's sub-words (of a text's tokens, if texts are labelled).
-        method: `logistic`, `ridge`, `lda` or `mass_mean`.
-        strengths: penalties to try; default the method's own path.
-        class_weight: None, or `balanced`.
-        unseen_classes: `error`, or `drop` what train has never seen from dev and test.
-        random_init: probe the same architecture with fresh weights too.
-        control_seeds: how many control tasks (Hewitt & Liang 2019).
-        shuffles: how many shuffles of the training labels.
-        code_length: compute the online code length (Voita & Titov 2020).
-        draws: bootstrap resamples of documents.
-        seed: of control labels, shuffles, the order of documents and the twin's weights.
-        memory_gib: levels are solved together as long as their rows stay below this.
-    """
-
-    task: str = "pos"
-    column: str | None = None
-    positive: str | None = None
-    data: Corpus = field(default_factory=Corpus)
-    site: str = "resid_post"
-    layers: Sequence[int] | str = "all"
-    position: str = "last"
-    method: str = "logistic"
-    strengths: Sequence[float] | None = None
-    class_weight: str | None = None
-    unseen_classes: Literal["error", "drop"] = "error"
-    random_init: bool = True
-    control_seeds: int = 5
-    shuffles: int = 1
-    code_length: bool = True
-    draws: int = 1000
-    seed: int = 0
-    memory_gib: float = 1.0
-
-    def __post_init__(self) -> None:
-        method_of(self.method, self.strengths)
-        levels_of(1, self.site, "all")
-        self.asked()
-        _check_choice("position", self.position, POSITIONS)
-        _check_choice("class_weight", self.class_weight, (None, "balanced"))
-        for name, least in (("control_seeds", 0), ("shuffles", 0), ("draws", 100)):
-            if getattr(self, name) < least:
-                raise BadInput(f"probe.{name}={getattr(self, name)} is too small; expected at least {least}")
-
-    def asked(self) -> Task:
-        """The task as data."""
-        if self.column is None and self.task == "column":
-            raise BadInput("probe.column is not set; name a column of the data: probe.column=Degree")
-        if self.column is None:
-            return task(self.task)
-        name = self.column if self.task == "column" else self.task
-        return replace(task(name, self.column), positive=self.positive)
+class ProbeStudy(ProbeSettings):
+    """Linear probes at every level, with the controls beside them."""
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
         """Fit, choose on dev, read test once, and report."""
-        examples = self.data()
-        problem = self._problem(examples)
-        levels = levels_of(model.n_layers, self.site, self.layers)
-        unit = "word" if problem.units.word[0] >= 0 else "text"
-        position = f"{unit}_{self.position}"
-        findings = self._findings(model, store, examples, problem, levels, position)
-        duplicates = cross_split_duplicates(examples)
-        findings = replace(findings, subsets=self._subsets(findings, duplicates))
-        return present(self, findings, model, examples, duplicates)
+        return account_of(self, self.find(model, store), model)
 
-    def _problem(self, examples: Examples) -> Problem:
-        asked = self.asked()
+    def find(self, model: Model, store: ActivationStore) -> ProbeFindings:
+        """Everything that the report is made of."""
+        examples, asked = self.data(), self.asked()
+        problem = self._problem(examples, asked)
+        levels, position = levels_of(model.n_layers, self.site, self.layers), f"{problem.unit}_{self.position}"
+        activations = store.get(model, examples, levels, position)
+        labellings = problem.labellings(self.control_seeds, self.shuffles, self.seed)
+        fitting = self._fitting(problem, labellings)
+        own = self._levels(fitting, activations, levels, model.name)
+        test, controls = self._read(problem, activations, own, labellings)
+        test |= self._surface(problem, asked, "test")
+        metric, compared, twin = metric_of(problem.n_classes), compared_by(problem.n_classes), None
+        first = labellings[:1] if own.coded else []
+        codes = {kind: self._bits(problem, activations, own.chosen, labels) for kind, labels in first}
+        if self.random_init:
+            fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, levels, position)
+            bare = replace(fitting, controls=(), with_code=False)
+            twin = self._levels(bare, fresh, levels, f"{model.name} (random init)")
+            rows = fresh.level(twin.chosen.level.hook_name)
+            test["random_init"] = scored_on_test(problem, rows, twin.chosen.probe, draws=self.draws)
+            if own.coded:
+                codes["random_init"] = self._bits(problem, fresh, twin.chosen, problem.labels)
+        duplicates = cross_split_duplicates(examples)
+        return ProbeFindings(
+            task=asked.name, model=model.name, site=self.site, position=self.position, method=self.method,
+            path=len(fitting.method.path), metric=metric, compared=compared, examples=examples, duplicates=duplicates,
+            problem=problem, own=own, twin=twin, equals=self._equals(own, metric), test=test, controls=controls,
+            baselines_dev=self._surface(problem, asked, "dev"), leads=self._leads(test, controls, compared),
+            selectivity=self._selectivity(test["probe"], controls), codes=codes,
+            subsets=self._subsets(problem, test["probe"], duplicates), undone=tuple(self._undone(problem)),
+        )  # fmt: skip
+
+    def _problem(self, examples: Examples, asked: Task) -> Problem:
         units = flat(examples, asked, self.unseen_classes)
         for split in ("train", "dev", "test"):
             if split not in units.split:
                 raise BadInput(f"{examples.source} has no {split} rows for {asked.name}; raise probe.data.limit")
         return problem_of(units, examples, asked.positive, self.seed)
 
-    def _findings(
-        self,
-        model: Model,
-        store: ActivationStore,
-        examples: Examples,
-        problem: Problem,
-        levels: Sequence[Level],
-        position: str,
-    ) -> Findings:
-        activations = store.get(model, examples, levels, position)
-        labellings = self._control_labellings(problem, position)
-        fits = self._fitting(problem, [labels for _, labels in labellings])(activations, levels, model.name)
-        dev, metric = dev_scores(problem, fits, self.draws), metric_of(problem.n_classes)
-        best = best_block(fits, dev, metric)
-        answers = {
-            "probe": answers_on_test(problem, activations, fits[best].probe, self.draws),
-            "embed": answers_on_test(problem, activations, fits[0].probe, self.draws),
-        }
-        findings = Findings(
-            problem=problem,
-            fits=fits,
-            dev=dev,
-            best=best,
-            equals=equal_levels(problem, fits, self.draws),
-            test=answers | self._baselines(problem, "test"),
-            baselines_dev={name: a.scores for name, a in self._baselines(problem, "dev").items()},
-            controls=self._control_scores(problem, activations, fits[best], labellings),
-        )
-        return self._with_twin(findings, model, store, examples, levels, position) if self.random_init else findings
-
-    def _fitting(self, problem: Problem, controls: Sequence[np.ndarray]) -> Fitting:
+    def _fitting(self, problem: Problem, labellings: Labellings) -> Fitting:
         return Fitting(
-            method=self._method,
+            method=method_of(self.method, self.strengths),
             problem=problem,
-            controls=controls,
+            controls=[labels for _, labels in labellings],
             class_weight=self.class_weight,
             with_code=self.code_length and self.method == "logistic",
             memory_gib=self.memory_gib,
         )
 
-    @property
-    def _method(self) -> Method:
-        return method_of(self.method, self.strengths)
+    def _levels(self, fitting: Fitting, activations: Activations, levels: Sequence[Level], title: str) -> ProbedLevels:
+        """Probes at every level, and the block among them that does best on dev; the lower one of two equals."""
+        problem, fits = fitting.problem, fitting(activations, levels, title)
+        dev = [scored(problem, "dev", fit.dev_predicted, fit.dev_margin, draws=self.draws) for fit in fits]
+        metric, blocks = metric_of(problem.n_classes), [i for i, fit in enumerate(fits) if fit.level.layer is not None]
+        return ProbedLevels(fits, dev, max(blocks, key=lambda i: dev[i].scores[metric].value))
 
-    def _control_labellings(self, problem: Problem, position: str) -> list[tuple[str, np.ndarray]]:
-        """Name and labels of every control; a control task needs words that occur more than once."""
-        n_tasks = self.control_seeds if position.startswith("word") else 0
-        tasks = [("control_task", problem.control_labels(self.seed + i)) for i in range(n_tasks)]
-        return tasks + [("shuffled", problem.shuffled_labels(self.seed + i)) for i in range(self.shuffles)]
+    def _read(
+        self, problem: Problem, activations: Activations, own: ProbedLevels, labellings: Labellings
+    ) -> tuple[dict[str, Scored], Controls]:
+        """The probe's answers on test, the embedding's, and those under labels that mean nothing.
 
-    def _control_scores(
-        self, problem: Problem, activations: Activations, fit: LevelFit, labellings: Sequence[tuple[str, np.ndarray]]
-    ) -> list[tuple[str, Estimate]]:
-        return [
-            (name, answers_on_test(problem, activations, probe, self.draws, labels).scores["accuracy"])
-            for (name, labels), probe in zip(labellings, fit.controls, strict=True)
-        ]
+        Control tasks are read at the same block; shuffled labels choose theirs, on their own dev labels.
+        """
+        rows = lru_cache(1)(activations.level)
 
-    def _with_twin(
-        self,
-        findings: Findings,
-        model: Model,
-        store: ActivationStore,
-        examples: Examples,
-        levels: Sequence[Level],
-        position: str,
-    ) -> Findings:
-        """The same architecture with fresh weights, its layer chosen on dev likewise."""
-        problem = findings.problem
-        twin = replace(model, random_init=True, seed=self.seed)
-        activations = store.get(twin, examples, levels, position)
-        fitting = replace(self._fitting(problem, ()), with_code=False)
-        fits = fitting(activations, levels, f"{model.name} (random init)")
-        dev = dev_scores(problem, fits, self.draws)
-        best = best_block(fits, dev, findings.metric)
-        answers = answers_on_test(problem, activations, fits[best].probe, self.draws)
-        test = {**findings.test, "random_init": answers}
-        return replace(findings, twin=fits, twin_dev=dev, twin_best=best, test=test)
+        def read(fit: LevelFit, probe: LinearProbe, labels: np.ndarray | None = None) -> Scored:
+            return scored_on_test(problem, rows(fit.level.hook_name), probe, labels, self.draws)
 
-    def _baselines(self, problem: Problem, split: str) -> dict[str, Answers]:
+        test = {"probe": read(own.chosen, own.chosen.probe)}
+        controls = []
+        for number, (kind, labels) in enumerate(labellings):
+            fit = own.chosen if kind == CONTROL else max(own.fits[1:], key=lambda one: one.control_dev[number])
+            controls.append((kind, read(fit, fit.controls[number], labels)))
+        return test | {"embed": read(own.fits[0], own.fits[0].probe)}, controls
+
+    def _surface(self, problem: Problem, asked: Task, split: str) -> dict[str, Scored]:
         """Answers without the model, on one split."""
-        answers = surface_answers(problem, split, proper_noun=self.task == "proper_noun")
-        return {name: self._scored(problem, split, predicted) for name, predicted in answers.items()}
+        answers = surface_answers(problem, split, capital=asked.capital)
+        return {name: scored(problem, split, given, draws=self.draws) for name, given in answers.items()}
 
-    def _scored(self, problem: Problem, split: str, predicted: np.ndarray) -> Answers:
-        truth, clusters = problem.of(split, problem.labels), problem.clusters(split)
-        scores = evaluate(predicted, truth, clusters, problem.n_classes, draws=self.draws)
-        return Answers(predicted=predicted, scores=scores)
+    def _equals(self, own: ProbedLevels, metric: str) -> list[int] | None:
+        """Levels not shown to be worse than the best, by the score that chose it; None where that has no value."""
+        tallies = [one.tallies[metric] for one in own.dev]
+        return confidence_set(tallies, self.draws) if np.isfinite(tallies[0].value) else None
 
-    def _subsets(self, findings: Findings, duplicates: Duplicates) -> dict[str, Scores]:
-        """Test scores on parts of test: seen and unseen words, and without texts that train has too."""
-        problem = findings.problem
-        copied = set(duplicates.example[duplicates.exact].tolist())
-        fresh = np.array([e not in copied for e in problem.of("test", problem.units.example).tolist()])
-        seen = problem.of("test", problem.seen)
-        parts = {"without_duplicates": fresh}
-        if problem.units.word[0] >= 0:
-            parts |= {"seen": seen, "unseen": ~seen}
-        return {name: self._on(findings, part) for name, part in parts.items() if part.any()}
+    def _leads(self, test: Mapping[str, Scored], controls: Controls, metric: str) -> list[Lead]:
+        """How far the probe is ahead of everything that lacks the information."""
+        rivals = {who: s.tallies[metric] for who, s in test.items() if who != "probe"}
+        for kind in dict.fromkeys(kind for kind, _ in controls):
+            rivals[kind] = mean_of_tallies([s.tallies[metric] for k, s in controls if k == kind])
+        return leads(test["probe"].tallies[metric], rivals, self.draws)
 
-    def _on(self, findings: Findings, part: np.ndarray) -> Scores:
-        problem = findings.problem
-        right = findings.test["probe"].predicted == problem.of("test", problem.labels)
-        clusters = np.unique(problem.clusters("test")[part], return_inverse=True)[1]
-        return {"accuracy": bootstrap_mean(right[part].astype(float), clusters, self.draws)}
+    def _selectivity(self, probe: Scored, controls: Controls) -> Estimate | None:
+        tasks = [s.tallies["accuracy"] for name, s in controls if name == CONTROL]
+        return difference(probe.tallies["accuracy"], mean_of_tallies(tasks), self.draws) if tasks else None
 
+    def _bits(self, problem: Problem, activations: Activations, fit: LevelFit, labels: np.ndarray) -> float:
+        """Online code length of some labels at one level."""
+        parts = (problem.activation_rows(split) for split in ("train", "dev"))
+        sample = sample_of(activations, [fit.level.hook_name], *parts)
+        return float(online_code(sample, torch.from_numpy(problem.of("train", labels)), problem.n_classes)[0])
 
-def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
-    if value not in choices:
-        expected = ", ".join("null" if c is None else str(c) for c in choices)
-        raise BadInput(f"probe.{name}={value} is unknown; expected one of {expected}")
+    def _subsets(self, problem: Problem, probe: Scored, duplicates: Duplicates) -> dict[str, Estimate]:
+        """Accuracy on parts of test: seen and unseen words, and without texts that train has too."""
+        copied = np.isin(problem.of("test", problem.units.example), duplicates.example[duplicates.exact])
+        seen, right = problem.of("test", problem.seen), probe.predicted == problem.of("test", problem.labels)
+        parts = {"without_duplicates": ~copied} | ({"seen": seen, "unseen": ~seen} if problem.unit == "word" else {})
+        return {
+            name: estimate(mean_of(1.0 * right[part], clusters_of(problem.clusters("test")[part]), 0, 1), self.draws)
+            for name, part in parts.items()
+            if part.any()
+        }
+
+    def _undone(self, problem: Problem) -> Iterator[str]:
+        if self.code_length and self.method != "logistic":
+            yield f"No online code length: {self.method} gives no probabilities."
+        if problem.unit == "text" and self.control_seeds:
+            yield "No control task: it needs words that recur, and here whole texts are labelled."

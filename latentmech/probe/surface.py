@@ -1,38 +1,78 @@
-"""The answers without a model that fit a problem: for words, for whole texts, for pairs of mentions."""
+"""What is known without the model: the answers that a representation must beat before it has told us anything.
 
-from collections import defaultdict
+For all     the commonest class; of two classes, always the positive one
+For words   the commonest class of the word in train, or else of the word in small letters, or else by its capital
+For texts   length, last character, first word, bag of words (`latentmech.data.surface`)
+For pairs   what a text says about two mentions before it is understood
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Int
 
-from latentmech.data import Examples
-from latentmech.probe import baselines
-from latentmech.probe.baselines import Answers
+from latentmech.data import Examples, surface_scores
 from latentmech.probe.problem import Problem
+
+Known = Int[np.ndarray, " known"]
+Given = Int[np.ndarray, " row"]
 
 BUCKET, FARTHEST = 2, 6  # words between two mentions: counted in twos, and no further than this many of them
 
 
-def surface_answers(problem: Problem, split: str, *, proper_noun: bool = False) -> dict[str, Answers]:
-    """For words, the majority and look-ups; for texts, the majority and a bag of words.
+def surface_answers(problem: Problem, split: str, *, capital: bool = False) -> dict[str, Given]:
+    """Class numbers that each rival without the model answers on a split, by its name.
 
     Args:
-        proper_noun: the positive class is what a capital letter speaks for.
+        capital: the positive class is what a capital letter speaks for.
     """
     train, labels = problem.of("train", problem.units.form).tolist(), problem.of("train", problem.labels)
     forms, n = problem.of(split, problem.units.form).tolist(), problem.n_classes
-    answers = {"majority": np.full(len(forms), baselines.majority(labels, n))}
-    if problem.units.word[0] < 0:
-        return answers | {"bag_of_words": baselines.bag_of_words(train, labels, forms, n)}
-    answers["lookup"] = baselines.lookup(train, labels, forms, n)
-    answers["lookup_folded"] = baselines.lookup_folded(train, labels, forms, n)
-    if proper_noun:
-        initial = (problem.of(split, problem.units.word) == 0).tolist()
-        answers["lookup_capitalised"] = baselines.lookup_capitalised(train, labels, forms, initial, 1)
+    answers = {"majority": np.full(len(forms), majority(labels, n))}
+    if n == 2:
+        answers["always_positive"] = np.ones(len(forms), dtype=np.int64)
+    if problem.unit == "text":
+        scores = surface_scores(train, labels, n, forms)
+        return answers | {name: classes.argmax(1) for name, classes in scores.items()}
+    answers["lookup"] = lookup(train, labels, forms, n)
+    folded = lookup(_lower(train), labels, _lower(forms), n)
+    answers["lookup_folded"] = lookup(train, labels, forms, n, folded)
+    if capital:
+        inside = problem.of(split, problem.units.word) > 0  # a capital says nothing at the beginning of a text
+        begins = inside & np.array([form[:1].isupper() for form in forms])
+        answers["lookup_capitalised"] = lookup(train, labels, forms, n, begins.astype(np.int64))
     return answers
 
 
-def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[str, Answers]:
+def majority(labels: Known, n_classes: int) -> int:
+    """The commonest class."""
+    return int(np.bincount(labels, minlength=n_classes).argmax())
+
+
+def lookup(
+    known: Sequence[str], labels: Known, forms: Sequence[str], n_classes: int, otherwise: Given | None = None
+) -> Given:
+    """Each form's commonest class among the known ones; of equally common ones the one seen first.
+
+    Args:
+        otherwise: answers for forms that are not known; default the majority class.
+    """
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for form, label in zip(known, labels.tolist(), strict=True):
+        counts[form][label] += 1
+    commonest = {form: counter.most_common(1)[0][0] for form, counter in counts.items()}
+    if otherwise is None:
+        otherwise = np.full(len(forms), majority(labels, n_classes))
+    answers = [commonest.get(form, other) for form, other in zip(forms, otherwise.tolist(), strict=True)]
+    return np.array(answers, dtype=np.int64)
+
+
+def _lower(forms: Sequence[str]) -> list[str]:
+    return [form.lower() for form in forms]
+
+
+def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[str, Given]:
     """For pairs of mentions: what a text says about them before it is understood.
 
     The commonest label of train among pairs with the same first mention, the same second one, as many words between
@@ -43,7 +83,7 @@ def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[st
     for name, cues in _cues(examples).items():
         key = np.array(cues, dtype=object)[problem.units.example]
         known, asked = (problem.of(part, key).tolist() for part in ("train", split))
-        answers[name] = baselines.lookup(known, labels, asked, n)
+        answers[name] = lookup(known, labels, asked, n)
     return answers
 
 

@@ -1,6 +1,6 @@
-"""`Report`: everything a study has to say, before anyone decides where it goes."""
+"""`Report`: everything a study has to say, before anyone decides where it goes; `Ledger` collects its numbers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,15 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from latentmech.report.references import REFERENCES
+from latentmech.statistics import Estimate
+
 ROW_COLUMNS = (
     *("study", "task", "layer", "site", "method", "control", "split", "seed", "strength"),
-    *("metric", "value", "ci_low", "ci_high", "n"),
+    *("metric", "value", "ci_low", "ci_high", "interval", "n", "groups"),
 )
+NUMBERS = {"seed": "Int64", "n": "Int64", "groups": "Int64"}
+NUMBERS |= dict.fromkeys(("strength", "value", "ci_low", "ci_high"), "float64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,23 @@ class Curve:
     values: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Method:
+    """One step: what was done, and after whom.
+
+    Attributes:
+        said: whole sentences.
+        cites: keys of `REFERENCES`.
+    """
+
+    said: str
+    cites: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if unknown := [key for key in self.cites if key not in REFERENCES]:
+            raise KeyError(f"no reference is called {unknown[0]}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """What a study found.
@@ -60,6 +82,7 @@ class Report:
             pointed at to be seen.
         curves: metrics against an axis, for trackers.
         notes: caveats and switched-off controls, one sentence each.
+        methods: how it was found and tested, for a paper's appendix (`methods.md`).
         artifacts: file name -> (tensors, card), saved as safetensors with a JSON card beside.
         exports: name of a folder below the run's -> what fills it, given its path; for what is too large to hold.
         provenance: fingerprints of model and data, for `run.json`.
@@ -75,11 +98,45 @@ class Report:
     pages: Mapping[str, str] = field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
     notes: tuple[str, ...] = ()
+    methods: tuple[Method, ...] = ()
     artifacts: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
     exports: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
-        """Tidy rows as a frame with exactly the columns `ROW_COLUMNS`."""
-        return pd.DataFrame(list(self.rows), columns=list(ROW_COLUMNS))
+        """The rows as `results.parquet` has them: the columns `ROW_COLUMNS`, of types that do not depend on gaps."""
+        kinds = {name: NUMBERS.get(name, "string") for name in ROW_COLUMNS}
+        return pd.DataFrame({k: pd.Series([row.get(k) for row in self.rows], dtype=own) for k, own in kinds.items()})
+
+
+@dataclass
+class Ledger:
+    """Collects the metrics and rows of one report: each number as both, so that the two cannot disagree.
+
+    Attributes:
+        common: columns that every row shares, such as study, task and site.
+    """
+
+    common: Mapping[str, Any]
+    metrics: dict[str, float] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, name: str, value: Estimate | float | int, metric: str, **columns: Any) -> None:
+        """Write a number down under the flat `name`, and as a row whose `metric` and other columns are given.
+
+        Raises:
+            ValueError: there is a number of that name already, which would be lost.
+        """
+        if name in self.metrics:
+            raise ValueError(f"two numbers are called {name}; each needs a name of its own")
+        one = value if isinstance(value, Estimate) else Estimate(float(value))
+        around = {"ci_low": one.ci_low, "ci_high": one.ci_high, "interval": one.kind or None}
+        counts = {"n": one.n or None, "groups": one.groups or None}
+        self.metrics[name] = one.value
+        self.rows.append({**self.common, **columns, "metric": metric, "value": one.value, **around, **counts})
+
+    def few_groups(self, below: int) -> Iterable[int]:
+        """The numbers of groups, ascending, that some interval has and that lie below a limit."""
+        found = {row["groups"] for row in self.rows if row["groups"] and row["interval"] not in (None, "range")}
+        return sorted(n for n in found if n < below)

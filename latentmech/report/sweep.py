@@ -46,9 +46,17 @@ def joined(folder: Path) -> Report | None:
     return Report(
         title=f"{task}: {len(frames)} runs together",
         headline=f"{len(steps)} strengths of {task} from {len(frames)} runs.",
-        metrics={f"sweep/{m}@{s:+.2f}": v for m in table.columns[1:] for s, v in zip(steps, table[m], strict=True)},
+        metrics={
+            f"sweep/{m}{at_strength(s)}": v for m in table.columns[1:] for s, v in zip(steps, table[m], strict=True)
+        },
         rows=tuple({str(k): v for k, v in row.items()} for row in rows.to_dict("records")),
         tables={"strengths": Table(title="All strengths", frame=table)},
         pictures={"dose_response": Picture(title="Dose and response", figure=figure, caption="One run a strength.")},
         curves=tuple(curves),
     )
+
+
+def at_strength(strength: float) -> str:
+    """How the name of a number ends that belongs to a strength: `@+0.50`; more digits where two would hide some."""
+    short, exact = f"{strength + 0.0:+.2f}", float(strength) + 0.0
+    return f"@{short if float(short) == exact else format(exact, '+')}"

@@ -5,52 +5,44 @@ Summaries hold the flat metrics and nothing derived from curves: the last level'
 """
 
 import io
+import re
+import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
 
 import wandb
 from PIL import Image
 
 from latentmech.report.cells import visible
 from latentmech.report.figures import png
-from latentmech.report.plain import plain
-from latentmech.report.report import Curve, Picture, Report, Table
-from latentmech.report.wandb_artifact import artifacts_of
+from latentmech.report.report import Curve, Report, Table
+from latentmech.storage import plain
+from latentmech.tensors import save_tensors
 
-if TYPE_CHECKING:
-    from latentmech.report.wandb_sink import WandbSink
+KINDS = {"directions": "direction"}  # folders whose files are artifacts, and how W&B calls them
 
 
-def start(sink: "WandbSink", config: Mapping[str, Any], folder: Path, mode: str) -> wandb.Run:
-    """A run whose files lie in `folder/wandb`."""
+def start(
+    config: Mapping[str, Any], folder: Path, mode: str, init_timeout: float, finish_timeout: float, **named: Any
+) -> wandb.Run:
+    """A run whose files lie in `folder/wandb`.
+
+    Args:
+        named: project, entity, group, name, job type and tags.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    settings = _settings(sink)
-    wandb.setup(settings=settings)  # `init` alone still tells where it found the key
-    return wandb.init(
-        project=sink.project,
-        entity=sink.entity,
-        group=sink.group,
-        name=sink.name,
-        job_type=sink.job_type,
-        tags=list(sink.tags),
-        mode=mode,  # type: ignore[arg-type]
-        dir=folder,
-        config=dict(config),
-        settings=settings,
-    )
-
-
-def _settings(sink: "WandbSink") -> wandb.Settings:
-    return wandb.Settings(
+    settings = wandb.Settings(
         silent=True,
         quiet=True,
         console="off",
-        init_timeout=sink.init_timeout,
-        finish_timeout=sink.finish_timeout,
+        init_timeout=init_timeout,
+        finish_timeout=finish_timeout,
         finish_timeout_raises=True,
     )
+    wandb.setup(settings=settings)  # `init` alone still tells where it found the key
+    return wandb.init(mode=mode, dir=folder, config=dict(config), settings=settings, **named)  # type: ignore[arg-type]
 
 
 def log(run: wandb.Run, report: Report) -> None:
@@ -62,8 +54,12 @@ def log(run: wandb.Run, report: Report) -> None:
         _log_curves(run, axis, [curve for curve in report.curves if curve.axis == axis])
     run.summary.update(plain(report.metrics))
     tables = {f"tables/{name}": _table(table) for name, table in report.tables.items()}
-    pictures = {f"figures/{name}": _image(picture) for name, picture in report.pictures.items()}
-    pages = {f"pages/{name}": _html(page) for name, page in report.pages.items()}
+    pictures = {
+        f"figures/{name}": wandb.Image(Image.open(io.BytesIO(png(own.figure))), caption=own.caption or own.title)
+        for name, own in report.pictures.items()
+    }
+    # As they are: W&B would put a style sheet from its own server into them, which a page forbids itself.
+    pages = {f"pages/{k}": wandb.Html(page, inject=False, data_is_not_path=True) for k, page in report.pages.items()}
     if tables or pictures or pages:
         run.log(tables | pictures | pages)
     for artifact in artifacts_of(report):
@@ -89,10 +85,14 @@ def _table(table: Table) -> wandb.Table:
     return wandb.Table(columns=list(map(str, frame.columns)), data=rows, allow_mixed_types=True)
 
 
-def _html(page: str) -> wandb.Html:
-    """As it is: what W&B would put into it is a style sheet from its own server, which the page forbids itself."""
-    return wandb.Html(page, inject=False, data_is_not_path=True)
-
-
-def _image(picture: Picture) -> wandb.Image:
-    return wandb.Image(Image.open(io.BytesIO(png(picture.figure))), caption=picture.caption or picture.title)
+def artifacts_of(report: Report) -> Iterator[wandb.Artifact]:
+    """One artifact a direction, with the same two files that the run leaves on disk; the card is its metadata."""
+    for name, (tensors, card) in report.artifacts.items():
+        path = PurePath(name)
+        if path.parts[0] in KINDS:
+            stem = re.sub(r"[^\w.-]+", "_", path.stem)
+            artifact = wandb.Artifact(stem, type=KINDS[path.parts[0]], metadata=plain(card))
+            with tempfile.TemporaryDirectory() as folder:
+                save_tensors(Path(folder) / path.name, tensors, plain(card))
+                artifact.add_dir(folder)  # takes copies
+            yield artifact

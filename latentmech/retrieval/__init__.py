@@ -1,27 +1,18 @@
 """Retrieval: which layer finds what answers a query, in vectors that are kept, searched and compared with care."""
 
-from latentmech.retrieval.bm25 import bm25
-from latentmech.retrieval.measures import per_query
-from latentmech.retrieval.ranking import Ranking, by_cosine
-from latentmech.retrieval.spaces import SPACES, Space, fit
-from latentmech.retrieval.study import POOLINGS, RetrievalStudy
-from latentmech.retrieval.vector_database import VectorDatabase
-from latentmech.retrieval.vector_index import VectorIndex
-from latentmech.retrieval.vectors import LevelEncoder, Vectors, by_sentence_encoder
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "POOLINGS",
-    "SPACES",
-    "LevelEncoder",
-    "Ranking",
-    "RetrievalStudy",
-    "Space",
-    "VectorDatabase",
-    "VectorIndex",
-    "Vectors",
-    "bm25",
-    "by_cosine",
-    "by_sentence_encoder",
-    "fit",
-    "per_query",
-]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.retrieval.findings import RetrievalFindings
+    from latentmech.retrieval.okapi import bm25
+    from latentmech.retrieval.ranking import Ranking, by_cosine, per_query
+    from latentmech.retrieval.settings import POOLINGS, SPACES, RetrievalSettings, VectorDatabaseSettings
+    from latentmech.retrieval.spaces import CosineSpace, fit
+    from latentmech.retrieval.study import RetrievalStudy
+    from latentmech.retrieval.vector_database import VectorDatabase
+    from latentmech.retrieval.vector_index import VectorIndex
+    from latentmech.retrieval.vectors import LevelEncoder, Vectors, by_sentence_encoder
+
+__getattr__, __dir__, __all__ = lazily(__name__)

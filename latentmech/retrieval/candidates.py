@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Collection
 from latentmech.model import Level, Model
-from latentmech.retrieval.measures import MAIN, per_query
-from latentmech.retrieval.ranking import Ranking, by_cosine
+from latentmech.retrieval.ranking import MAIN, Ranking, by_cosine, per_query
 from latentmech.retrieval.spaces import fit
 
 
-@dataclass(frozen=True)
-class Candidate:
+@dataclass(frozen=True, eq=False)
+class SearchCandidate:
     """A way to turn texts into vectors, and its nDCG@10 on each dev query."""
 
     level: Level
@@ -31,9 +31,9 @@ class Candidate:
         return float(self.dev.mean())
 
     @property
-    def name(self) -> str:
-        """Such as `block 7, mean, whitened`."""
-        return f"{self.level.place}, {self.pooling.replace('_', ' ')}, {self.space}"
+    def way(self) -> str:
+        """Such as `weighted_mean, whitened`."""
+        return f"{self.pooling}, {self.space}"
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ class Encoded:
 
     def at(self, level: Level, pooling: str) -> tuple[Float[Tensor, "document d"], Float[Tensor, "query d"]]:
         """Documents and queries as they come out of one level."""
-        step, first = len(self.poolings), list(self.poolings).index(pooling)
-        documents, queries = (part.level(level.hook_name)[first::step] for part in (self.documents, self.queries))
+        sides = (part.level(level.hook_name) for part in (self.documents, self.queries))
+        n, which = len(self.poolings), list(self.poolings).index(pooling)
+        documents, queries = (rearrange(rows, "(text pooling) d -> pooling text d", pooling=n)[which] for rows in sides)
         return documents, queries
 
 
@@ -62,16 +63,16 @@ def encoded(
 
 def candidates(
     both: Encoded, collection: Collection, levels: Sequence[Level], spaces: Sequence[str]
-) -> Iterator[Candidate]:
+) -> Iterator[SearchCandidate]:
     """All of them, from the embedding up."""
     dev = collection.only("dev")
     for level, pooling, space in product(levels, both.poolings, spaces):
-        candidate = Candidate(level, pooling, space, np.empty(0))
+        candidate = SearchCandidate(level, pooling, space, np.empty(0))
         ranking = exactly(both, candidate, collection, "dev", depth=10)
         yield replace(candidate, dev=per_query(ranking, dev, (MAIN,))[MAIN])
 
 
-def exactly(both: Encoded, candidate: Candidate, collection: Collection, split: str, depth: int) -> Ranking:
+def exactly(both: Encoded, candidate: SearchCandidate, collection: Collection, split: str, depth: int) -> Ranking:
     """The queries of a split, searched in memory."""
     documents, queries = both.at(candidate.level, candidate.pooling)
     asked = [i for i, own in enumerate(collection.queries.splits) if own == split]
@@ -79,6 +80,6 @@ def exactly(both: Encoded, candidate: Candidate, collection: Collection, split: 
     return by_cosine(space(queries[asked]), space(documents), depth)
 
 
-def best_of(found: Sequence[Candidate]) -> int:
+def best_of(found: Sequence[SearchCandidate]) -> int:
     """The place of the best; of equals the first, which lies lowest."""
     return int(np.argmax([candidate.score for candidate in found]))

@@ -6,31 +6,19 @@ partition. Beside it stand the labels shuffled and k-means on tf-idf word counts
 clustering can reach 1.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
+from latentmech.geometry import kmeans, partition_agreement
 from latentmech.retrieval.vectors import Vectors
+from latentmech.statistics import Estimate, clusters_of, over_seeds
 
 SEEDS = 5
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Agreement of clusters and labels, one number per seed of k-means.
-
-    Attributes:
-        ari: adjusted Rand index.
-        ami: adjusted mutual information.
-        shuffled_ari: with the labels shuffled.
-    """
-
-    ari: Float[np.ndarray, " seed"]
-    ami: Float[np.ndarray, " seed"]
-    shuffled_ari: Float[np.ndarray, " seed"]
+Agreement = dict[str, Estimate]
+"""`ari`, `ami` and, with the labels shuffled, `shuffled_ari`: mean and range over seeds of k-means."""
 
 
 def agreement(vectors: Vectors, labels: Sequence[str], seed: int) -> Agreement:
@@ -46,18 +34,9 @@ def agreement_of_words(texts: Sequence[str], labels: Sequence[str], seed: int) -
 
 
 def _agreement(rows: Float[np.ndarray, "text d"], labels: Sequence[str], seed: int) -> Agreement:
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
-
-    truth = np.unique(np.array(labels), return_inverse=True)[1]
-    fits = [KMeans(int(truth.max()) + 1, n_init=3, random_state=seed + i).fit_predict(rows) for i in range(SEEDS)]
-
-    def scored(score: Callable[..., float], known: np.ndarray) -> np.ndarray:
-        return np.array([score(known, fit) for fit in fits])
-
+    truth = clusters_of(labels)
+    fits = [kmeans(rows, int(truth.max()) + 1, seed + i) for i in range(SEEDS)]
     shuffled = np.random.default_rng(seed).permutation(truth)
-    return Agreement(
-        scored(adjusted_rand_score, truth),
-        scored(adjusted_mutual_info_score, truth),
-        scored(adjusted_rand_score, shuffled),
-    )
+    own, null = ([partition_agreement(known, fit) for fit in fits] for known in (truth, shuffled))
+    found = {name: over_seeds(one[name] for one in own) for name in own[0]}
+    return found | {"shuffled_ari": over_seeds(one["ari"] for one in null)}

@@ -1,84 +1,169 @@
-"""`Findings`: what a retrieval study has measured, before it is put into words, tables and pictures."""
+"""What a retrieval study has found: every estimate once, and what was measured to get it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from latentmech.data import Collection
-from latentmech.retrieval.candidates import Candidate
-from latentmech.retrieval.corpus import CorpusFindings
-from latentmech.retrieval.measures import MAIN, Scores, per_query
-from latentmech.retrieval.ranking import Ranking
+from latentmech.retrieval.candidates import SearchCandidate, best_of
+from latentmech.retrieval.clusters import Agreement
+from latentmech.retrieval.near_duplicates import Threshold
+from latentmech.retrieval.ranking import MAIN, Scores
 from latentmech.retrieval.searcher import Searcher
-from latentmech.statistics import Estimate, bootstrap_mean, not_worse_than_best
+from latentmech.statistics import (
+    Estimate,
+    Lead,
+    Tally,
+    clusters_of,
+    confidence_set,
+    estimate,
+    leads,
+    mean_of,
+    over_seeds,
+    p_value,
+)
+
+SEARCHED_BY = {
+    "model": "model",
+    "bm25": "BM25",
+    "encoder": "sentence encoder",
+    "embed": "embedding",
+    "random_init": "random-init twin",
+}
+RIVALS = ("bm25", "embed", "random_init")
+ALPHA = 0.025  # one-sided, as a 95 % interval is
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
+class CorpusFindings:
+    """Near-duplicates and clusters, by who made the vectors: `model`, `encoder`, or `words` alone.
+
+    Attributes:
+        thresholds: what labelled pairs say; empty if switched off.
+        near: the pairs of documents at or above the threshold, the closest first.
+        clusters: their agreement with the labels; empty if not every document has one.
+        n_labels: how many labels there are.
+        cluster_by: the column with the labels; None if switched off.
+    """
+
+    thresholds: Mapping[str, Threshold]
+    near: Mapping[str, Sequence[tuple[str, str, float]]]
+    clusters: Mapping[str, Agreement]
+    n_labels: int
+    cluster_by: str | None
+    draws: int
+    seed: int
+
+    @cached_property
+    def told_apart(self) -> dict[str, dict[str, Estimate]]:
+        """F1 and AUROC on the test pairs."""
+        both = {who: {"f1": one.f1, "auroc": one.auroc} for who, one in self.thresholds.items()}
+        return {who: {k: estimate(t, self.draws, self.seed) for k, t in own.items()} for who, own in both.items()}
+
+    @cached_property
+    def leads(self) -> list[Lead]:
+        """How far the model's AUROC is ahead of that of shared words, which need no model."""
+        own, words = self.thresholds["model"].auroc, self.thresholds["words"].auroc
+        return leads(own, {"shared word trigrams": words}, self.draws, self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalFindings:
     """Everything measured.
+
+    BM25, the embedding and the twin are rivals: each lacks what the model is asked for. The sentence encoder was
+    trained for this very task, so it is a yardstick, and no rival.
 
     Attributes:
         collection: what was searched; its queries are dev and test.
         candidates: the model's levels, poolings and spaces on dev.
         best: place of the one chosen on dev.
-        test: measures on the test queries by who searched: `model`, `bm25`, `encoder`, `embed`, `random_init`.
+        scores: measures on the test queries by who searched, of `SEARCHED_BY`.
         dev: nDCG@10 on dev of those that have no levels.
         twin: the candidates of the random-init twin; empty if switched off.
-        shuffled: mean nDCG@10 of the model with each shuffle of the judgements.
+        shuffled: mean nDCG@10 of the model with each shuffle of the judgements; empty if switched off.
         searchers: the index of the `model` and, if there is one, of the `encoder`.
+        index_recall: recall@10 of the model's index on the test queries; None where its search is exact.
         corpus: near-duplicates and clusters.
-        notes: what a reader must know.
+        notes: what the encoder left out.
     """
 
     collection: Collection
-    candidates: Sequence[Candidate]
+    site: str
+    candidates: Sequence[SearchCandidate]
     best: int
-    test: Mapping[str, Scores]
+    scores: Mapping[str, Scores]
     dev: Mapping[str, float]
-    twin: Sequence[Candidate]
+    twin: Sequence[SearchCandidate]
     shuffled: Float[np.ndarray, " shuffle"]
     searchers: Mapping[str, Searcher]
+    index_recall: float | None
     corpus: CorpusFindings
+    draws: int
+    seed: int
     notes: Sequence[str] = ()
 
     @property
-    def chosen(self) -> Candidate:
+    def chosen(self) -> SearchCandidate:
         """The best candidate."""
         return self.candidates[self.best]
 
     @cached_property
-    def index_recall(self) -> float | None:
-        """recall@10 of the model's index on the test queries; None where its search is exact."""
-        own = self.searchers["model"]
-        if not own.index.is_approximate:
-            return None
-        return own.index.recall(own.encode(self.collection.only("test").queries))
+    def on_test(self) -> dict[str, dict[str, Estimate]]:
+        """Every measure on the test queries, by who searched."""
+        return {
+            who: {name: estimate(self._tally(values), self.draws, self.seed) for name, values in scores.items()}
+            for who, scores in self.scores.items()
+        }
 
-    def equals(self, draws: int) -> list[int]:
-        """Candidates not shown to be worse than the best on dev."""
-        scores = np.stack([candidate.dev for candidate in self.candidates])
-        return not_worse_than_best(scores, np.arange(scores.shape[1]), draws)
+    @cached_property
+    def gaps(self) -> dict[str, Lead]:
+        """How far the model's nDCG@10 is ahead of everyone else's, paired by query, by who that is."""
+        own, others = self._tally(self.scores["model"][MAIN]), [who for who in self.scores if who != "model"]
+        tallies = {who: self._tally(self.scores[who][MAIN]) for who in others}
+        return {who: leads(own, {SEARCHED_BY[who]: tallies[who]}, self.draws, self.seed)[0] for who in others}
 
-    def lead(self, rival: str, draws: int) -> Estimate:
-        """nDCG@10 of the model minus that of another searcher, paired by query."""
-        difference = self.test["model"][MAIN] - self.test[rival][MAIN]
-        return bootstrap_mean(difference, np.arange(len(difference)), draws)
+    @property
+    def leads(self) -> list[Lead]:
+        """Those over `RIVALS`, the strongest first."""
+        return sorted((self.gaps[who] for who in RIVALS if who in self.gaps), key=lambda lead: -lead.value)
+
+    @property
+    def by_chance(self) -> Estimate:
+        """nDCG@10 of the model judged by what other queries asked for."""
+        return over_seeds(self.shuffled)
+
+    @cached_property
+    def p(self) -> float | None:
+        """That judgements of other queries give as much; None if switched off."""
+        seen = self.scores["model"][MAIN].mean() - 1e-9  # sums in another order are equal
+        return p_value(seen, self.shuffled) if len(self.shuffled) else None
+
+    @property
+    def is_by_chance(self) -> bool:
+        """Whether it is not shown that the model knows anything of a query."""
+        return self.p is not None and self.p > ALPHA
+
+    @cached_property
+    def equals(self) -> list[SearchCandidate] | None:
+        """Candidates that may be the best, by the measure that chose; None where dev is too small to tell."""
+        clusters = clusters_of(self.collection.only("dev").queries.groups)
+        places = confidence_set([mean_of(c.dev, clusters, 0, 1) for c in self.candidates], self.draws, self.seed)
+        return None if places is None else [self.candidates[i] for i in places]
+
+    @cached_property
+    def _clusters(self) -> Int[np.ndarray, " query"]:
+        return clusters_of(self.collection.only("test").queries.groups)
+
+    def _tally(self, values: Float[np.ndarray, " query"]) -> Tally:
+        return mean_of(values, self._clusters, 0, 1)
 
 
-def shuffled_scores(
-    ranking: Ranking, collection: Collection, shuffles: int, seed: int
-) -> Float[np.ndarray, " shuffle"]:
-    """Mean nDCG@10 when every query is judged by what another one asked for: the null of knowing nothing of the query.
-
-    It is above 0 where some documents are found for, or relevant to, many queries.
-    """
-    ids, random = collection.queries.ids, np.random.default_rng(seed)
-    means = []
-    for _ in range(shuffles):
-        order = random.permutation(len(ids))
-        judged = {name: collection.judgements[ids[other]] for name, other in zip(ids, order, strict=True)}
-        means.append(per_query(ranking, replace(collection, judgements=judged), (MAIN,))[MAIN].mean())
-    return np.array(means)
+def at_levels(found: Sequence[SearchCandidate]) -> list[SearchCandidate]:
+    """The best pooling and space of every level on dev, from the embedding up."""
+    hooks = dict.fromkeys(candidate.level.hook_name for candidate in found)
+    parts = [[c for c in found if c.level.hook_name == hook] for hook in hooks]
+    return [part[best_of(part)] for part in parts]

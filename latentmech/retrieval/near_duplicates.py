@@ -2,22 +2,19 @@
 
 The threshold is where F1 is highest on the dev half of the pairs; F1 and AUROC are read on the other half. Beside it
 stands what needs no vectors: the Jaccard index of word trigrams, with a threshold chosen alike. A threshold belongs to
-one way of making vectors and to the kind of texts it was chosen on.
+one way of making vectors and to the kind of texts it was chosen on. Pairs that share a text count as one group.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
-from latentmech.data.duplicates import shingles
-from latentmech.data.text_pairs import Labelled
+from latentmech.data import LabelledPairs, shingles
 from latentmech.retrieval.vector_index import VectorIndex
 from latentmech.retrieval.vectors import Vectors
-from latentmech.statistics import Estimate, auroc, bootstrap, f1
+from latentmech.statistics import Tally, auroc_of, clusters_of, f1, f1_of
 
 NEIGHBOURS = 10  # of each text that are looked at first; more where all of them are near-duplicates
 
@@ -28,20 +25,21 @@ class Threshold:
 
     value: float
     dev_f1: float
-    scores: Mapping[str, Estimate]
+    f1: Tally
+    auroc: Tally
 
 
-def threshold_of(similar: Float[np.ndarray, " pair"], pairs: Labelled, draws: int) -> Threshold:
+def threshold_of(similar: Float[np.ndarray, " pair"], pairs: LabelledPairs) -> Threshold:
     """Choose on dev, read test once."""
     dev, test = pairs.dev, ~pairs.dev
     value = best_threshold(similar[dev], pairs.duplicate[dev])
-    clusters = np.arange(int(test.sum()))
-    measures = {
-        "f1": partial(f1, similar[test] >= value, pairs.duplicate[test]),
-        "auroc": partial(auroc, similar[test], pairs.duplicate[test]),
-    }
-    scores = {name: bootstrap(measure, clusters, draws) for name, measure in measures.items()}
-    return Threshold(value, f1(similar[dev] >= value, pairs.duplicate[dev]), scores)
+    clusters, duplicate = clusters_of(pairs.groups[test]), pairs.duplicate[test]
+    return Threshold(
+        value,
+        dev_f1=f1(similar[dev] >= value, pairs.duplicate[dev]),
+        f1=f1_of(similar[test] >= value, duplicate, clusters),
+        auroc=auroc_of(similar[test], duplicate, clusters),
+    )
 
 
 def best_threshold(similar: Float[np.ndarray, " pair"], duplicate: Bool[np.ndarray, " pair"]) -> float:
@@ -57,7 +55,7 @@ def cosines(left: Vectors, right: Vectors) -> Float[np.ndarray, " pair"]:
     return torch.nn.functional.cosine_similarity(left.rows, right.rows, dim=-1).double().numpy()
 
 
-def shared_trigrams(pairs: Labelled) -> Float[np.ndarray, " pair"]:
+def shared_trigrams(pairs: LabelledPairs) -> Float[np.ndarray, " pair"]:
     """The Jaccard index of the two sides' word trigrams."""
     both = [(shingles(a), shingles(b)) for a, b in zip(pairs.left.texts, pairs.right.texts, strict=True)]
     return np.array([len(a & b) / max(len(a | b), 1) for a, b in both])

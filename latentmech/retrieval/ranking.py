@@ -1,15 +1,35 @@
-"""`Ranking`: the documents found for each query, best first, and exact search by cosine."""
+"""`Ranking`: the documents found for each query, best first; exact search by cosine; how good it is, query by query.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Measures are those of ir-measures (MacAvaney et al. 2022), which asks trec_eval:
+
+    nDCG@k   = DCG@k / (DCG@k of the best order),  DCG@k = sum_i grade_i / log2(i + 1)
+    recall@k = relevant documents among the first k / all relevant documents
+    MRR      = 1 / rank of the first relevant document
+    MAP      = mean over relevant documents of the precision at their ranks
+
+What is not judged counts as not relevant, so on data whose judgements were pooled from lexical searchers a good
+document that they did not find counts against whoever finds it.
+
+Some documents are found for, or relevant to, many queries, so knowing nothing of a query is worth more than 0. How
+much, a ranking shows that is judged by what other queries asked for.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentmech.data import Collection
+
 NOTHING = -1  # in place of a document where fewer were found than asked for
 ROWS = 1024  # queries whose cosines are in memory together
+MAIN = "ndcg@10"
+DEPTH = 100  # documents found per query; beyond it nothing counts
+Scores = Mapping[str, Float[np.ndarray, " query"]]
 
 
 @dataclass(frozen=True)
@@ -44,3 +64,47 @@ def by_cosine(queries: Float[Tensor, "query d"], documents: Float[Tensor, "docum
         found.append(torch.topk(some @ unit.T, min(depth, len(unit)), dim=1))
     scores, places = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
     return Ranking(places.astype(np.int64), scores.astype(np.float64))
+
+
+def per_query(ranking: Ranking, collection: Collection, names: Sequence[str] = ()) -> Scores:
+    """Every measure for every query of `collection`, in its order.
+
+    Args:
+        names: only these measures; default all.
+    """
+    import ir_measures
+    from ir_measures import AP, RR, R, nDCG
+
+    known = {MAIN: nDCG @ 10, "recall@10": R @ 10, "recall@100": R @ 100, "mrr": RR, "map": AP}
+    wanted = {known[name]: name for name in names or known}
+    queries = collection.queries.ids
+    place = {query: i for i, query in enumerate(queries)}
+    scores = {name: np.zeros(len(queries)) for name in wanted.values()}  # a query for which nothing was found has 0
+    run = ranking.run(queries, collection.documents.ids)
+    judged = {query: dict(graded) for query, graded in collection.judgements.items()}
+    for one in ir_measures.iter_calc(list(wanted), judged, run):
+        scores[wanted[one.measure]][place[one.query_id]] = one.value
+    return scores
+
+
+def shuffled_scores(
+    ranking: Ranking, collection: Collection, shuffles: int, seed: int
+) -> Float[np.ndarray, " shuffle"]:
+    """Mean nDCG@10 when queries are judged by what those of another group asked for: the null of a permutation test.
+
+    Where every query is a group of its own, judgements are exchanged among queries; else among groups, a query of a
+    smaller group lending its judgements more than once.
+    """
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, group in zip(collection.queries.ids, collection.queries.groups, strict=True):
+        members[group].append(name)
+    groups, random = list(members.values()), np.random.default_rng(seed)
+    means = []
+    for _ in range(shuffles):
+        others = [groups[i] for i in random.permutation(len(groups))]
+        lender = {
+            name: other[i % len(other)] for own, other in zip(groups, others, strict=True) for i, name in enumerate(own)
+        }
+        judged = {name: collection.judgements[lender[name]] for name in collection.queries.ids}
+        means.append(per_query(ranking, replace(collection, judgements=judged), (MAIN,))[MAIN].mean())
+    return np.array(means)

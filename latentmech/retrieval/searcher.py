@@ -7,9 +7,8 @@ import numpy as np
 
 from latentmech.data import Collection, Examples
 from latentmech.errors import BadInput
-from latentmech.retrieval.measures import DEPTH
-from latentmech.retrieval.ranking import NOTHING, Ranking
-from latentmech.retrieval.spaces import Space
+from latentmech.retrieval.ranking import DEPTH, NOTHING, Ranking
+from latentmech.retrieval.spaces import CosineSpace
 from latentmech.retrieval.vector_database import VectorDatabase
 from latentmech.retrieval.vector_index import VectorIndex
 from latentmech.retrieval.vectors import Vectors
@@ -30,7 +29,7 @@ class Searcher:
     documents: Vectors
     index: VectorIndex
     encode: Callable[[Examples], Vectors]
-    space: Space | None = None
+    space: CosineSpace | None = None
 
     def ranking(self, collection: Collection) -> Ranking:
         """What is found for the queries of `collection`."""
@@ -40,6 +39,10 @@ class Searcher:
         documents = [[place[name] for name in row] + [NOTHING] * (width - len(row)) for row in names]
         scores = [row + [-np.inf] * (width - len(row)) for row in cosines]
         return Ranking(np.array(documents, dtype=np.int64), np.array(scores))
+
+    def recall(self, queries: Examples) -> float | None:
+        """recall@10 of the index for these queries; None where its search is exact."""
+        return self.index.recall(self.encode(queries)) if self.index.is_approximate else None
 
 
 def searcher(

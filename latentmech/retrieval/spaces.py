@@ -15,13 +15,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.storage import fingerprint
+from latentmech.tensors import divisor
 
-SPACES = ("raw", "centred", "whitened")
 Rows = Float[Tensor, "row d"]
 
 
 @dataclass(frozen=True)
-class Space:
+class CosineSpace:
     """Coordinates: `(rows - mean) @ weight`.
 
     Attributes:
@@ -50,21 +50,20 @@ class Space:
         return fingerprint([self.kind, *(t.numpy().tobytes().hex() for t in self.tensors.values())])
 
 
-def fit(kind: str, documents: Rows) -> Space:
+def fit(kind: str, documents: Rows) -> CosineSpace:
     """The space of that kind for these documents."""
     rows = documents.double()
     mean = rows.mean(0)
     if kind == "raw":
-        return Space(kind, torch.zeros_like(mean))
-    return Space(kind, mean, _whitening(rows - mean) if kind == "whitened" else None)
+        return CosineSpace(kind, torch.zeros_like(mean))
+    return CosineSpace(kind, mean, _whitening(rows - mean, mean) if kind == "whitened" else None)
 
 
-def _whitening(centred: Float[Tensor, "row d"]) -> Float[Tensor, "d d"]:
+def _whitening(centred: Float[Tensor, "row d"], mean: Float[Tensor, " d"]) -> Float[Tensor, "d d"]:
     """Standardise, then the inverse root of the shrunk correlations."""
     from sklearn.covariance import ledoit_wolf
 
-    spread = centred.std(0, correction=0)
-    spread = torch.where(spread > 0, spread, torch.ones_like(spread))
+    spread = divisor(centred.std(0, correction=0), mean)
     shrunk, _ = ledoit_wolf((centred / spread).numpy(), assume_centered=True)
     values, vectors = torch.linalg.eigh(torch.from_numpy(shrunk))
     root = vectors @ torch.diag(values.clamp(min=1e-12).rsqrt()) @ vectors.T

@@ -3,73 +3,113 @@
 import pandas as pd
 
 from latentmech.report import Table
-from latentmech.retrieval.findings import Findings
-from latentmech.retrieval.measures import MAIN, estimates
-from latentmech.retrieval.numbers import at_levels
+from latentmech.retrieval.findings import MAIN, SEARCHED_BY, CorpusFindings, RetrievalFindings, at_levels
 
-NAMES = {
-    "model": "model, best level",
-    "bm25": "BM25",
-    "encoder": "sentence encoder",
-    "embed": "embedding, before any block",
-    "random_init": "random-init twin, best level",
-}
+VECTORS_OF = {"model": "model, best level", "encoder": "sentence encoder", "words": "words alone"}
+SHOWN = 20  # pairs of near-duplicates in the report
 
 
-def table_on_test(findings: Findings, draws: int) -> Table:
+def tables(found: RetrievalFindings) -> dict[str, Table]:
+    """Those for which there was something to measure."""
+    own = {"test": test_table(found), "levels": level_table(found), "ways": way_table(found)}
+    if found.corpus.thresholds:
+        own["duplicates"] = threshold_table(found.corpus)
+    if found.corpus.near.get("model"):
+        own["near_duplicates"] = pair_table(found)
+    if found.corpus.clusters:
+        own["clusters"] = cluster_table(found.corpus)
+    return own
+
+
+def test_table(found: RetrievalFindings) -> Table:
     """The model beside everything that it is measured against."""
     rows = []
-    for who in (name for name in NAMES if name in findings.test):
-        found = estimates(findings.test[who], draws)
-        row: dict[str, object] = {"searched by": NAMES[who]}
-        row |= {MAIN: found[MAIN].value, "low": found[MAIN].ci_low, "high": found[MAIN].ci_high}
-        row |= {name: estimate.value for name, estimate in found.items() if name != MAIN}
-        if who != "model":
-            lead = findings.lead(who, draws)
-            row |= {"model minus it": lead.value, "from": lead.ci_low, "to": lead.ci_high}
-        rows.append(row)
-    if len(findings.shuffled):
-        low, high = findings.shuffled.min(), findings.shuffled.max()
-        values = {MAIN: findings.shuffled.mean(), "low": low, "high": high}
-        rows.append({"searched by": "model, shuffled judgements", **values})
-    n = findings.collection.queries.splits.count("test")
+    for who in (name for name in SEARCHED_BY if name in found.on_test):
+        own = found.on_test[who]
+        row: dict[str, object] = {"searched by": SEARCHED_BY[who], **own[MAIN].cells(MAIN, "low", "high")}
+        row |= {name: one.value for name, one in own.items() if name != MAIN}
+        rows.append(row | (found.gaps[who].difference.cells("model minus it", "from", "to") if who != "model" else {}))
+    if found.p is not None:
+        rows.append({"searched by": "model, shuffled judgements", **found.by_chance.cells(MAIN, "low", "high")})
+    n, groups = found.on_test["model"][MAIN].n, found.on_test["model"][MAIN].groups
+    over = f"{n} test queries" + (f" in {groups} groups" if groups < n else "")
     caption = (
-        f"{n} test queries over {len(findings.collection.documents):,} documents, read once by what dev chose. "
-        "Intervals are 95 %, over queries; differences are paired by query. For shuffled judgements they are the "
-        "smallest and the largest shuffle."
+        f"{over} over {len(found.collection.documents):,} documents, read once by what dev chose for the model, its "
+        "embedding and its twin. Intervals are 95 %, over queries; differences are paired by query. For shuffled "
+        "judgements low and high are the smallest and the largest shuffle."
     )
     return Table(title="On test", frame=pd.DataFrame(rows), caption=caption)
 
 
-def level_table(findings: Findings, draws: int) -> Table:
+def level_table(found: RetrievalFindings) -> Table:
     """One row per level, with its best pooling and space on dev."""
-    equals = {findings.candidates[i].level.hook_name for i in findings.equals(draws)}
-    twin = {c.level.hook_name: c for c in at_levels(findings.twin)}
+    equals = {candidate.level.hook_name for candidate in found.equals or ()}
+    twin = {c.level.hook_name: c for c in at_levels(found.twin)}
     rows = []
-    for candidate in at_levels(findings.candidates):
+    for candidate in at_levels(found.candidates):
         same = "≈" if candidate.level.hook_name in equals else ""
-        mark = "best" if candidate.level == findings.chosen.level else same
+        mark = "best" if candidate.level == found.chosen.level else same
         row: dict[str, object] = {"layer": candidate.level.tick, "mark": mark, MAIN: candidate.score}
         row |= {"pooling": candidate.pooling.replace("_", " "), "space": candidate.space}
-        if twin:
-            row["random init"] = twin[candidate.level.hook_name].score
-        rows.append(row)
-    n = findings.collection.queries.splits.count("dev")
+        rows.append(row | ({"random init": twin[candidate.level.hook_name].score} if twin else {}))
+    n = found.collection.queries.splits.count("dev")
+    told = "≈ marks the other levels that may be the best (model confidence set of 95 %)."
+    if found.equals is None:
+        told = "Dev is too small to tell which other levels may be the best."
     caption = (
         f"nDCG@10 on {n} dev queries of the best pooling and space at each level; the choice was made here, so these "
-        "are too good. ≈ marks levels not shown to be worse than the best (paired, one-sided 95 %)."
+        f"are too good. {told}"
     )
     return Table(title="Level by level, on dev", frame=pd.DataFrame(rows), caption=caption)
 
 
-def way_table(findings: Findings) -> Table:
+def way_table(found: RetrievalFindings) -> Table:
     """One row per pooling and space, with its best level on dev."""
     rows = []
-    for pooling, space in dict.fromkeys((c.pooling, c.space) for c in findings.candidates):
-        own = [c for c in findings.candidates if (c.pooling, c.space) == (pooling, space)]
+    for way in dict.fromkeys(c.way for c in found.candidates):
+        own = [c for c in found.candidates if c.way == way]
         best = max(own, key=lambda c: c.score)
-        mean = sum(c.score for c in own) / len(own)
-        row = {"pooling": pooling.replace("_", " "), "space": space, "best level": best.level.tick}
-        rows.append(row | {MAIN: best.score, "mean over levels": mean})
+        row = {"pooling": best.pooling.replace("_", " "), "space": best.space, "best level": best.level.tick}
+        rows.append(row | {MAIN: best.score, "mean over levels": sum(c.score for c in own) / len(own)})
     caption = "nDCG@10 on dev; centring and whitening are fitted to the documents alone."
     return Table(title="By pooling and space, on dev", frame=pd.DataFrame(rows), caption=caption)
+
+
+def threshold_table(corpus: CorpusFindings) -> Table:
+    """One row for each way to tell near-duplicates."""
+    rows = []
+    for who, threshold in corpus.thresholds.items():
+        own = corpus.told_apart[who]
+        row: dict[str, object] = {"told by": VECTORS_OF[who], "threshold": threshold.value, "dev f1": threshold.dev_f1}
+        row |= own["f1"].cells("f1", "low", "high") | own["auroc"].cells("auroc", "from", "to")
+        rows.append(row | {"found in the corpus": len(corpus.near[who]) if who in corpus.near else None})
+    f1 = corpus.told_apart["words"]["f1"]
+    over = f"{f1.n} other pairs" + (f" in {f1.groups} groups that share no text" if f1.groups < f1.n else "")
+    caption = (
+        f"The threshold was chosen on dev pairs; F1 and AUROC are of {over}, with 95 % intervals over these. "
+        "Words alone: shared word trigrams."
+    )
+    return Table(title="Near-duplicates", frame=pd.DataFrame(rows), caption=caption)
+
+
+def pair_table(found: RetrievalFindings) -> Table:
+    """The closest pairs of documents."""
+    text = dict(zip(found.collection.documents.ids, found.collection.documents.texts, strict=True))
+    pairs = found.corpus.near["model"]
+    rows = [{"cosine": cosine, "one": text[a][:80], "other": text[b][:80]} for a, b, cosine in pairs[:SHOWN]]
+    caption = f"The {len(rows)} closest of {len(pairs)} pairs at or above the model's threshold."
+    return Table(title="Near-duplicates found", frame=pd.DataFrame(rows), caption=caption)
+
+
+def cluster_table(corpus: CorpusFindings) -> Table:
+    """One row for each way to cluster."""
+    rows: list[dict[str, object]] = []
+    for who, agreed in corpus.clusters.items():
+        ari, shuffled = agreed["ari"].cells("ari", "lowest seed", "highest"), agreed["shuffled_ari"]
+        far = max(-shuffled.ci_low, shuffled.ci_high)
+        rows.append({"clustered by": VECTORS_OF[who], **ari, "ami": agreed["ami"].value, "ari, shuffled labels": far})
+    caption = (
+        f"k-means with {corpus.n_labels} clusters against the documents' own labels, mean and range of seeds. "
+        "Words alone: tf-idf. Shuffled labels: the largest of the seeds, either sign."
+    )
+    return Table(title="Clusters and topics", frame=pd.DataFrame(rows), caption=caption)

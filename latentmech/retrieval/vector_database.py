@@ -9,35 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentmech.errors import BadInput, ResourceError
+from latentmech.errors import ResourceError, first_line
+from latentmech.retrieval.settings import VectorDatabaseSettings
 from latentmech.retrieval.vector_index import CARD, VectorIndex
 from latentmech.retrieval.vectors import Card, check_card
 from latentmech.storage import cache_root, canonical_json, make_folder
 
 
 @dataclass(frozen=True, kw_only=True)
-class VectorDatabase:
-    """Where indexes are kept, and how they are searched.
-
-    Attributes:
-        uri: a folder, an object store's URI or `db://name`; default `<cache>/indexes`.
-        name: of the index; by default made of what fills it.
-        exact_below: rows from which on an approximate index is built.
-        nprobes: cells of an approximate index that are searched; default as many as it found to be enough.
-    """
-
-    uri: str | None = None
-    name: str | None = None
-    exact_below: int = 100_000
-    nprobes: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.name is not None and not re.fullmatch(r"[\w.-]+", self.name):
-            raise BadInput(f"index.name={self.name}; expected letters, digits, _, - and . only")
-        if self.exact_below < 256:
-            raise BadInput(f"index.exact_below={self.exact_below}; expected at least 256: k-means needs rows")
-        if self.nprobes is not None and self.nprobes < 1:
-            raise BadInput(f"index.nprobes={self.nprobes}; expected at least 1, or null")
+class VectorDatabase(VectorDatabaseSettings):
+    """A place with indexes. Its settings are those of `VectorDatabaseSettings`."""
 
     @property
     def where(self) -> str:
@@ -97,6 +78,5 @@ def _names(database: Any) -> list[str]:
 
 def _reason(error: Exception) -> str:
     """What an object store says itself, if that is in it; else the beginning of the first line."""
-    text = str(error).strip()
-    said = re.search(r"<Message>(.*?)</Message>", text)
-    return said[1] if said else (text.splitlines() or [type(error).__name__])[0][:200]
+    said = re.search(r"<Message>(.*?)</Message>", str(error))
+    return said[1] if said else first_line(error)[:200]

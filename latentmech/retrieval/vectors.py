@@ -12,7 +12,7 @@ from latentmech.activations import ActivationStore
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.model import Level, Model, SentenceEncoder
-from latentmech.retrieval.spaces import Space
+from latentmech.retrieval.spaces import CosineSpace
 
 Card = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ class LevelEncoder:
     store: ActivationStore
     level: Level
     pooling: str
-    space: Space
+    space: CosineSpace
 
     def __call__(self, examples: Examples) -> Vectors:
         """Encode whole texts; from the store, if it has them."""

@@ -8,39 +8,44 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from latentmech.errors import BadInput
-from latentmech.provenance import provenance, set_status
-from latentmech.report import print_report, write_run
+from latentmech.provenance import set_status
 from latentmech.run.complaints import one_line
-from latentmech.run.questions import CONF, ROOMS, register
+from latentmech.run.questions import CONF, KNOWN, ROOMS, help_text, register
 from latentmech.run.sweep import sweep_arguments
-from latentmech.settings import is_ours, published, targets
+from latentmech.settings import built, published, settled
 from latentmech.storage import make_folder
 
 
 def run(config: DictConfig) -> None:
-    """Answer the question that `config` asks, and leave the files of a run behind."""
+    """Answer the question that `config` asks, and leave the files of a run behind.
+
+    All settings are read and checked before anything that knows torch is imported.
+    """
     started = time.time()
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
-    for target in targets(plain):
-        if not is_ours(target, get_object):
-            raise BadInput(f"_target_={target} is not part of latentmech; settings may only name its own classes")
     if strange := sorted(set(plain) - {*ROOMS, "model", "activations", "report", "debug"}):
         raise BadInput(f"{strange[0]}: no such setting; --cfg job lists what there is")
     asked = [room for room in ROOMS if plain.get(room)]
     if len(asked) != 1:
         raise BadInput(f"{len(asked)} questions were asked ({asked}), expected one; try probe=pos, or --help")
-    study, model, store, sink = (
-        instantiate(plain[key], _convert_="all") for key in (asked[0], "model", "activations", "report")
-    )
+    names = (asked[0], "model", "activations", "report")
+    study, model, store, sink = map(built, [settled(plain[name], KNOWN, name) for name in names])
+    _answer(study, model, store, sink, config, started)
+
+
+def _answer(study: Any, model: Any, store: Any, sink: Any, config: DictConfig, started: float) -> None:
+    from latentmech.provenance import provenance
+    from latentmech.report import print_report, write_run
+
     folder = make_folder(Path(HydraConfig.get().runtime.output_dir))
     set_status(folder, "running", command())
     report = study(model, store)
@@ -79,6 +84,9 @@ def _record_failure(code: str) -> None:
 def main() -> None:
     """Entry point."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us whole; `one_line` makes them short
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(help_text())
+        return
     register()
     with one_line(debug="debug=true" in sys.argv):
         sys.argv[1:] = sweep_arguments(sys.argv[1:])

@@ -10,53 +10,69 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from latentmech.activations import ActivationStore
-from latentmech.data import Corpus, Library, Pairs
-from latentmech.direction import DirectionStudy
+from latentmech.activations import ActivationStoreSettings
+from latentmech.data import Corpus, Library, Pairs, TextPairs, WordPairs
+from latentmech.direction import DirectionSettings
 from latentmech.geometry import (
-    AnalogiesStudy,
-    CompareStudy,
-    DimensionStudy,
-    InterpolationStudy,
-    LensStudy,
-    MapStudy,
-    NeighboursStudy,
+    AnalogiesSettings,
+    CompareSettings,
+    DimensionSettings,
+    InterpolationSettings,
+    LensSettings,
+    MapSettings,
+    NeighboursSettings,
 )
-from latentmech.model import Model, SentenceEncoder
-from latentmech.probe import AtlasStudy, ProbeStudy
+from latentmech.model import (
+    Adapted,
+    Hub,
+    Local,
+    ModelSettings,
+    PackageFolder,
+    RegistryPackage,
+    ScopeSettings,
+    SentenceEncoderSettings,
+    Tiny,
+    WordVectorsSettings,
+)
+from latentmech.probe import AtlasSettings, ProbeSettings
 from latentmech.report import ConsoleSink, WandbSink
-from latentmech.retrieval import RetrievalStudy, VectorDatabase
-from latentmech.settings import schema
+from latentmech.retrieval import RetrievalSettings, VectorDatabaseSettings
+from latentmech.settings import names_of, schema
 from latentmech.steering import (
-    CausalSelection,
-    Letters,
-    Necessity,
-    RefusalRate,
-    Requests,
-    SteeringStudy,
-    Stems,
+    CausalSettings,
+    LettersSettings,
+    NecessitySettings,
+    RefusalRateSettings,
+    RequestsSettings,
+    SteeringSettings,
+    StemsSettings,
 )
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
-    "probe": {"probe": ProbeStudy, "atlas": AtlasStudy},
-    "direction": {"direction": DirectionStudy},
-    "steering": {"steering": SteeringStudy},
+    "probe": {"probe": ProbeSettings, "atlas": AtlasSettings},
+    "direction": {"direction": DirectionSettings},
+    "steering": {"steering": SteeringSettings},
     "geometry": {
-        "analogies": AnalogiesStudy,
-        "neighbours": NeighboursStudy,
-        "map": MapStudy,
-        "dimension": DimensionStudy,
-        "lens": LensStudy,
-        "interpolation": InterpolationStudy,
-        "compare": CompareStudy,
+        "analogies": AnalogiesSettings,
+        "neighbours": NeighboursSettings,
+        "map": MapSettings,
+        "dimension": DimensionSettings,
+        "lens": LensSettings,
+        "interpolation": InterpolationSettings,
+        "compare": CompareSettings,
     },
-    "retrieval": {"retrieval": RetrievalStudy},
+    "retrieval": {"retrieval": RetrievalSettings},
 }
 STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
-SHARED = {"model": Model, "activations": ActivationStore, "data": Corpus, "pairs": Pairs}
-SHARED |= {"stems": Stems, "letters": Letters, "requests": Requests, "necessity": Necessity}
-SHARED |= {"library": Library, "encoder": SentenceEncoder, "vectors": VectorDatabase}
-SHARED |= {"causal": CausalSelection, "refusal_rate": RefusalRate, "wandb": WandbSink, "console": ConsoleSink}
+SHARED = {"model": ModelSettings, "activations": ActivationStoreSettings, "data": Corpus, "pairs": Pairs}
+SHARED |= {"stems": StemsSettings, "letters": LettersSettings, "requests": RequestsSettings}
+SHARED |= {"necessity": NecessitySettings, "causal": CausalSettings, "refusal_rate": RefusalRateSettings}
+SHARED |= {"library": Library, "encoder": SentenceEncoderSettings, "vectors": VectorDatabaseSettings}
+SHARED |= {"wandb": WandbSink, "console": ConsoleSink}
+SOURCES = (RegistryPackage, PackageFolder, Local, Hub, Tiny, Adapted)
+KNOWN = names_of(
+    [*STUDIES.values(), *SHARED.values(), *SOURCES, ScopeSettings, WordPairs, WordVectorsSettings, TextPairs]
+)
 PACKAGE = Path(__file__).parent.parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 
@@ -68,6 +84,14 @@ def register() -> None:
     resolvers: dict[str, Callable[..., Any]] = {"question": _question, "room": _room, "sweep": _sweep, "slug": _slug}
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def help_text() -> str:
+    """What `--help` shows. Hydra would make it too, but reads every option of every group several times for it."""
+    asked = OmegaConf.load(CONF / "config.yaml").hydra.help
+    groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir())
+    listed = [f"{g.name}: {', '.join(sorted(path.stem for path in g.glob('*.yaml')))}" for g in groups]
+    return str(OmegaConf.to_container(asked, resolve=True)["template"]).replace("$GROUPS", "\n".join(listed))  # type: ignore[index, call-overload]
 
 
 def known_settings() -> list[str]:

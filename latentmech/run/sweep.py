@@ -3,15 +3,17 @@
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from latentmech.report import Report, joined, print_report, print_sweep, write_run
-from latentmech.run.questions import ROOMS
+from latentmech.run.questions import KNOWN, ROOMS
+from latentmech.settings import built, settled
+
+if TYPE_CHECKING:
+    from latentmech.report import Report
 
 
 class SweepSummary(Callback):
@@ -20,6 +22,8 @@ class SweepSummary(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Read every job's record; one that still says `running` was killed."""
         del kwargs
+        from latentmech.report import joined, print_sweep
+
         folder = Path(config.hydra.sweep.dir)
         failed = print_sweep(folder)
         if (report := joined(folder)) is not None:
@@ -29,13 +33,15 @@ class SweepSummary(Callback):
             sys.exit(1)
 
 
-def _deliver_summary(report: Report, config: DictConfig, folder: Path) -> None:
+def _deliver_summary(report: "Report", config: DictConfig, folder: Path) -> None:
     """The jobs' strengths side by side: on the console, in the sweep's folder, and as one more run of the group."""
+    from latentmech.report import print_report, write_run
+
     print_report(report, write_run(folder / "summary", report, " ".join(sys.argv), "", {"status": "done"}))
     settings = OmegaConf.to_container(config.report, resolve=False)
     assert isinstance(settings, dict)
     own = {"group": folder.name, "name": "summary", "job_type": "summary"}
-    sink = instantiate({str(key): own.get(str(key), value) for key, value in settings.items()}, _convert_="all")
+    sink = built(settled({str(key): own.get(str(key), value) for key, value in settings.items()}, KNOWN, "report"))
     for line in sink(report, {}, folder / "summary"):
         print(line)
 

@@ -1,47 +1,40 @@
 """Steering: interventions on the residual stream, what they bring about and what they cost."""
 
-from latentmech.steering.ablations import KINDS, Plan, ablation
-from latentmech.steering.gate import threshold
-from latentmech.steering.generation import completions
-from latentmech.steering.interventions import (
-    Ablation,
-    Addition,
-    AffineAblation,
-    Clamp,
-    Composed,
-    Conditional,
-    Rotation,
-)
-from latentmech.steering.necessity import Necessity
-from latentmech.steering.refusals import RefusalRate, is_refusal
-from latentmech.steering.selection import CausalSelection
-from latentmech.steering.strength import Scale, calibrated
-from latentmech.steering.study import SteeringStudy, TrialSource
-from latentmech.steering.trials import Letters, Requests, Stems, Trials
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "KINDS",
-    "Ablation",
-    "Addition",
-    "AffineAblation",
-    "CausalSelection",
-    "Clamp",
-    "Composed",
-    "Conditional",
-    "Letters",
-    "Necessity",
-    "Plan",
-    "RefusalRate",
-    "Requests",
-    "Rotation",
-    "Scale",
-    "SteeringStudy",
-    "Stems",
-    "TrialSource",
-    "Trials",
-    "ablation",
-    "calibrated",
-    "completions",
-    "is_refusal",
-    "threshold",
-]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.steering.ablations import Plan, ablation
+    from latentmech.steering.edits import EDIT_KINDS, EditKind, Steerer, threshold
+    from latentmech.steering.findings import SteeringFindings
+    from latentmech.steering.generation import Variant, completions, next_logits
+    from latentmech.steering.interventions import (
+        Ablation,
+        Addition,
+        AffineAblation,
+        Clamp,
+        Composed,
+        Conditional,
+        Rotation,
+    )
+    from latentmech.steering.necessity import Necessity
+    from latentmech.steering.refusals import RefusalRate, is_refusal
+    from latentmech.steering.selection import CausalSelection
+    from latentmech.steering.settings import (
+        ABLATIONS,
+        EDITS,
+        UNITS,
+        CausalSettings,
+        LettersSettings,
+        NecessitySettings,
+        RefusalRateSettings,
+        RequestsSettings,
+        SteeringSettings,
+        StemsSettings,
+    )
+    from latentmech.steering.strength import Strength, calibrated
+    from latentmech.steering.study import SteeringStudy
+    from latentmech.steering.trials import Letters, Requests, Stems, Trials, TrialSource
+
+__getattr__, __dir__, __all__ = lazily(__name__)

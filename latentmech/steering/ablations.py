@@ -10,11 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from latentmech.direction import Direction
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, expected
 from latentmech.model import EMBED_HOOK, Edit, Scope
 from latentmech.steering.interventions import Ablation, AffineAblation, Vector
-
-KINDS = ("plain", "sink_aware", "affine")
+from latentmech.steering.settings import ABLATIONS
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ def ablation(direction: Direction, n_layers: int, kind: str = "plain") -> Plan:
     After `plain` and `sink_aware` no later write has a part along it; after `affine` every block reads the projection
     of the negative texts' mean.
     """
-    if kind not in KINDS:
-        raise BadInput(f"ablation={kind} is unknown; expected one of {', '.join(KINDS)}")
+    if kind not in ABLATIONS:
+        raise BadInput(f"ablation={kind} is unknown; {expected(kind, ABLATIONS)}")
     remove = Ablation(direction.vector)
     edits: dict[str, Edit] = {EMBED_HOOK: remove}
     for layer in range(n_layers):

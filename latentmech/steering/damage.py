@@ -13,10 +13,11 @@ from latentmech.model import Batch, Model, Scope, packed_generate, packed_logits
 from latentmech.steering.generation import EVERYWHERE, Variant, batches
 
 CONTEXT = 128  # tokens of a neutral text that are read in one piece
+LOGITS = 2**26  # numbers of a neutral text's logits held at once
 
 
 @dataclass(frozen=True)
-class Clean:
+class Untouched:
     """What the untouched model says after each prompt, and its distributions while saying it.
 
     Attributes:
@@ -33,25 +34,21 @@ class Clean:
     targets: Int[Tensor, "prompt token"]
 
 
-def clean_runs(model: Model, texts: Sequence[str], n_tokens: int) -> list[Clean]:
+def untouched_runs(model: Model, texts: Sequence[str], n_tokens: int) -> list[Untouched]:
     """Greedy continuations of exactly `n_tokens` tokens (a text that would end goes on), a few prompts at a time."""
-    return [_clean(model, places, batch, n_tokens) for places, batch in batches(model, texts, 8)]
+    return [_untouched(model, places, batch, n_tokens) for places, batch in batches(model, texts, 8)]
 
 
-def _clean(model: Model, places: Sequence[int], batch: Batch, n_tokens: int) -> Clean:
+def _untouched(model: Model, places: Sequence[int], batch: Batch, n_tokens: int) -> Untouched:
     (generated,) = packed_generate(model, [{}], batch, n_tokens, stop=())
-    whole = Batch(
-        torch.cat([batch.ids, generated.ids], 1),
-        torch.cat([batch.mask, torch.ones_like(generated.ids)], 1),
-        batch.shift,
-    )
-    n_prompt = batch.mask.sum(1)
+    mask, n_prompt = torch.cat([batch.mask, torch.ones_like(generated.ids)], 1), batch.mask.sum(1)
+    whole = Batch(torch.cat([batch.ids, generated.ids], 1), mask, batch.shift)
     logits = packed_logits(model, [{}], whole, n_tokens + 1, n_prompt=n_prompt)[0, :, :-1]
-    return Clean(places, whole, n_prompt, logits.float().log_softmax(-1), generated.ids)
+    return Untouched(places, whole, n_prompt, logits.float().log_softmax(-1), generated.ids)
 
 
 @dataclass(frozen=True)
-class Drift:
+class Divergence:
     """How far a variant is from the untouched model on the latter's own text, per prompt.
 
     Attributes:
@@ -63,14 +60,10 @@ class Drift:
     log_loss: Float[Tensor, "variant prompt"]
 
 
-def drift(
-    model: Model,
-    variants: Sequence[Variant],
-    runs: Sequence[Clean],
-    *,
-    scope: Scope = EVERYWHERE,
+def divergence(
+    model: Model, variants: Sequence[Variant], runs: Sequence[Untouched], *, scope: Scope = EVERYWHERE,
     progress: Callable[[int], object] = int,
-) -> Drift:
+) -> Divergence:  # fmt: skip
     """Both for every variant; variants are run a few at a time, because logits over a vocabulary are large."""
     n = sum(len(run.places) for run in runs)
     kl, loss = torch.empty(len(variants), n), torch.empty(len(variants), n)
@@ -81,11 +74,16 @@ def drift(
             logits = packed_logits(model, some, run.batch, n_tokens + 1, n_prompt=run.n_prompt, scope=scope)
             for offset, own in enumerate(logits[:, :, :-1]):
                 chances = own.float().log_softmax(-1)
-                kl[at + offset, run.places] = (run.log_probs.exp() * (run.log_probs - chances)).sum(-1).mean(1).cpu()
+                kl[at + offset, run.places] = kl_of(run.log_probs, chances).mean(1).cpu()
                 picked = chances.gather(2, run.targets.unsqueeze(2)).squeeze(2)
                 loss[at + offset, run.places] = -picked.mean(1).cpu()
             progress(len(some) * len(run.places))
-    return Drift(kl, loss)
+    return Divergence(kl, loss)
+
+
+def kl_of(clean: Float[Tensor, "*rows vocab"], other: Float[Tensor, "*rows vocab"]) -> Float[Tensor, "*rows"]:
+    """KL divergence of other log-probabilities from the untouched model's, in nats: sum p (log p - log q)."""
+    return (clean.exp() * (clean - other)).sum(-1)
 
 
 def neutral_perplexity(
@@ -93,34 +91,46 @@ def neutral_perplexity(
 ) -> list[float]:
     """Perplexity per token of documents of the bundled treebank under every variant; all of the text counts as prompt.
 
+    exp(sum of -log p / number of tokens) over all tokens, those of a shorter last piece included. Variants run side by
+    side, so that the blocks below the lowest edit run once for all of them.
+
     Args:
         words: about so many words of it.
         seed: which documents.
     """
-    batch = _neutral(model, words, seed)
-    parts = [
-        Batch(batch.ids[at : at + 4], batch.mask[at : at + 4], batch.shift[at : at + 4])
-        for at in range(0, len(batch.ids), 4)
-    ]
-    return [float(np.exp(np.mean([_log_loss(model, v, part, scope) for part in parts]))) for v in variants]
+    pieces, losses, n = _neutral(model, words, seed), torch.zeros(len(variants), dtype=torch.float64), 0
+    rows = max(1, LOGITS // (CONTEXT * len(model.tokenizer)))
+    pieces_at_once = max(1, rows // len(variants))
+    for batch in (b for same in pieces for b in _parts(same, pieces_at_once)):
+        n += batch.ids[:, 1:].numel()
+        for at in range(0, len(variants), rows):
+            logits = packed_logits(model, variants[at : at + rows], batch, batch.ids.shape[1], scope=scope)[:, :, :-1]
+            for offset, own in enumerate(logits):
+                picked = own.float().log_softmax(-1).gather(2, batch.ids[:, 1:].unsqueeze(2))
+                losses[at + offset] -= picked.double().sum().cpu()
+    return (losses / n).exp().tolist()
 
 
-def _neutral(model: Model, words: int, seed: int) -> Batch:
-    """Documents as running text, cut into pieces of one length that all begin as the model's texts do."""
+def _neutral(model: Model, words: int, seed: int) -> list[Batch]:
+    """Documents as running text, in pieces that all begin as the model's texts do: those of full length, and the rest.
+
+    A last piece of one token has nothing to be predicted from, and is left out.
+    """
     examples = Corpus(limit=words, limit_seed=seed)()
     tokens = tokenise(model, examples.texts, examples.ids)
     begin = tokens.ids[0][: tokens.n_bos[0]]
     ids = np.concatenate([row[n:] for row, n in zip(tokens.ids, tokens.n_bos, strict=True)])
     size = min(CONTEXT, model.n_ctx) - len(begin)
-    pieces = [np.concatenate([begin, ids[at : at + size]]) for at in range(0, len(ids) - size + 1, size)]
-    return pad(pieces or [ids], model.tokenizer.pad_token_id or 0, "right", model.torch_device)
+    pieces = [np.concatenate([begin, ids[at : at + size]]) for at in range(0, len(ids), size)]
+    full = [piece for piece in pieces if len(piece) == len(begin) + size]
+    rest = [piece for piece in pieces[len(full) :] if len(piece) > 1]
+    pad_id = model.tokenizer.pad_token_id or 0
+    return [pad(same, pad_id, "right", model.torch_device) for same in (full, rest) if same]
 
 
-def _log_loss(model: Model, variant: Variant, batch: Batch, scope: Scope) -> float:
-    """Mean over a few pieces of one length, in nats per token."""
-    logits = packed_logits(model, [variant], batch, batch.ids.shape[1], scope=scope)[0, :, :-1]
-    picked = logits.float().log_softmax(-1).gather(2, batch.ids[:, 1:].unsqueeze(2))
-    return float(-picked.mean())
+def _parts(batch: Batch, size: int) -> list[Batch]:
+    cuts = [slice(at, at + size) for at in range(0, len(batch.ids), size)]
+    return [Batch(batch.ids[cut], batch.mask[cut], batch.shift[cut]) for cut in cuts]
 
 
 def repetition(texts: Sequence[str]) -> float:

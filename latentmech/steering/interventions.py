@@ -1,6 +1,6 @@
 """What can be done to a residual stream along a direction. Each is a value; called, it returns a new tensor.
 
-They are installed by `latentmech.model.intervening`, which knows the tokens; an intervention sees
+They are installed by `latentmech.model.intervention`, which knows the tokens; an intervention sees
 `[batch, pos, d_model]` and treats every token alike.
 """
 

@@ -1,8 +1,11 @@
-"""Where to add: the block whose dose-response rises most steadily on dev prompts.
+"""Where to steer: the block whose dose-response rises most steadily on dev prompts.
 
 Where a direction reads best is seldom where it moves the model most: late blocks separate well and leave little to
 follow from it. A block is judged by its worst step, the least rise of the effect from one strength to the next, so
 that it is not taken for one large effect among erratic ones. The prompts are others than those of the result.
+
+A choice of the best of many blocks flatters: it is larger than what any one block deserves. So directions without
+meaning may choose too, by the same rule; at the ends of the dose, over few blocks and prompts, because they are many.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,75 +13,80 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.direction import Direction
-from latentmech.model import Model, Scope
-from latentmech.steering.generation import next_logits
-from latentmech.steering.sweep import edit_of
+from latentmech.errors import BadInput
+from latentmech.steering.edits import Steerer
+from latentmech.steering.sweep import Doses, response
 from latentmech.steering.trials import Trials
 
 PROMPTS = 12  # of dev: every block is swept over them
+NULL_PROMPTS = 6  # of dev, for directions without meaning
+NULL_BLOCKS = 5  # evenly apart, for these
 
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """What was found at each block.
-
-    Attributes:
-        layers: the blocks looked at.
-        steps: the least rise of the effect per unit of strength, in nats.
-        layer: the block with the largest.
-    """
+    """The blocks looked at, and at each the least rise of the effect per unit of strength, in nats."""
 
     layers: Sequence[int]
     steps: Float[np.ndarray, " layer"]
 
     @property
     def layer(self) -> int:
-        """The chosen block."""
+        """The one where that is largest."""
         return self.layers[int(self.steps.argmax())]
 
 
-def choose_layer(
-    model: Model,
-    direction: Direction,
-    trials: Trials,
-    strengths: Sequence[float | int],
-    length: Callable[[Direction, float | int], float],
-    *,
-    edit: str,
-    scope: Scope,
-) -> LayerChoice:
-    """Sweep every block on dev prompts; the last fifth is left out, where a change is no longer read by much.
+def eligible(direction: Direction, n_layers: int) -> list[Direction]:
+    """The direction at every block but the last fifth, where a change is no longer read by much."""
+    placed = [direction.at(name) for name in direction.vectors]
+    found = [here for here in placed if here.layer is not None and here.layer < 0.8 * n_layers]
+    if not found:
+        raise BadInput(f"steering.layer=dev: {direction.name} has no vector below the last fifth; set layer=found")
+    return found
+
+
+def choose_layer(steerer: Steerer, direction: Direction, dev: Trials, doses: Doses) -> LayerChoice:
+    """Sweep every block on dev prompts."""
+    places = eligible(direction, steerer.model.n_layers)
+    steps = _rises(steerer, [[here] for here in places], dev.at(range(min(PROMPTS, len(dev)))), doses)
+    return LayerChoice([int(here.layer or 0) for here in places], steps[:, 0])
+
+
+def choosing(
+    steerer: Steerer, direction: Direction, made: Callable[[Direction], list[Direction]], dev: Trials, doses: Doses
+) -> list[Direction]:
+    """Directions without meaning, each at the block that it chooses; `made` gives all of them at one."""
+    places = eligible(direction, steerer.model.n_layers)
+    kept = np.unique(np.linspace(0, len(places) - 1, min(NULL_BLOCKS, len(places))).round().astype(int))
+    everywhere = [made(places[i]) for i in kept]
+    best = _rises(steerer, everywhere, dev.at(range(min(NULL_PROMPTS, len(dev)))), doses).argmax(0)
+    chosen = [everywhere[block][i] for i, block in enumerate(best)]
+    return sorted(chosen, key=lambda one: one.layer or 0)  # what is steered at one block runs together
+
+
+def _rises(
+    steerer: Steerer, places: Sequence[list[Direction]], trials: Trials, doses: Doses
+) -> Float[np.ndarray, "place direction"]:
+    """Least rise of each direction at every place."""
+    rises = []
+    for here in tqdm(places, unit="block", desc=f"{steerer.model.name}: where to steer", mininterval=1):
+        effects = response(steerer, trials, (here, doses)).change.mean(2)
+        rises.append([least_rise(one, list(doses), steerer.kind.neutral) for one in effects])
+    return np.array(rises)
+
+
+def least_rise(effects: Float[np.ndarray, " strength"], strengths: Sequence[float], neutral: float | None) -> float:
+    """Least slope between neighbouring strengths; for a single strength, its effect in the strength's own sense.
 
     Args:
-        length: how far a strength goes along the unit vector at the direction's hook point.
+        neutral: the strength at which the effect is 0, if there is one.
     """
-    blocks = [
-        name
-        for name in direction.vectors
-        if (own := direction.at(name).layer) is not None and own < 0.8 * model.n_layers
-    ]
-    trials, steps = trials.at(range(min(PROMPTS, len(trials)))), []
-    for name in tqdm(blocks, unit="block", desc=f"{model.name}: where to steer", mininterval=1):
-        here = direction.at(name)
-        variants = [{name: edit_of(edit, here.vector, length(here, s))} for s in strengths]
-
-        def read(logits: Tensor, places: Sequence[int]) -> Tensor:
-            return trials.at(places).log_odds(logits)
-
-        effects = next_logits(model, [{}, *variants], trials.texts, read, scope=scope).mean(1).numpy()
-        steps.append(least_rise(effects[1:] - effects[0], strengths))
-    return LayerChoice([int(direction.at(name).layer or 0) for name in blocks], np.array(steps))
-
-
-def least_rise(effects: Float[np.ndarray, " strength"], strengths: Sequence[float | int]) -> float:
-    """Least slope between neighbouring strengths; for a single strength, its effect in the strength's own sense."""
-    order = np.argsort(strengths)
-    at, values = np.append(np.asarray(strengths, dtype=float)[order], 0.0), np.append(effects[order], 0.0)
-    order = np.argsort(at, kind="stable")
-    gaps = np.diff(at[order])
-    rises = np.diff(values[order])
+    known = list(zip(strengths, effects.tolist(), strict=True))
+    if neutral is not None or len(known) == 1:
+        known.append((neutral or 0.0, 0.0))
+    at, values = np.array(sorted(known)).T
+    gaps, rises = np.diff(at), np.diff(values)
     return float((rises[gaps > 0] / gaps[gaps > 0]).min()) if (gaps > 0).any() else 0.0

@@ -2,7 +2,8 @@
 
 The behaviour is counted in answers: on texts that call for it, clean and with the direction removed; on texts that do
 not, clean and with it added (Arditi et al. 2024, sections 3.1 and 3.2). How it is removed and how much is added is
-chosen on dev; test is answered once, and by random directions treated likewise.
+chosen on dev; test is answered once, and by random directions treated likewise: removed in the way that was chosen, and
+added as often at the same length.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,20 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from torch import Tensor
 from tqdm import tqdm
 
-from latentmech.data import Contrast
+from latentmech.data import Contrast, Examples
 from latentmech.direction import Direction
 from latentmech.model import Model, Scope, dialogues
-from latentmech.steering.ablations import KINDS, Plan, ablation
+from latentmech.statistics import Estimate, Lead, Tally, clusters_of, estimate, leads, mean_of
+from latentmech.steering.ablations import Plan, ablation
 from latentmech.steering.damage import neutral_perplexity
 from latentmech.steering.generation import completions
 from latentmech.steering.interventions import Addition
-from latentmech.steering.refusals import is_refusal, requests
+from latentmech.steering.refusals import is_refusal
+from latentmech.steering.settings import ABLATIONS, NecessitySettings
+
+Made = Callable[[Direction, int], Sequence[Direction]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Removal:
     """One way to remove the direction: the behaviour's rate on dev, and what it costs.
 
@@ -38,25 +42,28 @@ class Removal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rates:
-    """Shares of answers that show the behaviour, answer by answer.
+class TextRates:
+    """Shares of answers that show the behaviour.
 
     Attributes:
         clean: by the untouched model.
         edited: by the edited one.
-        random: by each random direction.
+        random: by each random direction, by the kind of these.
+        ahead: how much more the direction changes the share than each of them does.
         answers: `(request, clean answer, edited answer)`.
+        shown: whether each of these answers shows the behaviour.
     """
 
-    clean: Float[np.ndarray, " text"]
-    edited: Float[np.ndarray, " text"]
-    random: Sequence[float]
+    clean: Estimate
+    edited: Estimate
+    random: Mapping[str, Sequence[float]]
+    ahead: Sequence[Lead]
     answers: Sequence[tuple[str, str, str]]
-    groups: Sequence[str]
+    shown: Sequence[tuple[bool, bool]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class NecessityFindings:
     """What `Necessity` found.
 
     Attributes:
@@ -73,79 +80,39 @@ class Verdict:
     removed_by: str
     additions: Mapping[float, float]
     added: float
-    ablated: Rates
-    induced: Rates
+    ablated: TextRates
+    induced: TextRates
     perplexity: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class Necessity:
-    """Settings of the test.
-
-    Attributes:
-        additions: multiples of the direction's own length that are tried on dev.
-        enough: a rate on dev below which a removal, and one minus which an addition, is good enough.
-        n_random: random directions that are treated likewise.
-        dev_limit: dev texts of either kind that choices are made on.
-        test_limit: test texts of either kind; None takes all.
-        n_tokens: length of an answer.
-        neutral_words: of the text whose perplexity is taken.
-    """
-
-    additions: Sequence[float] = (1.0, 1.5, 2.0, 3.0)
-    enough: float = 0.1
-    n_random: int = 10
-    dev_limit: int = 40
-    test_limit: int | None = None
-    n_tokens: int = 12
-    neutral_words: int = 1500
+class Necessity(NecessitySettings):
+    """The test; see `NecessitySettings`."""
 
     def __call__(
-        self, model: Model, direction: Direction, contrast: Contrast, random: Float[Tensor, "draw d_model"]
-    ) -> Verdict:
-        """Choose on dev, count on test."""
-        asker = _Asker(model, contrast, bool(direction.card.get("chat_template", True)), direction.card.get("system"))
-        random = random[: self.n_random]
-        work = (len(KINDS) + len(self.additions)) * self.dev_limit
-        with tqdm(total=None, unit="answer", desc=f"{model.name}: answers, {work} on dev first", mininterval=1) as bar:
-            asker.progress, asker.n_tokens = bar.update, self.n_tokens
-            removals = [self._removal(asker, direction, kind) for kind in KINDS if _possible(direction, kind)]
+        self, model: Model, direction: Direction, contrast: Contrast, random: Made, isotropic: Made, draws: int
+    ) -> NecessityFindings:
+        """Choose on dev, count on test.
+
+        Args:
+            random: makes so many directions without meaning in the direction's place, drawn as the states vary.
+            isotropic: the same, from the sphere.
+            draws: bootstrap resamples of groups.
+        """
+        others = {"random": random(direction, self.n_random), "isotropic": isotropic(direction, self.n_isotropic)}
+        with tqdm(total=None, unit="answer", desc=f"{model.name}: answers", mininterval=1) as bar:
+            asked = _Asked(self, model, contrast, direction, others, draws, bar.update)
+            removals = [asked.removal(kind) for kind in ABLATIONS if kind != "affine" or direction.negative_means]
             chosen = best_removal(removals, self.enough)
-            dev = asker.texts("negative", "dev", self.dev_limit)
-            rates = {a: asker.rate([_addition(direction, direction.vector, a)], dev)[0] for a in self.additions}
+            dev = asked.texts("negative", "dev", self.dev_limit).texts
+            rates = {times: float(asked.shows(_added(direction, times), dev).mean()) for times in self.additions}
             added = next((a for a, rate in sorted(rates.items()) if rate >= 1 - self.enough), max(rates, key=rates.get))  # type: ignore[arg-type]
-            ablated = self._ablated(asker, direction, chosen, random)
-            induced = self._induced(asker, direction, added, random)
-        plan = ablation(direction, model.n_layers, chosen)
-        return Verdict(
-            removals=removals,
-            removed_by=chosen,
-            additions=rates,
-            added=added,
-            ablated=ablated,
-            induced=induced,
-            perplexity=_factor(model, plan, self.neutral_words, seed=1),
-        )
-
-    def _removal(self, asker: "_Asker", direction: Direction, kind: str) -> Removal:
-        plan = ablation(direction, asker.model.n_layers, kind)
-        rate = asker.rate([plan], asker.texts("positive", "dev", self.dev_limit))[0]
-        return Removal(kind=kind, rate=rate, perplexity=_factor(asker.model, plan, self.neutral_words, seed=0))
-
-    def _ablated(
-        self, asker: "_Asker", direction: Direction, kind: str, random: Float[Tensor, "draw d_model"]
-    ) -> Rates:
-        """Removed from test texts that call for the behaviour; a random direction has no class mean to go to."""
-        bare = "plain" if kind == "plain" else "sink_aware"
-        own = ablation(direction, asker.model.n_layers, kind)
-        others = [ablation(_like(direction, vector), asker.model.n_layers, bare) for vector in random]
-        return asker.rates(own, others, "positive", self.test_limit)
-
-    def _induced(
-        self, asker: "_Asker", direction: Direction, times: float, random: Float[Tensor, "draw d_model"]
-    ) -> Rates:
-        own, *others = (_addition(direction, vector, times) for vector in (direction.vector, *random))
-        return asker.rates(own, others, "negative", self.test_limit)
+            ablated = asked.rates(lambda one: ablation(one, model.n_layers, chosen), "positive")
+            induced = asked.rates(lambda one: _added(one, added), "negative")
+        return NecessityFindings(
+            removals=removals, removed_by=chosen, additions=rates, added=added, ablated=ablated, induced=induced,
+            perplexity=_factor(model, ablation(direction, model.n_layers, chosen), self.neutral_words, seed=1),
+        )  # fmt: skip
 
 
 def best_removal(removals: Sequence[Removal], enough: float) -> str:
@@ -156,59 +123,72 @@ def best_removal(removals: Sequence[Removal], enough: float) -> str:
     return min(removals, key=lambda removal: (removal.rate, removal.perplexity)).kind
 
 
-class _Asker:
+@dataclass(frozen=True)
+class _Asked:
     """Puts texts to variants of one model and counts answers."""
 
-    def __init__(self, model: Model, contrast: Contrast, chat_template: bool, system: str | None):
-        self.model = model
-        self.contrast = contrast
-        self.rendering = {"chat_template": chat_template, "system": system}
-        self.progress: Callable[[int], object] = int
-        self.n_tokens = 16
+    settings: NecessitySettings
+    model: Model
+    contrast: Contrast
+    direction: Direction
+    others: Mapping[str, Sequence[Direction]]
+    draws: int
+    progress: Callable[[int], object]
 
-    def texts(self, kind: str, split: str, limit: int | None) -> tuple[str, ...]:
-        return requests(self.contrast, kind, split, limit)
+    def texts(self, kind: str, split: str, limit: int | None) -> Examples:
+        part = self.contrast.in_split(split)
+        examples = part.positive if kind == "positive" else part.negative
+        return examples.select(range(len(examples))[:limit])
 
     def answers(self, plan: Plan, texts: Sequence[str]) -> list[str]:
-        given = [d.text for d in dialogues(self.model, texts, **self.rendering)]  # type: ignore[arg-type]
-        return completions(self.model, [plan.edits], given, self.n_tokens, scope=plan.scope, progress=self.progress)[0]
+        card = self.direction.card
+        rendered = dialogues(
+            self.model, texts, chat_template=bool(card.get("chat_template", True)), system=card.get("system")
+        )
+        return completions(
+            self.model, [plan.edits], [one.text for one in rendered], self.settings.n_tokens, scope=plan.scope,
+            progress=self.progress,
+        )[0]  # fmt: skip
 
-    def rate(self, plans: Sequence[Plan], texts: Sequence[str]) -> list[float]:
-        return [float(np.mean([is_refusal(a) for a in self.answers(plan, texts)])) for plan in plans]
+    def shows(self, plan: Plan, texts: Sequence[str]) -> Float[np.ndarray, " text"]:
+        return _refused(self.answers(plan, texts))
 
-    def rates(self, own: Plan, others: Sequence[Plan], kind: str, limit: int | None) -> Rates:
-        texts = self.texts(kind, "test", limit)
-        part = self.contrast.in_split("test")
-        groups = (part.positive if kind == "positive" else part.negative).groups[: len(texts)]
-        clean, edited = (self.answers(plan, texts) for plan in (Plan({}, Scope()), own))
-        return Rates(
-            clean=np.array([is_refusal(a) for a in clean], dtype=float),
-            edited=np.array([is_refusal(a) for a in edited], dtype=float),
-            random=self.rate(others, texts),
-            answers=list(zip(texts, clean, edited, strict=True)),
-            groups=groups,
+    def removal(self, kind: str) -> Removal:
+        plan = ablation(self.direction, self.model.n_layers, kind)
+        rate = float(self.shows(plan, self.texts("positive", "dev", self.settings.dev_limit).texts).mean())
+        return Removal(kind, rate, _factor(self.model, plan, self.settings.neutral_words, seed=0))
+
+    def rates(self, plan: Callable[[Direction], Plan], kind: str) -> TextRates:
+        """On test texts of one kind, by the untouched model, under the direction's plan and under every other's."""
+        examples = self.texts(kind, "test", self.settings.test_limit)
+        clusters, sense = clusters_of(examples.groups), 1 if kind == "negative" else -1
+        clean, edited = (self.answers(one, examples.texts) for one in (Plan({}, Scope()), plan(self.direction)))
+        before, after = _refused(clean), _refused(edited)
+        random = {name: [self.shows(plan(one), examples.texts) for one in some] for name, some in self.others.items()}
+
+        def changed(shown: Float[np.ndarray, " text"]) -> Tally:
+            return mean_of(sense * (shown - before), clusters, -1.0, 1.0)
+
+        return TextRates(
+            clean=estimate(mean_of(before, clusters, 0.0, 1.0), self.draws),
+            edited=estimate(mean_of(after, clusters, 0.0, 1.0), self.draws),
+            random={name: [float(shown.mean()) for shown in some] for name, some in random.items() if some},
+            ahead=[
+                leads(changed(after), {name: changed(shown)}, self.draws)[0]
+                for name, some in random.items()
+                for shown in some
+            ],
+            answers=list(zip(examples.texts, clean, edited, strict=True)),
+            shown=list(zip(before.astype(bool).tolist(), after.astype(bool).tolist(), strict=True)),
         )
 
 
-def _addition(direction: Direction, vector: Float[Tensor, " d_model"], times: float) -> Plan:
-    return Plan({direction.hook_name: Addition(times * direction.norm * vector)}, Scope())
+def _refused(answers: Sequence[str]) -> Float[np.ndarray, " text"]:
+    return np.array([is_refusal(answer) for answer in answers], dtype=float)
 
 
-def _like(direction: Direction, vector: Float[Tensor, " d_model"]) -> Direction:
-    """A random vector in the direction's place."""
-    return Direction(
-        hook_name=direction.hook_name,
-        vectors={direction.hook_name: vector},
-        positive_means={},
-        negative_means={},
-        norms=direction.norms,
-        resid_norms=direction.resid_norms,
-        card={"name": "random"},
-    )
-
-
-def _possible(direction: Direction, kind: str) -> bool:
-    return kind != "affine" or bool(direction.negative_means)
+def _added(direction: Direction, times: float) -> Plan:
+    return Plan({direction.hook_name: Addition(times * direction.norm * direction.vector)}, Scope())
 
 
 def _factor(model: Model, plan: Plan, words: int, seed: int) -> float:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentmech.data import Contrast
-from latentmech.direction import Shown
+from latentmech.direction import ShownRates
 from latentmech.model import Dialogue, Model
 from latentmech.steering.generation import completions
+from latentmech.steering.settings import RefusalRateSettings
 
 OPENING = 60  # characters of an answer that are looked at
 REFUSAL = re.compile(
@@ -26,28 +26,14 @@ def is_refusal(answer: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefusalRate:
-    """How often a model refuses requests of either kind, by greedy decoding.
+class RefusalRate(RefusalRateSettings):
+    """How often a model refuses; see `RefusalRateSettings`."""
 
-    Attributes:
-        n_tokens: length of an answer.
-        limit: requests of either kind, at most.
-    """
-
-    n_tokens: int = 16
-    limit: int = 40
-
-    def __call__(self, model: Model, positive: Sequence[Dialogue], negative: Sequence[Dialogue]) -> Shown:
+    def __call__(self, model: Model, positive: Sequence[Dialogue], negative: Sequence[Dialogue]) -> ShownRates:
         """The observer that a direction study asks whether its model shows the behaviour at all."""
         rates = [self._rate(model, [text.text for text in texts[: self.limit]]) for texts in (positive, negative)]
-        return Shown(name="refusal rate", positive=rates[0], negative=rates[1], n=min(self.limit, len(positive)))
+        return ShownRates(name="refusal rate", positive=rates[0], negative=rates[1], n=min(self.limit, len(positive)))
 
     def _rate(self, model: Model, texts: Sequence[str]) -> float:
         (answers,) = completions(model, [{}], texts, self.n_tokens)
         return float(np.mean([is_refusal(answer) for answer in answers]))
-
-
-def requests(contrast: Contrast, kind: str, split: str, limit: int | None) -> tuple[str, ...]:
-    """Requests of one kind and split."""
-    part = contrast.in_split(split)
-    return (part.positive if kind == "positive" else part.negative).texts[:limit]

@@ -24,35 +24,16 @@ from latentmech.errors import BadInput
 from latentmech.model import Dialogue, Level, Model, Scope
 from latentmech.report import Picture, Table, heat_map
 from latentmech.steering.ablations import ablation, check_affine
-from latentmech.steering.damage import clean_runs, drift
+from latentmech.steering.damage import divergence, untouched_runs
 from latentmech.steering.generation import EVERYWHERE, Variant, next_logits
 from latentmech.steering.interventions import Addition
+from latentmech.steering.settings import CausalSettings
 from latentmech.steering.trials import Ids, first_tokens, log_odds_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class CausalSelection:
-    """The settings of the selection.
-
-    Attributes:
-        phrases: how the behaviour begins; their first tokens count.
-        induce_above: least score of harmless requests with the direction added.
-        kl_below: most divergence of harmless requests with the direction removed, in nats.
-        prune: share of the last blocks that is left out.
-        ablation: how the direction is removed: `plain`, `sink_aware` or `affine`.
-        limit: dev requests of either kind.
-    """
-
-    phrases: Sequence[str]
-    induce_above: float = 0.0
-    kl_below: float = 0.1
-    prune: float = 0.2
-    ablation: str = "affine"
-    limit: int = 16
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.prune < 1:
-            raise BadInput(f"prune={self.prune}; expected a share from 0 to below 1")
+class CausalSelection(CausalSettings):
+    """Scores every candidate and chooses one; see `CausalSettings`."""
 
     def check(self, model: Model, levels: Sequence[Level]) -> None:
         """Refuse levels that an affine ablation has too few class means from."""
@@ -67,16 +48,18 @@ class CausalSelection:
         allowed = [
             i for i, c in enumerate(candidates) if c.layer is not None and c.layer < (1 - self.prune) * model.n_layers
         ]
+        if not allowed:
+            raise BadInput(f"selection.prune={self.prune:g} leaves no candidate; set direction.layers=all or lower it")
         scores = np.full((3, len(candidates)), np.nan)
         ask = _Asking(model, first_tokens(model, self.phrases, spaced=False))
         with tqdm(total=len(allowed), unit="candidate", desc=f"{model.name}: causal selection", mininterval=1) as bar:
-            runs = clean_runs(model, harmless, 1)
+            runs = untouched_runs(model, harmless, 1)
             for i in allowed:
                 plan = ablation(candidates[i], model.n_layers, self.ablation)
                 added = {candidates[i].hook_name: Addition(candidates[i].norm * candidates[i].vector)}
                 scores[0, i] = ask(plan.edits, harmful, plan.scope)
                 scores[1, i] = ask(added, harmless)
-                scores[2, i] = float(drift(model, [plan.edits], runs, scope=plan.scope).kl.mean())
+                scores[2, i] = float(divergence(model, [plan.edits], runs, scope=plan.scope).kl.mean())
                 bar.update()
         return self._choice(candidates, scores, ask({}, harmful), ask({}, harmless))
 
@@ -112,7 +95,7 @@ class _Asking:
 
     def __call__(self, edits: Variant, texts: Sequence[str], scope: Scope = EVERYWHERE) -> float:
         def read(logits: Tensor, places: Sequence[int]) -> Tensor:
-            return log_odds_of(logits, [self.towards] * len(places), [()] * len(places))
+            return log_odds_of(logits.float().log_softmax(-1), [self.towards] * len(places), [()] * len(places))
 
         return float(next_logits(self.model, [edits], texts, read, scope=scope).mean())
 

@@ -1,275 +1,249 @@
-"""`SteeringStudy`: dose against effect against damage, beside what random vectors of the same size do."""
+"""`SteeringStudy`: dose against effect against damage, beside what directions without meaning do."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import ActivationStore
-from latentmech.data import Contrast
-from latentmech.direction import Choice, Direction, DirectionStudy, random_directions, rows_at, shuffled_direction
-from latentmech.direction.sources import load_direction
+from latentmech.data import Contrast, Corpus
+from latentmech.direction import Choice, Direction, DirectionStudy, Parts, load_direction, method_of, rows_at
 from latentmech.errors import BadInput
-from latentmech.model import Model, Scope, levels_of
-from latentmech.model.fold import writers
+from latentmech.model import Model, Scope, levels_of, writers
 from latentmech.report import Report
+from latentmech.statistics import clusters_of
 from latentmech.steering.ablations import check_affine
-from latentmech.steering.damage import Clean, clean_runs, drift
-from latentmech.steering.gate import Gate, learned
+from latentmech.steering.account import account_of
+from latentmech.steering.damage import divergence, untouched_runs
+from latentmech.steering.edits import EDIT_KINDS, EditKind, Gate, Steerer, learned
+from latentmech.steering.effects import Estimating, Span, spans
+from latentmech.steering.findings import SteeringFindings
 from latentmech.steering.generation import EVERYWHERE
-from latentmech.steering.layer import LayerChoice, choose_layer
-from latentmech.steering.necessity import Necessity, Verdict
-from latentmech.steering.presentation import present
+from latentmech.steering.layer import LayerChoice, choose_layer, choosing
+from latentmech.steering.necessity import Necessity
+from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, NullSource
 from latentmech.steering.reading import readings
-from latentmech.steering.strength import UNITS, Scale, calibrated
-from latentmech.steering.sweep import EDITS, Sweep, Sweeper, edit_of
-from latentmech.steering.trials import Trials
+from latentmech.steering.settings import SteeringSettings
+from latentmech.steering.strength import Strength, calibrated, in_units, is_close
+from latentmech.steering.sweep import Dosed, Doses, swept
+from latentmech.steering.trials import Trials, TrialSource
 from latentmech.steering.weights import exports
 
-GATES = (None, "cosine", "projection")
-
-
-@runtime_checkable
-class TrialSource(Protocol):
-    """Gives prompts and the next tokens that count, from settings and the direction's data."""
-
-    def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
-        """The trials of one split for one model."""
-        ...
+Prompts = Callable[[str], Trials]  # of a split
+NEUTRAL_WORDS = 1500  # whose states stand for those of a saved direction's texts
+CHOOSING = 10  # random directions that choose a block of their own
+SAME_LINE = 0.99  # cosine at which exchanging labels has left a direction on the line where it was
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What a steering study has measured, before it is put into words."""
+class Origin:
+    """The direction where it was found, its texts, what a reader must know about it, and how it was chosen."""
 
     direction: Direction
-    trials: Trials
-    scale: Scale
-    strengths: Sequence[float | int]
-    sweep: Sweep
-    readings: Float[np.ndarray, " variant"]
-    verdict: Verdict | None
-    choice: LayerChoice | None
-    selection: Choice | None
+    contrast: Contrast | None
     notes: tuple[str, ...]
-    exports: Mapping[str, Callable[[Path], object]]
+    selection: Choice | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SteeringStudy:
-    """Adds a direction in several strengths and measures what changes; removes it, where that is asked.
-
-    Attributes:
-        direction: how the direction is found, if it is not loaded.
-        file: a saved direction: a path, `wandb:...` or `hub:...`.
-        allow_foreign: use a direction that was found in other weights; the report says so.
-        layer: block where it is added: a number, `found` (where it was found) or `dev` (where it works best on dev).
-        trials: the prompts, and the next tokens that count.
-        strengths: how much is added; 0 is the untouched model.
-        unit: of the strengths: `resid` (median residual norms), `raw` (the direction's own length), `std` (spreads of a
-            class's projection) or `kl` (nats).
-        edit: `addition`, `rotation` (at unchanged norm) or `clamp` (the projection itself).
-        scope: which tokens are edited.
-        gate: edit only tokens whose `cosine` or `projection` along the direction exceeds what separates the dev texts.
-        random: random directions of the same length beside it.
-        shuffled: the direction of shuffled labels beside it.
-        prompting: instructions for and against, put before the prompts of the untouched model; empty leaves it out.
-        n_tokens: length of the completions.
-        kl_tokens: tokens of the untouched model's text over which KL is taken.
-        neutral_words: of the neutral text whose perplexity is taken.
-        necessity: whether the behaviour needs the direction, and whether the direction suffices; None leaves it out.
-        export: `none`, or `weights`: the ablated model as an ordinary folder, and the one with the addition if there is
-            exactly one strength but 0 and it is added to every token.
-        draws: bootstrap resamples of prompt groups.
-        seed: of random directions and shuffles.
-    """
+class SteeringStudy(SteeringSettings):
+    """Steers in several strengths and measures what changes; see `SteeringSettings`."""
 
     direction: DirectionStudy = field(default_factory=DirectionStudy)
-    file: str | None = None
-    allow_foreign: bool = False
-    layer: int | str = "dev"
     trials: TrialSource | None = None
-    strengths: Sequence[float | int] = (-0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5)
-    unit: str = "resid"
-    edit: str = "addition"
     scope: Scope = field(default_factory=Scope)
-    gate: str | None = None
-    random: int = 20
-    shuffled: bool = True
-    prompting: Sequence[str] = ()
-    n_tokens: int = 24
-    kl_tokens: int = 20
-    neutral_words: int = 1500
     necessity: Necessity | None = None
-    export: str = "none"
-    draws: int = 1000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        strengths = [self.strengths] if isinstance(self.strengths, str) else list(self.strengths)
-        if not strengths or not all(isinstance(s, int | float) for s in strengths):
-            raise BadInput(f"steering.strengths={self.strengths}; expected numbers, such as strengths=[-0.5,0,0.5]")
-        if self.file == "":
-            raise BadInput("steering.file is not set; name a saved direction: steering.file=PATH, wandb:... or hub:...")
-        if self.trials is None:
-            raise BadInput("steering.trials is not set; choose steering=sentiment or another option, or give trials")
-        if len(self.prompting) not in (0, 2):
-            raise BadInput(f"steering.prompting has {len(self.prompting)} entries; expected one for and one against")
-        if isinstance(self.layer, str) and self.layer not in ("dev", "found"):
-            raise BadInput(f"steering.layer={self.layer} is unknown; expected a block number, dev or found")
-        for name, choices in (("unit", UNITS), ("edit", EDITS), ("export", ("none", "weights")), ("gate", GATES)):
-            if (value := getattr(self, name)) not in choices:
-                known = ", ".join("null" if choice is None else choice for choice in choices)
-                raise BadInput(f"steering.{name}={value} is unknown; expected one of {known}")
-        for name, least in (("random", 0), ("n_tokens", 1), ("kl_tokens", 1), ("neutral_words", 100), ("draws", 100)):
-            if getattr(self, name) < least:
-                raise BadInput(f"steering.{name}={getattr(self, name)} is too small; expected at least {least}")
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
         """Find or load the direction, sweep, test, report."""
-        return present(self, self.measure(model, store), model)
+        return account_of(self, self.find(model, store), model)
 
-    def measure(self, model: Model, store: ActivationStore) -> Measured:
+    def find(self, model: Model, store: ActivationStore) -> SteeringFindings:
         """Everything that the report is made of."""
-        assert self.trials is not None
         self._check(model)
-        direction, contrast, notes, selection = self._direction(model, store)
-        trials = self.trials(model, contrast, "test")
-        found = direction
-        direction, choice = self._placed(model, direction, self.trials(model, contrast, "dev"))
-        scale = Scale.of(direction)
-        runs = clean_runs(model, trials.texts, self.kl_tokens)
-        lengths = [self._length(model, direction, scale, runs, strength) for strength in self.strengths]
-        exported = self._exports(model, found, direction, lengths)
-        random = random_directions(self.random, model.d_model, self.seed)
-        shuffled = self._shuffled(model, store, direction, contrast)
-        gate = self._gate(model, store, direction, contrast)
-        sweep = self._sweeper(model, direction, gate)(
-            trials, runs, direction.vector, lengths, random, shuffled, self._told(trials)
-        )
-        read = readings(model, direction, [sweep.clean_answers, *sweep.answers])
-        verdict = None
-        if self.necessity is not None and contrast is not None:
-            verdict = self.necessity(model, found, contrast, random)
-        return Measured(
-            direction=direction,
-            trials=trials,
-            scale=scale,
-            strengths=list(self.strengths),
-            sweep=sweep,
-            readings=read,
-            verdict=verdict,
-            choice=choice,
-            selection=selection,
-            notes=notes,
-            exports=exported,
-        )
+        origin = self._origin(model, store)
+        prompts: Prompts = cache(partial(self._prompts, model, origin.contrast))
+        source = self._null_source(model, store, origin)
+        steerer = Steerer(model=model, kind=self.kind, scope=self.scope, gate_at=self._gates(origin, source))
+        direction, choice = self._placed(steerer, origin.direction, prompts)
+        doses, missed = self._doses(steerer, direction, prompts)
+        exported = self._exports(model, origin.direction, direction, doses)
+        ends, trials = spans(list(doses), self.kind.neutral), prompts("test")
+        nulls = self._nulls(steerer, direction, source, doses, ends, prompts)
+        sizes = {"n_tokens": self.n_tokens, "kl_tokens": self.kl_tokens, "neutral_words": self.neutral_words}
+        sweep = swept(steerer, trials, ([direction], doses), nulls, self._told(trials), **sizes)
+        clusters, units = clusters_of(trials.groups), [in_units(dose, direction) for dose in doses.values()]
+        of = Estimating(sweep=sweep, clusters=clusters, neutral=self.kind.neutral, ends=ends, draws=self.draws)
+        found = of.of_doses(readings(model, direction, sweep.answers), units)
+        exchanged = of.exchanged() if self._tells_labels(direction, nulls) else None
+        necessity = None
+        if self.necessity is not None and origin.contrast is not None:
+            made = (source.random, source.isotropic)
+            necessity = self.necessity(model, origin.direction, origin.contrast, *made, self.draws)
+        return SteeringFindings(
+            direction=direction, trials=trials, kind=self.kind, edit=self.edit, unit=self.kind.unit or self.unit,
+            gate=self.gate, n_tokens=self.n_tokens, kl_tokens=self.kl_tokens, strengths=tuple(doses),
+            ends=tuple(_at_ends(doses, ends)), doses=found, overall=of.overall(), exchanged=exchanged, sweep=sweep,
+            verdict=of.verdict(found, exchanged), slope=of.slope(), choice=choice, selection=origin.selection,
+            necessity=necessity,
+            notes=(*origin.notes, *missed, *self._left_out(nulls, exchanged, necessity is None)), exports=exported,
+        )  # fmt: skip
+
+    @property
+    def kind(self) -> EditKind:
+        """How the direction is used."""
+        return EDIT_KINDS[self.edit]
 
     def _check(self, model: Model) -> None:
-        """What this model cannot do is refused now, and not when the work is done."""
+        """What this model or this edit cannot do is refused now, and not when the work is done."""
         if isinstance(self.layer, int) and not 0 <= self.layer < model.n_layers:
             seen = f"steering.layer={self.layer} is out of range"
             raise BadInput(f"{seen}; {model.name} has blocks 0 to {model.n_layers - 1}")
+        if self.unit == "kl" and (self.kind.neutral != 0 or self.kind.unit):
+            seen = f"steering.unit=kl counts nats from a strength of 0, and with steering.edit={self.edit}"
+            raise BadInput(f"{seen} {self.kind.zero}; choose another unit")
+        if self.gate is not None and self.file is not None:
+            raise BadInput("steering.gate needs the direction's texts to learn its threshold, and a saved one has none")
         if self.necessity is not None and self.file is None:
             levels = levels_of(model.n_layers, self.direction.site, self.direction.layers)
             check_affine([level.hook_name for level in levels], model.n_layers)
         if self.export == "weights":
             writers(model)
 
-    def _direction(
-        self, model: Model, store: ActivationStore
-    ) -> tuple[Direction, Contrast | None, tuple[str, ...], Choice | None]:
-        """The direction, the texts that it was found in, what a reader must know about it, and how it was chosen."""
+    def _origin(self, model: Model, store: ActivationStore) -> Origin:
         if self.file is not None:
             direction = load_direction(self.file)
             notes = direction.check(model, allow_foreign=self.allow_foreign)
-            contrast, selection = None, None
-        else:
-            only = replace(self.direction, compare=False, transfer=(), observer=None)
-            findings = only.find(model, store)
-            direction, contrast, notes = findings.direction, findings.contrast, findings.contrast.notes
-            selection = findings.choice
-        return direction, contrast, notes, selection
+            return Origin(direction=direction, contrast=None, notes=notes, selection=None)
+        only = replace(self.direction, compare=False, transfer=(), observer=None, random_draws=0, shuffles=0)
+        found = only.find(model, store)
+        notes = found.contrast.notes
+        return Origin(direction=found.direction, contrast=found.contrast, notes=notes, selection=found.choice)
 
-    def _placed(self, model: Model, direction: Direction, dev: Trials) -> tuple[Direction, LayerChoice | None]:
-        """The direction at the block where it is added."""
+    def _prompts(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
+        if self.trials is None:
+            raise BadInput("steering.trials is not set; give trials, such as Stems(...)")
+        return self.trials(model, contrast, split)
+
+    def _null_source(self, model: Model, store: ActivationStore, origin: Origin) -> NullSource:
+        """From the states of the direction's own texts at any hook point; of words, where it comes without."""
+        contrast, card = origin.contrast, origin.direction.card
+        if contrast is None:
+            neutral, levels = Corpus(limit=NEUTRAL_WORDS)(), levels_of(model.n_layers, card.get("site", "resid_post"))
+
+            def words(hook_name: str) -> Tensor:
+                return store.get(model, neutral, levels, "word_last").level(hook_name).float()
+
+            return NullSource(rows=cache(words), parts=None, method=None, seed=self.seed)
+        reading = self.direction.reading(str(card["position"]))
+
+        def texts(hook_name: str) -> Tensor:
+            return rows_at(reading, contrast.joint, hook_name, model, store)
+
+        method = method_of(self.direction.method)
+        return NullSource(rows=cache(texts), parts=Parts.of(contrast), method=method, seed=self.seed)
+
+    def _gates(self, origin: Origin, source: NullSource) -> Callable[[str], Gate | None]:
+        """What learns the gate at a hook point, from the dev texts there."""
+
+        def learn(hook_name: str) -> Gate | None:
+            if self.gate is None or source.parts is None:
+                return None
+            rows, vector = source.rows(hook_name)[source.parts.within("dev")], origin.direction.at(hook_name).vector
+            return learned(rows, source.parts.truth("dev"), vector, self.gate)
+
+        return cache(learn)
+
+    def _placed(self, steerer: Steerer, direction: Direction, prompts: Prompts) -> tuple[Direction, LayerChoice | None]:
+        """The direction at the block where it is used."""
         site = direction.card.get("site", "resid_post")
         if self.layer == "found":
             return direction, None
         if self.layer != "dev":
             return direction.at(f"blocks.{self.layer}.hook_{site}"), None
-        strengths = [s for s in self.strengths if s != 0] or [1.0]
-        unit = "resid" if self.unit == "kl" else self.unit
-
-        def length(here: Direction, strength: float | int) -> float:
-            return Scale.of(here).length(float(strength), unit)
-
-        choice = choose_layer(model, direction, dev, strengths, length, edit=self.edit, scope=self.scope)
+        unit, neutral = self.kind.unit or ("resid" if self.unit == "kl" else self.unit), self.kind.neutral
+        values = [float(s) for s in self.strengths if s != neutral] or [(neutral or 0.0) + 1.0]
+        choice = choose_layer(steerer, direction, prompts("dev"), {value: Strength(value, unit) for value in values})
         return direction.at(f"blocks.{choice.layer}.hook_{site}"), choice
 
+    def _doses(self, steerer: Steerer, direction: Direction, prompts: Prompts) -> tuple[Doses, list[str]]:
+        """Every strength as the edit is given it, and what must be said of those in nats that were not reached."""
+        values, unit = [float(strength) for strength in self.strengths], self.kind.unit or self.unit
+        if unit != "kl":
+            return {value: Strength(value, unit) for value in values}, []
+        model, size = steerer.model, Strength(1.0, "resid").along(direction)
+        runs = untouched_runs(model, prompts("dev").texts, self.kl_tokens)
+
+        def kl_at(length: float) -> float:
+            variant = steerer(direction, Strength(length / size, "resid"))
+            return float(divergence(model, [variant], runs, scope=self.scope).kl.mean())
+
+        found = {nats: calibrated(kl_at, nats, 0.1 * size) for nats in values}
+        missed = [
+            f"Of {nats:+g} nats {kl:.3g} were reached on dev prompts, at {length / size:+.3g} median residual norms."
+            for nats, (length, kl) in found.items()
+            if not is_close(kl, nats)
+        ]
+        return {nats: Strength(length / size, "resid") for nats, (length, _) in found.items()}, missed
+
+    def _nulls(
+        self, steerer: Steerer, direction: Direction, source: NullSource, doses: Doses, ends: Sequence[Span],
+        prompts: Prompts,
+    ) -> dict[str, Dosed]:  # fmt: skip
+        """Directions without meaning, and the strengths at which they are run.
+
+        Where the direction chose its block on dev, exchanged labels and a few random directions choose theirs too.
+        """
+        moving = {value: dose for value, dose in doses.items() if value != self.kind.neutral}
+        last, found = _at_ends(doses, ends), dict[str, Dosed]()
+
+        def at_their_blocks(made: Callable[[Direction], list[Direction]]) -> list[Direction]:
+            return choosing(steerer, direction, made, prompts("dev"), last) if self.layer == "dev" else made(direction)
+
+        if last and self.random:
+            found[RANDOM] = source.random(direction, self.random), moving
+            found[ISOTROPIC] = source.isotropic(direction, self.random), last
+            if self.layer == "dev":
+                found[OWN_BLOCK] = at_their_blocks(partial(source.random, n=min(CHOOSING, self.random))), last
+        if last and self.exchanged and source.parts is not None:
+            found[EXCHANGED] = at_their_blocks(partial(source.exchanged, n=self.exchanged)), last
+        return found
+
+    def _tells_labels(self, direction: Direction, nulls: Mapping[str, Dosed]) -> bool:
+        """Whether exchanged labels give the method anything but the same line, one way round or the other."""
+        some = nulls[EXCHANGED][0] if EXCHANGED in nulls else []
+        cosines = [abs(one.cosine(direction.at(one.hook_name))) for one in some]
+        return bool(cosines) and float(np.median(cosines)) < SAME_LINE
+
+    def _left_out(self, nulls: Mapping[str, Dosed], exchanged: object, no_necessity: bool) -> list[str]:
+        """What was asked for and could not be had."""
+        line = f"{self.direction.method} finds the same line under exchanged labels, one way round or the other"
+        said = {
+            f"No test against exchanged labels: {line}.": EXCHANGED in nulls and exchanged is None,
+            "No exchanged labels: a saved direction comes without its texts.": bool(self.exchanged and self.file),
+            "Necessity was not tested: a saved direction comes without its texts.": self.necessity and no_necessity,
+        }
+        return [sentence for sentence, holds in said.items() if holds]
+
     def _exports(
-        self, model: Model, found: Direction, placed: Direction, lengths: Sequence[float]
+        self, model: Model, found: Direction, placed: Direction, doses: Doses
     ) -> Mapping[str, Callable[[Path], object]]:
         """What writes the edited models, where that is asked."""
         if self.export == "none":
             return {}
-        in_weights = self.edit == "addition" and self.scope == EVERYWHERE and self.gate is None
-        return exports(model, found, placed, lengths if in_weights else ())
-
-    def _gate(
-        self, model: Model, store: ActivationStore, direction: Direction, contrast: Contrast | None
-    ) -> Gate | None:
-        if self.gate is None:
-            return None
-        if contrast is None:
-            raise BadInput("steering.gate needs the direction's texts to learn its threshold, and a saved one has none")
-        dev = contrast.in_split("dev")
-        rows = rows_at(self.direction, dev.joint, direction, model, store)
-        return learned(rows, dev.labels, direction.vector, self.gate)
-
-    def _sweeper(self, model: Model, direction: Direction, gate: Gate | None) -> Sweeper:
-        return Sweeper(
-            model=model,
-            hook_name=direction.hook_name,
-            edit=self.edit,
-            scope=self.scope,
-            n_tokens=self.n_tokens,
-            neutral_words=self.neutral_words,
-            gate=gate,
-        )
-
-    def _length(
-        self, model: Model, direction: Direction, scale: Scale, runs: Sequence[Clean], strength: float | int
-    ) -> float:
-        """A strength as a length along the unit vector; one in nats is searched for."""
-        if self.unit != "kl":
-            return scale.length(float(strength), self.unit)
-
-        def kl_at(length: float) -> float:
-            variant = {direction.hook_name: edit_of(self.edit, direction.vector, length)}
-            return float(drift(model, [variant], runs, scope=self.scope).kl.mean())
-
-        return calibrated(kl_at, float(strength), 0.1 * scale.resid)
-
-    def _shuffled(
-        self, model: Model, store: ActivationStore, direction: Direction, contrast: Contrast | None
-    ) -> Float[Tensor, " d_model"] | None:
-        """The direction that the same method finds when the training labels are shuffled."""
-        if not self.shuffled or contrast is None:
-            return None
-        return shuffled_direction(self.direction, contrast, direction, model, store)
+        in_weights = self.kind.in_weights and self.scope == EVERYWHERE and self.gate is None
+        return exports(model, found, placed, [dose.along(placed) for dose in doses.values()] if in_weights else ())
 
     def _told(self, trials: Trials) -> Mapping[str, Sequence[str]]:
         """The prompts with an instruction in front, inside the chat template where they are in one."""
+        pairs = list(zip(trials.texts, trials.shown, strict=True))
         kinds = zip(("for", "against"), self.prompting, strict=False)
-        return {
-            kind: [
-                text.replace(shown, f"{told} {shown}", 1)
-                for text, shown in zip(trials.texts, trials.shown, strict=True)
-            ]
-            for kind, told in kinds
-        }
+        return {kind: [text.replace(shown, f"{told} {shown}", 1) for text, shown in pairs] for kind, told in kinds}
+
+
+def _at_ends(doses: Doses, ends: Sequence[Span]) -> Doses:
+    """The strengths that ends of the dose are at or are compared with."""
+    return {value: doses[value] for end in ends for value in (end.base, end.at) if value is not None}

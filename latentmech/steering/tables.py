@@ -1,102 +1,144 @@
-"""The tables of a sweep: dose and response, what stands beside it, what is said, prompt by prompt."""
+"""The tables of a steering study: dose and response, the verdict, what stands beside it, what is said, every prompt."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from latentmech.report import Table
-from latentmech.statistics import Estimate
-from latentmech.steering.doses import Doses
-from latentmech.steering.sweep import slopes
+from latentmech.steering.findings import SteeringFindings
 
-if TYPE_CHECKING:
-    from latentmech.steering.study import Measured
+SHOWN = 8  # prompts whose completions are shown
+SINGLE = {"kl": "KL", "neutral_perplexity": "neutral ppl ×", "own_perplexity": "own ppl", "reading": "reading",
+          "repetition": "repeats"}  # fmt: skip
 
 
-def strength_table(dose: Doses) -> Table:
+def tables(found: SteeringFindings) -> dict[str, Table]:
+    """All of them, the most telling first."""
+    necessity = dict(necessity_tables(found))
+    shown = {name: table for name, table in necessity.items() if name != "answers"}
+    shown |= {"strengths": strength_table(found), "verdict": claim_table(found), "controls": control_table(found)}
+    shown |= {name: table for name, table in necessity.items() if name == "answers"}
+    if found.choice is not None:
+        shown["layers"] = layer_table(found)
+    shown |= {f"selection_{i}": table for i, table in enumerate(found.selection.tables if found.selection else ())}
+    return shown | {"completions": completion_table(found), "items": item_table(found)}
+
+
+def strength_table(found: SteeringFindings) -> Table:
     """One row per strength: effect, null, damage."""
     rows = []
-    for i, strength in enumerate(dose.strengths):
-        change = dose.estimate(dose.sweep.own.score[i] - dose.clean)
-        low, high = dose.null(i)
-        rows.append(
-            {
-                "strength": strength,
-                "effect": change.value,
-                "low": change.ci_low,
-                "high": change.ci_high,
-                "random from": low,
-                "to": high,
-                "KL": dose.kl[i],
-                "neutral ppl ×": dose.sweep.neutral[i + 1] / dose.sweep.neutral[0],
-                "own ppl": float(np.exp(dose.loss[i])),
-                "reading": float(dose.found.readings[i + 1]),
-                "repeats": dose.sweep.repetition[i + 1],
-                **{f"in {u}": v for u, v in dose.found.scale.in_units(dose.sweep.lengths[i]).items()},
-            }
-        )
+    for strength, one in found.doses.items():
+        row = {"strength": strength} | one["effect"].cells("effect", "low", "high")
+        if "random" in found.nulls:
+            null = found.null("random", strength)
+            row |= {"random from": float(null.min()), "to": float(null.max())}
+        row |= {title: one[name].value for name, title in SINGLE.items()}
+        sizes = {name: own.value for name, own in one.items() if name.startswith("strength_")}
+        rows.append(row | {name.replace("strength_", "in "): value for name, value in sizes.items()})
     caption = (
-        f"Strength in units of {dose.study.unit}. Effect: change of the log-odds against the untouched model, in nats, "
-        f"mean over {len(dose.found.trials)} prompts with a 95 % interval over their groups. KL in nats per token over "
-        f"{dose.study.kl_tokens} tokens of the untouched model's text; own ppl: perplexity of that text when steered; "
-        "reading: what the direction reads in the answers, in standard deviations of the untouched model's."
+        f"Strength ({found.unit}): {found.kind.zero}. Effect: change of the log-odds against the untouched model, in "
+        f"nats, mean over {len(found.trials)} prompts with a 95 % interval over their groups. Random directions are "
+        f"drawn as the states vary, of the same length. KL in nats per token over {found.kl_tokens} tokens of the "
+        "untouched model's text; own ppl: perplexity of that text when steered; reading: what the direction reads in "
+        "the answers, in standard deviations of the untouched model's."
     )
     return Table(title="Dose and response", frame=pd.DataFrame(rows), caption=caption)
 
 
-def layer_table(found: "Measured") -> Table:
-    """Where the direction could be added, and where it is."""
-    assert found.choice is not None
-    chosen = found.choice.layer
-    rows = [
-        {"layer": layer, "mark": "chosen" if layer == chosen else "", "least rise": step}
-        for layer, step in zip(found.choice.layers, found.choice.steps.tolist(), strict=True)
-    ]
-    caption = "Least rise of the effect from one strength to the next, in nats per unit of strength, on dev prompts."
-    return Table(title="Where to add it", frame=pd.DataFrame(rows), caption=caption)
+def claim_table(found: SteeringFindings) -> Table:
+    """What the verdict rests on."""
+    rows = [(claim.asked, "yes" if claim.holds else "no", claim.seen) for claim in found.verdict.claims]
+    caption = (
+        "All of it has to hold. More than some directions: the paired difference to every one of them is above 0 with "
+        "its whole interval; the one that comes nearest is shown."
+    )
+    return Table(title="Is it steering?", frame=pd.DataFrame(rows, columns=["asked", "holds", "seen"]), caption=caption)
 
 
-def control_table(dose: Doses) -> Table:
-    """Slopes, and what a prompt does instead."""
-    slope = dose.slope()
-    rows = [_control("direction, nats per unit of strength", dose.estimate(slope))]
-    rows.append(_control("share of prompts that move the wrong way", dose.estimate((slope < 0).astype(float))))
-    others = [slopes(random.score, dose.strengths).mean() for random in dose.sweep.random]
-    if others:
-        rows.append({"what": "random directions, steepest slope", "value": float(np.abs(others).max())})
-    if dose.sweep.shuffled is not None:
-        rows.append(
-            _control("shuffled labels, slope", dose.estimate(slopes(dose.sweep.shuffled.score, dose.strengths)))
-        )
-    for kind, told in dose.sweep.prompting.items():
-        rows.append(_control(f"instruction {kind} it, change in nats", dose.estimate(told - dose.clean)))
-    caption = "Slopes are fitted per prompt. The instructions are what a user would try first."
+def control_table(found: SteeringFindings) -> Table:
+    """Slopes, what a prompt does instead, and what directions without meaning do at the ends."""
+    named = {"slope": "direction, nats per unit of strength", "wrong_way": "share of prompts that move the wrong way",
+             "prompting/for": "instruction for it, change in nats",
+             "prompting/against": "instruction against it, change in nats"}  # fmt: skip
+    shown = {what: found.overall[name] for name, what in named.items() if name in found.overall}
+    rows = [{"what": what} | one.cells("value", "low", "high") for what, one in shown.items()]
+    for kind in found.nulls:
+        for strength in found.ends:
+            effects, what = found.null(kind, strength), f"{found.title(kind)} at {strength:+g}, mean and range"
+            around = {"value": effects.mean(), "low": effects.min(), "high": effects.max()}
+            kl = {"KL": found.null_kl(kind, strength), "KL of the direction": found.doses[strength]["next_kl"].value}
+            rows.append({"what": what, **around, **kl})
+    caption = (
+        "Slopes are fitted per prompt. KL here is that of the next token after the prompt, in nats. Exchanged labels: "
+        "what the same method finds under them, as long as it then is. The instructions are what a user tries first."
+    )
     return Table(title="Beside it", frame=pd.DataFrame(rows), caption=caption)
 
 
-def _control(what: str, estimate: Estimate) -> dict[str, object]:
-    return {"what": what, "value": estimate.value, "low": estimate.ci_low, "high": estimate.ci_high}
+def layer_table(found: SteeringFindings) -> Table:
+    """Where the direction could be used, and where it is."""
+    choice = found.choice
+    rows = [] if choice is None else list(zip(choice.layers, choice.steps.tolist(), strict=True))
+    marked = [(layer, "chosen" if layer == found.direction.layer else "", step) for layer, step in rows]
+    caption = "Least rise of the effect from one strength to the next, in nats per unit of strength, on dev prompts."
+    frame = pd.DataFrame(marked, columns=["layer", "mark", "least rise"])
+    return Table(title="Where to use it", frame=frame, caption=caption)
 
 
-def completion_table(dose: Doses) -> Table:
+def completion_table(found: SteeringFindings) -> Table:
     """The first prompts' answers at every strength."""
-    shown = range(min(8, len(dose.found.trials)))
+    names = ["clean", *(f"{strength:+g}" for strength in found.strengths)]
     rows = [
-        {"prompt": dose.found.trials.shown[i], "strength": "clean", "text": dose.sweep.clean_answers[i]} for i in shown
+        (found.trials.shown[i], name, answers[i])
+        for i in range(min(SHOWN, len(found.trials)))
+        for name, answers in zip(names, found.sweep.answers, strict=True)
     ]
-    for strength, answers in zip(dose.strengths, dose.sweep.answers, strict=True):
-        rows += [
-            {"prompt": dose.found.trials.shown[i], "strength": f"{strength:+g}", "text": answers[i]} for i in shown
-        ]
-    frame = pd.DataFrame(rows).sort_values("prompt", kind="stable", ignore_index=True)
-    return Table(title="What it says", frame=frame, caption=f"Greedy, {dose.study.n_tokens} tokens, first prompts.")
+    frame = pd.DataFrame(rows, columns=["prompt", "strength", "text"]).sort_values("prompt", kind="stable")
+    caption = f"Greedy, {found.n_tokens} tokens, first prompts."
+    return Table(title="What it says", frame=frame.reset_index(drop=True), caption=caption)
 
 
-def item_table(dose: Doses) -> Table:
+def item_table(found: SteeringFindings) -> Table:
     """Every prompt's own numbers."""
-    frame = pd.DataFrame({"prompt": dose.found.trials.shown, "group": dose.found.trials.groups, "clean": dose.clean})
-    for strength, scores in zip(dose.strengths, dose.sweep.own.score, strict=True):
-        frame[f"{strength:+g}"] = scores
-    frame["slope"] = dose.slope()
+    columns = {"prompt": found.trials.shown, "group": found.trials.groups, "clean": found.sweep.own.clean}
+    scores = found.sweep.own.clean + found.sweep.own.change[0]
+    columns |= {f"{strength:+g}": own for strength, own in zip(found.strengths, scores, strict=True)}
+    frame = pd.DataFrame(columns | {"slope": found.slope})
     return Table(title="Prompt by prompt", frame=frame, caption="Log-odds in nats at each strength.")
+
+
+def necessity_tables(found: SteeringFindings) -> Iterator[tuple[str, Table]]:
+    """Refusals of harmful and harmless requests before and after, what dev chose from, and every answer."""
+    if (own := found.necessity) is None:
+        return
+    removed, added = f"removed, {own.removed_by}", f"added, × {own.added:g}"
+    sides = {"harmful": (own.ablated, removed, min), "harmless": (own.induced, added, max)}
+    rows: list[dict[str, object]] = []
+    for kind, (rates, edit, extreme) in sides.items():
+        row = {"requests": kind, "n": rates.clean.n, **rates.clean.cells("clean"), "edit": edit}
+        most = {f"{null}, most effective": extreme(shares) for null, shares in rates.random.items()}
+        rows.append(row | rates.edited.cells("edited") | most)
+    counts = " and ".join(f"{len(shares)} {null}" for null, shares in own.ablated.random.items()) or "No random"
+    caption = (
+        f"Share of test requests refused, by the beginning of the answer, with 95 % intervals. {counts} directions "
+        "were removed and added likewise (random: drawn as the states vary; isotropic: from the sphere). How to remove "
+        "and how much to add was chosen on dev."
+    )
+    yield "necessity", Table(title="Is it needed, does it suffice?", frame=pd.DataFrame(rows), caption=caption)
+    ways = {f"removed, {one.kind}": (one.rate, one.perplexity) for one in own.removals}
+    ways |= {f"added, × {times:g}": (rate, float("nan")) for times, rate in own.additions.items()}
+    chosen = [(edit, "chosen" if edit in (removed, added) else "", *costs) for edit, costs in ways.items()]
+    caption = (
+        "On dev: removed from harmful requests, added to harmless ones. Of the removals that work the one that costs "
+        f"least was chosen; on other neutral text it costs × {own.perplexity:.3f}."
+    )
+    frame = pd.DataFrame(chosen, columns=["edit", "mark", "refusal rate", "neutral ppl ×"])
+    yield "removals", Table(title="Ways to remove and to add", frame=frame, caption=caption)
+    answers = [
+        (kind, request, clean, before, edit.partition(",")[0], edited, after)
+        for kind, (rates, edit, _) in sides.items()
+        for (request, clean, edited), (before, after) in zip(rates.answers, rates.shown, strict=True)
+    ]
+    columns = ["requests", "request", "clean", "refused", "edit", "edited", "refused when edited"]
+    frame = pd.DataFrame(answers, columns=columns)
+    yield "answers", Table(title="Every answer", frame=frame, caption="Greedy, on test.")

@@ -5,7 +5,7 @@ Every score here is a log-odds in nats: of one set of next tokens against anothe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from torch import Tensor
 from latentmech.data import PROMPT, Contrast, alternating, letters_of
 from latentmech.errors import BadInput
 from latentmech.model import Dialogue, Model, dialogues
+from latentmech.steering.settings import LettersSettings, RequestsSettings, StemsSettings
 
 Ids = tuple[int, ...]
 
@@ -23,7 +24,6 @@ class Trials:
     """Prompts with their answer sets.
 
     Attributes:
-        names: one per prompt.
         texts: as the model is given them, up to where it answers.
         shown: as a reader wants to see them.
         groups: prompts of one group are resampled together.
@@ -32,7 +32,6 @@ class Trials:
         notes: what a reader of the scores must know.
     """
 
-    names: tuple[str, ...]
     texts: tuple[str, ...]
     shown: tuple[str, ...]
     groups: tuple[str, ...]
@@ -50,15 +49,18 @@ class Trials:
 
     def log_odds(self, logits: Float[Tensor, "prompt vocab"]) -> Float[Tensor, " prompt"]:
         """Log-odds of each prompt's next token, in nats."""
-        return log_odds_of(logits, self.towards, self.away)
+        return self.odds(logits.float().log_softmax(-1))
+
+    def odds(self, log_probs: Float[Tensor, "prompt vocab"]) -> Float[Tensor, " prompt"]:
+        """The same from log-probabilities."""
+        return log_odds_of(log_probs, self.towards, self.away)
 
 
 def log_odds_of(
-    logits: Float[Tensor, "prompt vocab"], towards: Sequence[Ids], away: Sequence[Ids]
+    log_probs: Float[Tensor, "prompt vocab"], towards: Sequence[Ids], away: Sequence[Ids]
 ) -> Float[Tensor, " prompt"]:
     """Log-odds of each row's sets, in nats; an empty set against stands for all other tokens."""
-    chances = logits.float().log_softmax(-1)
-    return torch.stack([_odds(*row) for row in zip(chances, towards, away, strict=True)])
+    return torch.stack([_odds(*row) for row in zip(log_probs, towards, away, strict=True)])
 
 
 def _odds(chances: Float[Tensor, " vocab"], towards: Ids, away: Ids) -> Float[Tensor, ""]:
@@ -68,27 +70,18 @@ def _odds(chances: Float[Tensor, " vocab"], towards: Ids, away: Ids) -> Float[Te
     return for_it - torch.log1p(-for_it.exp().clamp(max=1 - 1e-7))
 
 
+@runtime_checkable
+class TrialSource(Protocol):
+    """Gives prompts and the next tokens that count, from settings and the direction's data."""
+
+    def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
+        """The trials of one split for one model."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
-class Stems:
-    """Beginnings that the model continues, and words that it might continue with.
-
-    Attributes:
-        prompts: the beginnings, neutral as to the behaviour; every third is for dev.
-        towards: words for the behaviour; each counts as it begins a new word.
-        away: words against it.
-        chat_template: put the beginnings into the chat template.
-        after: what the answer begins with, before the word that counts.
-    """
-
-    prompts: Sequence[Any]
-    towards: Sequence[Any]
-    away: Sequence[Any]
-    chat_template: bool = False
-    after: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("prompts", "towards", "away"):
-            _check_words(f"trials.{name}", getattr(self, name))
+class Stems(StemsSettings):
+    """Beginnings that the model continues; see `StemsSettings`."""
 
     def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
         """The trials of one split for one model."""
@@ -107,19 +100,8 @@ class Stems:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letters:
-    """Questions with lettered choices, from the direction's own data: which letter comes after an opening bracket.
-
-    Attributes:
-        limit: so many questions at most, each letter in turn; a sweep asks each of them some 150 times.
-    """
-
-    limit: int = 40
-    chat_template: bool = True
-
-    def __post_init__(self) -> None:
-        if self.limit < 1:
-            raise BadInput(f"trials.limit={self.limit} is too small; expected at least 1")
+class Letters(LettersSettings):
+    """Questions with lettered choices; see `LettersSettings`."""
 
     def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
         """The trials of one split for one model."""
@@ -135,28 +117,8 @@ class Letters:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Requests:
-    """Requests from the direction's own data, scored by how a refusal begins, against all other beginnings.
-
-    Attributes:
-        kind: `negative` for the texts that lack the property, `positive` for those that have it.
-        phrases: how the behaviour begins; their first tokens count.
-        limit: so many prompts at most.
-        in_turn: take them from each group in turn, and not from the beginning, where all may be of one or two.
-    """
-
-    phrases: Sequence[Any]
-    kind: str = "negative"
-    limit: int = 16
-    in_turn: bool = False
-    chat_template: bool = True
-
-    def __post_init__(self) -> None:
-        _check_words("trials.phrases", self.phrases)
-        if self.kind not in ("negative", "positive"):
-            raise BadInput(f"trials.kind={self.kind} is unknown; expected negative or positive")
-        if self.limit < 1:
-            raise BadInput(f"trials.limit={self.limit} is too small; expected at least 1")
+class Requests(RequestsSettings):
+    """Requests, scored by how a refusal begins; see `RequestsSettings`."""
 
     def __call__(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
         """The trials of one split for one model."""
@@ -182,7 +144,6 @@ def _trials(
     if not texts:
         raise BadInput("there are no prompts to steer on; give some with trials.prompts, or raise data.limit")
     return Trials(
-        names=tuple(f"prompt-{i:03d}" for i in range(len(texts))),
         texts=tuple(text.text for text in texts),
         shown=tuple(shown),
         groups=tuple(groups),
@@ -205,15 +166,6 @@ def first_tokens(model: Model, words: Sequence[str], *, spaced: bool = True) -> 
     if not found:
         raise BadInput("no words were given to score the next token by; give some in trials.towards and trials.away")
     return tuple(found)
-
-
-def _check_words(name: str, words: Sequence[object]) -> None:
-    """YAML reads true and no as truth values unless they stand in quotes."""
-    for word in words:
-        if not isinstance(word, str) or not word.strip():
-            raise BadInput(f"{name} holds {word!r}; expected words: put quotes around it")
-    if not words:
-        raise BadInput(f"{name} is empty; expected some")
 
 
 def _letter_token(model: Model, answer: str) -> int:

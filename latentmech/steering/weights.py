@@ -20,11 +20,21 @@ from torch import Tensor
 from latentmech.data import Corpus
 from latentmech.direction import Direction
 from latentmech.errors import BadInput
-from latentmech.model import Local, Model, Scope, intervening, pad, tokenise
-from latentmech.model.fold import bias_place, fold_ablation, fold_addition, save_folded
-from latentmech.report.plain import plain
+from latentmech.model import (
+    Local,
+    Model,
+    Scope,
+    bias_place,
+    fold_ablation,
+    fold_addition,
+    intervening,
+    pad,
+    save_folded,
+    tokenise,
+)
 from latentmech.steering.ablations import Plan, ablation
 from latentmech.steering.interventions import Addition
+from latentmech.storage import plain
 
 NOTHING = Plan({}, Scope())
 SENTENCES, LONGEST = 8, 160  # how many, and characters

@@ -156,3 +156,31 @@ def test_cranfield_comes_out_as_published():
 def test_own_labels_of_documents_are_kept(passages):
     assert len(set(passages.documents.columns["topic"])) >= 10
     assert set(passages.queries.columns["kind"]) == {"wording", "paraphrase"}
+
+
+def test_queries_of_one_group_are_all_dev_or_all_test(tmp_path):
+    (tmp_path / "qrels").mkdir()
+    queries = [{"_id": f"q{i}", "text": f"wording {i}", "group": f"g{i // 3}"} for i in range(24)]
+    (tmp_path / "corpus.jsonl").write_text(json.dumps({"_id": "d", "text": "an answer"}))
+    (tmp_path / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    lines = "".join(f"q{i}\td\t1\n" for i in range(24))
+    (tmp_path / "qrels" / "all.tsv").write_text(f"query-id\tcorpus-id\tscore\n{lines}")
+    for seed in range(5):
+        asked = Library(path=tmp_path, seed=seed)().queries
+        assert len(set(zip(asked.groups, asked.splits, strict=True))) == 8
+        assert asked.splits.count("dev") == 12
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"limit": 1}, "data.limit=1 is too small; expected at least 2"),
+        ({"query_limit": 0}, "data.query_limit=0 is too small"),
+        ({"numbering": "place"}, "data.numbering=place is unknown; expected one of id, position"),
+        ({"dev": 1.0}, "data.dev=1.0; expected a share"),
+        ({"name": "passage"}, "no bundled collection 'passage'; did you mean 'passages'"),
+    ],
+)
+def test_bad_settings_of_a_library(setting, message):
+    with pytest.raises(BadInput, match=message):
+        Library(**setting)

@@ -72,7 +72,7 @@ def test_gap_gives_two_pairs_a_text(write):
 def test_winobias_takes_the_wrong_candidate_from_the_other_line(write):
     write("anti_stereotyped_type1.txt.dev", ANTI)
     path = write("pro_stereotyped_type1.txt.dev", PRO)
-    from latentmech.data.folder import read_file
+    from latentmech.data.corpus import read_file
 
     examples = read_file(path)
     assert pairs(examples)[:4] == [
@@ -87,7 +87,7 @@ def test_winobias_takes_the_wrong_candidate_from_the_other_line(write):
 
 
 def test_winobias_alone_says_so(write):
-    from latentmech.data.folder import read_file
+    from latentmech.data.corpus import read_file
 
     assert "no anti_" in read_file(write("pro_stereotyped_type1.txt.dev", PRO)).notes[0]
 

@@ -98,7 +98,7 @@ def test_tsv_is_separated_by_tabs(write):
             r"a\.csv:4: 3 fields in .*; expected 2 as in the header: put quotes",
         ),
         ("text,label,label\na,b,c\n", r"a\.csv:1: the column 'label' twice"),
-        ("text;label\na;b\n", r"a\.csv:2: no 'text'.*There is: text;label"),
+        ("text;label\na;b\n", r"a\.csv:2: no 'text'.*the row has text;label"),
         ('text,label\na,x\n"b,y\nc,z\n', r"a\.csv:3: broken row"),
         ("text,label\n", r"a\.csv: a header and no row"),
     ],

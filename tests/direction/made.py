@@ -21,5 +21,6 @@ def made(model, layer=1, seed=0, name="kindness") -> Direction:
         negative_means=drawn(),
         norms={name: float(3 * vector.norm()) for name, vector in raw.items()},
         resid_norms={name: 10.0 + i for i, name in enumerate(names)},
+        spreads={name: 0.5 + i for i, name in enumerate(names)},
         card={"name": name, "model": {"name": model.name, "identity": model.identity}, "licence": "Apache-2.0"},
     )

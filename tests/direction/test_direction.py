@@ -1,5 +1,6 @@
 """A direction as a value, as a file, and in the hands of a model that it was not found in."""
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ from made import made
 from latentmech.direction import Direction, layer_of, unit
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.model import Model, Tiny
+from latentmech.tensors import save_tensors
 
 ELSEWHERE = """
 import sys
@@ -43,7 +45,8 @@ def test_everything_is_saved(direction, tmp_path):
     direction.save(tmp_path / "d.safetensors")
     loaded = Direction.load(tmp_path / "d.safetensors")
     assert loaded.card == direction.card
-    assert (loaded.norms, loaded.resid_norms) == (direction.norms, direction.resid_norms)
+    for numbers in ("norms", "resid_norms", "spreads"):
+        assert getattr(loaded, numbers) == getattr(direction, numbers)
     assert (loaded.name, loaded.layer, loaded.level.label) == ("kindness", 1, "layer_01")
 
 
@@ -66,8 +69,6 @@ def test_a_torn_card_is_noticed(direction, tmp_path):
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
-    from latentmech.storage import save_tensors
-
     save_tensors(tmp_path / "p.safetensors", {"weight": torch.ones(2, 3)}, {"classes": ["a", "b"]})
     with pytest.raises(IntegrityError, match=r"is no direction \(format None\); expected latentmech.direction/1"):
         Direction.load(tmp_path / "p.safetensors")
@@ -128,6 +129,44 @@ def test_at_another_hook_point_everything_is_that_of_the_hook_point(direction):
     assert (embed.norm, embed.resid_norm) == (direction.norms[embed.hook_name], 10.0)
     with pytest.raises(BadInput, match=r"no vector at blocks.9.hook_resid_post; there are blocks.0.hook_resid_pre"):
         direction.at("blocks.9.hook_resid_post")
+
+
+SCORES = {"layer": 1, "selection": "separation on dev", "scores": {"dev_auroc": 0.9}, "projections": {"std": 0.5}}
+
+
+def test_at_another_hook_point_the_card_claims_nothing_of_the_first(direction, tmp_path):
+    chosen = replace(direction, card={**direction.card, **SCORES, "position": "last", "site": "resid_post"})
+    moved = chosen.at("blocks.2.hook_resid_post")
+    assert not {"layer", "selection", "scores", "projections"} & moved.card.keys()
+    assert moved.card["found"] == {"hook_name": chosen.hook_name, **SCORES}
+    assert moved.card["position"] == "last", "every level's vector was found there"
+    moved.save(tmp_path / "d.safetensors")
+    loaded = Direction.load(tmp_path / "d.safetensors")
+    assert (loaded.hook_name, loaded.card["found"]["layer"]) == ("blocks.2.hook_resid_post", 1)
+    again = moved.at("blocks.0.hook_resid_pre")
+    assert again.card["found"] == moved.card["found"], "what was found is what was found first"
+    assert again.at(chosen.hook_name).card == chosen.card
+    assert chosen.at(chosen.hook_name) is chosen
+
+
+def test_spreads_belong_to_their_level_and_may_be_unknown(direction, tmp_path):
+    assert direction.spread == 2.5 and direction.at("blocks.0.hook_resid_pre").spread == 0.5
+    tensors, card = direction.packed()
+    save_tensors(tmp_path / "old.safetensors", tensors, {k: v for k, v in card.items() if k != "spreads"})
+    old = Direction.load(tmp_path / "old.safetensors")
+    assert old.spreads == {} and math.isnan(old.spread)
+
+
+def test_directions_are_compared_by_identity(direction, tmp_path):
+    direction.save(tmp_path / "d.safetensors")
+    loaded = Direction.load(tmp_path / "d.safetensors")
+    assert direction == direction and direction != loaded and len({direction, loaded}) == 2
+
+
+def test_the_opposite_lies_on_the_other_side(direction):
+    lies = {"negative": -1.0, "positive": 3.0, "std": 0.5}
+    opposite = -replace(direction, card={**direction.card, "projections": lies})
+    assert opposite.card["projections"] == {"negative": -3.0, "positive": 1.0, "std": 0.5}
 
 
 def test_the_opposite(direction):

@@ -1,6 +1,7 @@
 """Each method finds what was planted, and equals an independent implementation where there is one."""
 
 import sys
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -11,10 +12,19 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from latentmech.direction import METHODS, Eraser, Sample, unit
+import latentmech.direction as direction_room
+from latentmech.direction import (
+    METHODS,
+    DirectionSettings,
+    Eraser,
+    LabelledRows,
+    Parts,
+    exchanged_directions,
+    method_of,
+    unit,
+)
 from latentmech.direction.lda import shrunk
 from latentmech.direction.logistic import STRENGTH
-from latentmech.direction.methods import method_of
 from latentmech.errors import BadInput
 
 moments = sys.modules["latentmech.activations.moments"]
@@ -30,7 +40,7 @@ def rows_of(n, mixing=None, shift=3.0, seed=0):
     rows = shared.repeat(2, 1) + own
     rows = rows if mixing is None else rows @ mixing
     rows[:n] += shift * PLANTED
-    return Sample(rows + 5, torch.arange(2 * n) < n, torch.stack([torch.arange(n), torch.arange(n, 2 * n)], 1))
+    return LabelledRows(rows + 5, torch.arange(2 * n) < n, torch.stack([torch.arange(n), torch.arange(n, 2 * n)], 1))
 
 
 def stretched(seed=1):
@@ -58,29 +68,29 @@ def test_a_planted_direction_is_found(name):
 @pytest.mark.parametrize("name", ["difference_of_means", "pca_of_differences"])
 def test_what_moves_the_rows_is_as_long_as_the_move(name):
     noise = {"difference_of_means": 0, "pca_of_differences": 2}[name]  # along any vector two rows differ by this much
-    assert float(METHODS[name](rows_of(4000)).norm()) == pytest.approx((9 + noise) ** 0.5, rel=0.03)
+    assert float(method_of(name)(rows_of(4000)).norm()) == pytest.approx((9 + noise) ** 0.5, rel=0.03)
 
 
 @pytest.mark.parametrize("name", ["lda", "logistic", "leace"])
 def test_reading_directions_avoid_what_varies(name, long):
     noise = stretched()
     truth = torch.linalg.solve(noise.T @ noise, PLANTED)
-    assert cosine(METHODS["difference_of_means"](long), truth) < 0.9, "else there is nothing to avoid"
-    assert cosine(METHODS[name](long), truth) > (0.95 if name == "logistic" else 0.99)  # the penalty shrinks it
+    assert cosine(method_of("difference_of_means")(long), truth) < 0.9, "else there is nothing to avoid"
+    assert cosine(method_of(name)(long), truth) > (0.95 if name == "logistic" else 0.99)  # the penalty shrinks it
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_swapped_labels_turn_it_round(name):
     sample = rows_of(200)
-    swapped = Sample(sample.rows, ~sample.positive, sample.pairs.flip(1))
-    torch.testing.assert_close(METHODS[name](swapped), -METHODS[name](sample), atol=1e-3, rtol=1e-3)
+    swapped = LabelledRows(sample.rows, ~sample.positive, sample.pairs.flip(1))
+    torch.testing.assert_close(method_of(name)(swapped), -method_of(name)(sample), atol=1e-3, rtol=1e-3)
 
 
 def test_difference_of_means_merges_over_chunks(monkeypatch):
     sample = rows_of(100)
     monkeypatch.setattr(moments, "CHUNK", 7)
     positive, negative = sample.rows[:100].double(), sample.rows[100:].double()
-    found = METHODS["difference_of_means"](sample)
+    found = method_of("difference_of_means")(sample)
     torch.testing.assert_close(found, positive.mean(0) - negative.mean(0), atol=1e-6, rtol=0)
 
 
@@ -88,7 +98,7 @@ def test_pca_of_differences_is_the_first_component_uncentred():
     sample = rows_of(300, stretched(), shift=1.0)
     differences = (sample.rows[:300] - sample.rows[300:]).numpy()
     svd = TruncatedSVD(1, algorithm="arpack").fit(differences)  # scikit-learn's PCA would centre
-    found = METHODS["pca_of_differences"](sample)
+    found = method_of("pca_of_differences")(sample)
     assert abs(cosine(found, torch.from_numpy(svd.components_[0]))) == pytest.approx(1, abs=1e-6)
     assert float(found.norm()) == pytest.approx(svd.singular_values_[0] / 300**0.5, rel=1e-5)
     assert float(found.float() @ torch.from_numpy(differences.mean(0))) > 0
@@ -97,7 +107,7 @@ def test_pca_of_differences_is_the_first_component_uncentred():
 def test_pca_of_differences_needs_pairs():
     sample = rows_of(10)
     with pytest.raises(BadInput, match="needs pairs"):
-        METHODS["pca_of_differences"](Sample(sample.rows, sample.positive, NO_PAIRS))
+        method_of("pca_of_differences")(LabelledRows(sample.rows, sample.positive, NO_PAIRS))
 
 
 def share_of(covariance, n):
@@ -113,7 +123,7 @@ def test_lda_is_that_of_scikit_learn():
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=share).fit(
         sample.rows.numpy(), sample.positive.numpy()
     )
-    found = METHODS["lda"](sample)
+    found = method_of("lda")(sample)
     assert cosine(found, torch.from_numpy(theirs.coef_[0])) == pytest.approx(1, abs=1e-6)
     unshrunk = LinearDiscriminantAnalysis(solver="lsqr").fit(sample.rows.numpy(), sample.positive.numpy())
     assert cosine(found, torch.from_numpy(unshrunk.coef_[0])) < 0.99
@@ -135,7 +145,7 @@ def test_logistic_is_that_of_scikit_learn():
     theirs = LogisticRegression(C=1 / (STRENGTH * len(rows)), tol=1e-10, max_iter=5000)
     theirs.fit(standardised, sample.positive.numpy())
     expected = torch.from_numpy(theirs.coef_[0]) / rows.std(0, correction=0)
-    found = METHODS["logistic"](sample)
+    found = method_of("logistic")(sample)
     torch.testing.assert_close(found, expected, atol=1e-3 * float(expected.norm()), rtol=0)
 
 
@@ -149,7 +159,7 @@ def test_no_linear_classifier_reads_erased_rows(long):
     rows, labels = long.rows.double(), long.positive.numpy()
     assert gain(Eraser.of(long.moments)(rows).numpy(), labels) < 1e-6
     assert gain(rows.numpy(), labels) > 0.3
-    crosswise = rows - METHODS["difference_of_means"](long) * 0.5  # moved, not erased
+    crosswise = rows - method_of("difference_of_means")(long) * 0.5  # moved, not erased
     assert gain(crosswise.numpy(), labels) > 0.3
 
 
@@ -169,7 +179,7 @@ def test_an_eraser_is_a_projection_around_the_mean(long):
 
 def test_an_eraser_changes_rows_less_than_projecting_their_difference_out(long):
     rows = long.rows.double()
-    delta = METHODS["difference_of_means"](long)
+    delta = method_of("difference_of_means")(long)
     delta /= delta.norm()
     projected = rows - ((rows - rows.mean(0)) @ delta).unsqueeze(1) * delta
     whiten = torch.linalg.cholesky(torch.linalg.inv(long.moments.total / len(rows)))
@@ -182,7 +192,7 @@ def test_dimensions_that_never_vary_do_no_harm():
     sample = rows_of(200)
     rows = torch.cat([sample.rows, torch.full((400, 3), 2.5)], 1)
     for name in METHODS:
-        found = METHODS[name](Sample(rows, sample.positive, sample.pairs))
+        found = method_of(name)(LabelledRows(rows, sample.positive, sample.pairs))
         assert found.isfinite().all(), name
         assert float(found[-3:].abs().max()) < 1e-3 * float(found.abs().max()), name
 
@@ -190,3 +200,41 @@ def test_dimensions_that_never_vary_do_no_harm():
 def test_an_unknown_method_is_refused_with_a_suggestion():
     with pytest.raises(BadInput, match=r"direction.method=ldaa is unknown.*lda"):
         method_of("ldaa")
+
+
+NEW_METHOD = """
+def unit_difference_mean(sample):
+    differences = sample.rows[sample.pairs[:, 0]] - sample.rows[sample.pairs[:, 1]]
+    return (differences / differences.norm(dim=1, keepdim=True).clamp(min=1e-9)).mean(0)
+"""
+
+
+@pytest.fixture
+def new_method(monkeypatch, tmp_path):
+    """A method as a contributor adds it: one file of its name, and the name in `METHODS`."""
+    (tmp_path / "unit_difference_mean.py").write_text(NEW_METHOD)
+    monkeypatch.setattr(direction_room, "__path__", [*direction_room.__path__, str(tmp_path)])
+    names = (*METHODS, "unit_difference_mean")
+    monkeypatch.setattr("latentmech.direction.methods.METHODS", names)
+    (rule,) = get_type_hints(DirectionSettings, include_extras=True)["method"].__metadata__
+    monkeypatch.setattr(rule, "choices", names)
+    yield "unit_difference_mean"
+    sys.modules.pop("latentmech.direction.unit_difference_mean", None)
+
+
+def test_a_new_method_is_a_file_and_a_name(new_method):
+    assert cosine(method_of(new_method)(rows_of(4000)), PLANTED) > 0.99
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_under_exchanged_labels_every_method_points_either_way(name):
+    """Pairs swap: what is left of the direction has no sign of its own."""
+    sample = rows_of(60)
+    parts = Parts(
+        positive=sample.positive.numpy(), split=np.full(120, "train"), group=np.tile(np.arange(60), 2),
+        partners=sample.pairs.numpy(),
+    )  # fmt: skip
+    drawn = exchanged_directions(method_of(name), parts, sample.rows, 8, 1)
+    assert torch.allclose(drawn.norm(dim=1), torch.ones(8), atol=1e-5)
+    assert {cosine(one, PLANTED) > 0 for one in drawn} == {True, False}
+    assert torch.equal(drawn, exchanged_directions(method_of(name), parts, sample.rows, 8, 1))

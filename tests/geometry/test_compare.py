@@ -1,6 +1,7 @@
 """Measures of similarity against independent formulas, and two models side by side."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +9,25 @@ import pytest
 import torch
 from commands import invoke, quick
 
-from latentmech.activations import Activations
-from latentmech.data import Examples
-from latentmech.direction import Direction, random_directions, unit
+from latentmech.activations import Activations, ActivationStore
+from latentmech.data import Corpus, Examples, Pairs
+from latentmech.direction import Direction, Parts, covariance_directions, isotropic_directions, unit
 from latentmech.errors import BadInput
 from latentmech.geometry.compare import cka, common_words, mutual_neighbours, procrustes, subspace
-from latentmech.geometry.compare.checkpoints import checkpoint
-from latentmech.geometry.compare.drift import Classes, drift
+from latentmech.geometry.compare.account import headline, notes
+from latentmech.geometry.compare.drift import Classes, classes_in, drift
 from latentmech.geometry.compare.effect import beside_random, changes, effect
+from latentmech.geometry.compare.findings import Against, CompareFindings
 from latentmech.geometry.compare.halves import around, around_if_unbiased, half_samples
 from latentmech.geometry.compare.measures import MEASURES, Comparison
 from latentmech.geometry.compare.probes import fitted, probed, problem, right
+from latentmech.geometry.compare.settings import CompareSettings
 from latentmech.geometry.compare.sides import counterparts
-from latentmech.geometry.compare.study import CompareStudy
+from latentmech.geometry.compare.study import CompareStudy, checkpoint
 from latentmech.model import Hub, Level, Local, Model, Tokens, levels_of
-from latentmech.statistics import auroc, bootstrap, bootstrap_mean
+from latentmech.statistics import auroc_of, difference, estimate, mean_of, ratio_of
 from latentmech.steering import Stems
-from latentmech.storage import save_tensors
+from latentmech.tensors import save_tensors
 
 SMALL = quick("geometry=compare")
 RNG = np.random.default_rng(0)
@@ -81,6 +84,31 @@ def test_the_interval_of_cka_covers_what_more_rows_say():
         assert same[name].ci_low == pytest.approx(1) and same[name].ci_high == pytest.approx(1)
 
 
+def in_documents(seed, n, size=8, width=16):
+    """States of some documents' words and the same with noise; words and noise of one document are alike."""
+    generator = torch.Generator().manual_seed(seed)
+    spread = 3.0 ** torch.linspace(0, 1, width)
+    a, noise = (
+        (0.5 * torch.randn(n, 1, width, generator=generator) + torch.randn(n, size, width, generator=generator))
+        for _ in range(2)
+    )
+    return (a * spread).reshape(-1, width), (a * spread + 4 * noise).reshape(-1, width)
+
+
+@pytest.mark.parametrize("n", [2, 4, 12])
+def test_the_interval_of_cka_covers_over_few_documents_too(n):
+    a, b = in_documents(99, 300)
+    truth = cka.debiased_cka(cka.gram(a), cka.gram(b))
+    covered = 0
+    for seed in range(60):
+        own, other = (cka.gram(rows) for rows in in_documents(seed, n))
+        halves = half_samples(np.arange(8 * n) // 8, 20, seed)
+        parts = [cka.debiased_cka(own[rows][:, rows], other[rows][:, rows]) for rows in halves]
+        found = around(cka.debiased_cka(own, other), parts, 8 * n, n)
+        covered += found.ci_low <= truth <= found.ci_high
+    assert covered >= 52  # of 60
+
+
 def test_procrustes_has_an_interval_only_where_there_are_many_rows_for_its_dimensions():
     """Of twice as many rows in as many dimensions Procrustes of unrelated states says much less: that is its bias."""
     near = alike(drawn(0, 1200, 4), drawn(0, 1200, 4) + 6 * drawn(1, 1200, 4)).own["procrustes"]
@@ -93,17 +121,19 @@ def test_halves_are_whole_documents():
     clusters = np.arange(60) // 3
     for kept in half_samples(clusters, 10, 0):
         assert len(kept) == 30 and len(set(clusters[kept].tolist())) == 10
-    assert half_samples(np.arange(60) // 10, 10, 0) == []
-    assert np.isnan(around(0.5, [], 60).ci_low)
-    off = around(0.5, [0.6, 0.62, 0.64], 60)
+    assert half_samples(np.zeros(60, dtype=np.int64), 10, 0) == [], "one document has no half"
+    assert np.isnan(around(0.5, [], 60, 20).ci_low)
+    off = around(0.5, [0.6, 0.62, 0.64], 60, 20)
     assert off.ci_high - 0.5 == pytest.approx(1.96 * np.sqrt((0.01 + 0.0144 + 0.0196) / 3))
-    assert np.isnan(around_if_unbiased(0.5, [0.6, 0.62, 0.64], 60).ci_low)
-    assert np.isnan(around_if_unbiased(0.5, [0.4, 0.38, 0.36], 60).ci_low), "biased downwards"
+    assert (off.kind, off.n, off.groups) == ("95% interval", 60, 20)
+    assert around(0.5, [0.6, np.nan], 60, 20).kind == "", "a half without the measure"
+    assert np.isnan(around_if_unbiased(0.5, [0.6, 0.62, 0.64], 60, 20).ci_low)
+    assert np.isnan(around_if_unbiased(0.5, [0.4, 0.38, 0.36], 60, 20).ci_low), "biased downwards"
     spread = 0.1 * np.sqrt(2 / 3)
     for gap, biased in ((0.9 * spread, False), (1.1 * spread, True)):
-        assert np.isnan(around_if_unbiased(0.6 + gap, [0.6, 0.7, 0.5], 60).ci_low) == biased, "bias beyond the spread"
-    assert around(0.99, [0.9], 60).ci_high == 1, "no measure says more"
-    assert len(half_samples(np.arange(64) // 8, 10, 0)) == 10, "eight documents are enough"
+        one = around_if_unbiased(0.6 + gap, [0.6, 0.7, 0.5], 60, 20)
+        assert np.isnan(one.ci_low) == biased, "bias beyond the spread"
+    assert around(0.99, [0.9], 60, 20).ci_high == 1, "no measure says more"
 
 
 def test_neighbours_are_those_of_scikit_learn():
@@ -150,7 +180,7 @@ def test_equal_states_give_one_in_every_measure():
     assert set(found.own) == set(MEASURES)
     for name, value in found.own.items():
         assert value.value == pytest.approx(1, abs=1e-9), name
-        assert found.chance[name].ci_high < 0.75, name
+        assert found.chance[name].ci_high < 0.75 and found.chance[name].kind == "range", name
 
 
 def test_turned_shifted_and_scaled_states_are_equal_but_for_their_place():
@@ -179,8 +209,6 @@ class Halves:
 
     @classmethod
     def classes(cls, rows):
-        from latentmech.direction.candidates import Parts
-
         return Classes.of(Parts(cls.positive, cls.split, cls.group, np.zeros((0, 2), dtype=np.int64)), {"here": rows})
 
 
@@ -188,12 +216,13 @@ def test_a_direction_that_moved_reads_nothing_frozen_and_all_of_it_refitted():
     rows = drawn(0, 80, scale=1.0) + 4 * torch.from_numpy(Halves.positive)[:, None] * torch.eye(24)[0]
     own, turned, place = Halves.classes(rows), Halves.classes(rows @ rotation(1)), Level(0, "here")
     same = drift(own, place, own, place, 100, 0)
-    assert same.cosine == pytest.approx(1) and same.loss.value == 0 and same.source == same.frozen == same.refitted
+    assert same.cosine == pytest.approx(1) and same.loss.value == same.loss.ci_low == same.loss.ci_high == 0
+    assert same.source == same.frozen == same.refitted
     moved = drift(own, place, turned, place, 100, 0)
     assert abs(moved.cosine) < 0.5
-    assert moved.refitted == pytest.approx(same.source) and same.source > 0.95
-    assert moved.loss.value == pytest.approx(moved.refitted - moved.frozen) and moved.loss.ci_low > 0
-    assert moved.random_p95 < moved.refitted
+    assert moved.refitted.value == pytest.approx(same.source.value) and same.source.value > 0.95
+    assert moved.loss.value == pytest.approx(moved.refitted.value - moved.frozen.value) and moved.loss.ci_low > 0
+    assert moved.isotropic_p95 < moved.random_p95 < moved.refitted.value
 
 
 def test_drift_is_by_hand_from_means_of_train_and_areas_on_test():
@@ -206,17 +235,24 @@ def test_drift_is_by_hand_from_means_of_train_and_areas_on_test():
     steps = [(own[positive & ~test].mean(0) - own[~positive & ~test].mean(0)).numpy() for own in rows]
     scores = [(rows[i][test].numpy() @ steps[j]) for i, j in ((0, 0), (1, 0), (1, 1))]
     source, frozen, refitted = (roc_auc_score(positive[test], own) for own in scores)
-    assert (found.source, found.frozen, found.refitted) == pytest.approx((source, frozen, refitted))
+    assert [one.value for one in (found.source, found.frozen, found.refitted)] == pytest.approx(
+        [source, frozen, refitted]
+    )
     assert found.cosine == pytest.approx(
         steps[0] @ steps[1] / np.prod([np.linalg.norm(own) for own in steps]), abs=1e-5
     )
-    random = [
-        roc_auc_score(positive[test], rows[1][test].numpy() @ own) for own in random_directions(200, 24, 0).numpy()
-    ]
-    assert found.random_p95 == pytest.approx(np.percentile(np.maximum(random, 1 - np.array(random)), 95))
+    nulls = {
+        "random_p95": covariance_directions(rows[1][~test], 200, 0),
+        "isotropic_p95": isotropic_directions(200, 24, 0),
+    }
+    for name, null in nulls.items():
+        random = [roc_auc_score(positive[test], rows[1][test].numpy() @ own) for own in null.numpy()]
+        assert getattr(found, name) == pytest.approx(np.percentile(np.maximum(random, 1 - np.array(random)), 95))
     truth, pairs = positive[test], np.arange(40) // 2
-    by_pair = bootstrap(lambda w: auroc(scores[2], truth, w) - auroc(scores[1], truth, w), pairs, 200, 0)
-    assert (found.loss.value, found.loss.ci_low) == pytest.approx((refitted - frozen, by_pair.ci_low))
+    frozen_scores, refitted_scores = (auroc_of(own.astype(float), truth, pairs) for own in scores[1:])
+    by_pair = difference(refitted_scores, frozen_scores, 200, 0)
+    assert found.loss.value == pytest.approx(refitted - frozen) and found.loss.groups == 20
+    assert (found.loss.ci_low, found.loss.ci_high) == pytest.approx((by_pair.ci_low, by_pair.ci_high), abs=1e-6)
 
 
 def test_a_difference_that_is_rounding_is_no_direction():
@@ -248,21 +284,45 @@ def prompts(n=40):
 
 
 def test_the_share_of_an_effect_is_a_ratio_of_means_and_needs_an_effect():
-    own, other = steered(0, [3.0])[0], steered(1, [1.0, 2.0, 1.5, 0.3, -0.4])
-    found = effect(own, other, 0.5, prompts(), 400, 0)
+    own, other = steered(0, [3.0])[0], steered(1, [1.0, 2.0, 1.5, 0.3, -0.4, 0.2, 0.1])
+    dev = np.array([1.0, 2.0])
+    found = effect(own, other, dev, 0.5, prompts(), 400, 0)
     assert found.kept.value == pytest.approx(other[0].mean() / other[1].mean())
     assert found.kept_turned.value == pytest.approx(other[2].mean() / other[1].mean())
     assert found.kept.ci_low < 0.5 < found.kept.ci_high and found.kept.ci_high - found.kept.ci_low < 0.1
     assert found.random_max == pytest.approx(-other[4].mean()) and found.source.value == pytest.approx(3, abs=0.1)
+    assert found.isotropic_max == pytest.approx(other[5].mean()) and found.dev == 1.5
     assert found.turned.value == pytest.approx(other[2].mean())
     assert found.frozen.value == pytest.approx(other[0].mean()) and found.length == 0.5
-    against = effect(own, -other, 0.5, prompts(), 400, 0)
+    assert found.refitted == estimate(mean_of(other[1], np.argsort(np.argsort(prompts()))), 400, 0)
+    assert found.kept == estimate(ratio_of(other[0], other[1], np.argsort(np.argsort(prompts()))), 400, 0)
+    against = effect(own, -other, dev, 0.5, prompts(), 400, 0)
     assert against.kept.value == pytest.approx(found.kept.value) and against.refitted.value < 0
-    for weak in ([1.0, 2.0, 1.0, 0.3, -2.1], [1.0, 0.01, 1.0, 0.0, 0.0]):  # random vectors do as much; nothing is done
-        unclear = effect(own, steered(1, weak), 0.5, prompts(), 400, 0)
-        assert np.isnan(unclear.kept.value) and np.isnan(unclear.kept_turned.value)
-    few = effect(own, other, 0.5, ["a", "b"] * 20, 400, 0)
-    assert np.isnan(few.kept.value) and np.isnan(few.refitted.ci_low)
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        [1.0, 2.0, 1.0, 0.3, -2.1, 0.1, 0.1],  # a vector drawn from the covariance does as much, the other way
+        [1.0, 2.0, 1.0, 0.1, 0.1, 0.3, 2.1],  # an isotropic one does
+        [1.0, 0.01, 1.0, 0.0, 0.0, 0.0, 0.0],  # nothing is done
+    ],
+)
+def test_no_share_is_given_of_an_effect_that_random_vectors_have(weak):
+    unclear = effect(steered(0, [3.0])[0], steered(1, weak), np.ones(2), 0.5, prompts(), 400, 0)
+    assert not unclear.clear and np.isnan(unclear.kept.value) and np.isnan(unclear.kept_turned.value)
+
+
+def test_an_effect_is_clear_by_paired_differences():
+    """Prompts differ so much that the intervals of both means overlap; on each of them the direction does more."""
+    hard = np.random.default_rng(3).normal(0, 3, 40)
+    other = 2 + steered(1, [1.0, 1.0, 1.0, 0.2, 0.2, 0.2, 0.2]) + hard
+    found = effect(other[1], other, np.ones(2), 1.0, prompts(), 400, 0)
+    assert found.clear and found.refitted.ci_low < found.random_max
+    one = effect(other[1], other, np.ones(2), 1.0, ["a"] * 40, 400, 0)
+    assert not one.clear and one.refitted.kind == "", "one group has no interval"
+    two = effect(other[1], other, np.ones(2), 1.0, ["a", "b"] * 20, 400, 0)
+    assert two.refitted.kind == "95% interval" and two.refitted.groups == 2
 
 
 def test_changes_are_those_of_one_prompt_run_alone(tiny):
@@ -334,10 +394,10 @@ def test_a_frozen_probe_reads_nothing_in_a_turned_space_and_all_of_it_in_the_sam
         for states, probe in ((own, probes[0]), (turned, probes[0]), (turned, probes[1]))
     )
     same = probed(asked, source, source, source, 100, 0)
-    assert same.source == same.frozen == same.refitted > 0.85 and same.loss.value == 0
+    assert same.source == same.frozen == same.refitted and same.source.value > 0.85 and same.loss.value == 0
     moved = probed(asked, source, frozen, refitted, 100, 0)
-    assert moved.frozen < 0.5 and moved.refitted == pytest.approx(moved.source, abs=0.05)
-    assert moved.loss.value == pytest.approx(moved.refitted - moved.frozen)
+    assert moved.frozen.value < 0.5 and moved.refitted.value == pytest.approx(moved.source.value, abs=0.05)
+    assert moved.loss.value == pytest.approx(moved.refitted.value - moved.frozen.value)
     assert moved.majority < 0.3 and moved.loss.n == len(source)
 
 
@@ -356,9 +416,81 @@ def test_what_a_probe_loses_is_counted_over_test_words_and_resampled_by_document
     found = probed(asked, refitted, frozen, refitted, 200, 0)
     assert found.loss.value == pytest.approx((refitted.sum() - frozen.sum()) / test.sum()) and found.loss.value > 0.2
     documents = np.unique(asked.units.group[test], return_inverse=True)[1]
-    expected = bootstrap_mean(refitted.astype(float) - frozen, documents, 200, 0)
+    expected = difference(*(mean_of(own.astype(float), documents, 0, 1) for own in (refitted, frozen)), 200, 0)
     assert (found.loss.ci_low, found.loss.ci_high) == pytest.approx((expected.ci_low, expected.ci_high))
+    assert found.loss.groups == 20 and found.loss.kind == "95% interval"
     assert found.majority == pytest.approx(1 / 3)
+
+
+def effect_at(refitted, dev, rivals=0.2, n=40):
+    """An effect whose frozen vector keeps half; random vectors do `rivals`."""
+    other = steered(int(10 * refitted), [refitted / 2, refitted, refitted / 2, rivals, -rivals, rivals / 2, 0])
+    return effect(other[1], other, np.full(2, dev), 1.0, prompts(n), 200, 0)
+
+
+def findings_of(effects, examples):
+    same, blocks = alike(drawn(0), drawn(0)), levels_of(len(effects))[1:]
+    other = Against(
+        name="other", matched=dict(zip(blocks, blocks, strict=True)), alike=dict.fromkeys(blocks, same), drifts={},
+        effects=dict(zip(blocks, effects, strict=True)), probed={}, other_levels=blocks, cka=torch.eye(len(blocks)),
+        same=False,
+    )  # fmt: skip
+    words = common_words.CommonWords(np.arange(60), np.arange(60), ("w",) * 60, 0)
+    return CompareFindings(
+        examples=examples, words=words, others=[other], twin=None, called="kindness", probe=None, direction=None,
+        counts={"random": 2, "halves": 4, "shuffles": 3}, warnings=(),
+    )  # fmt: skip
+
+
+def test_the_block_of_the_headline_is_chosen_on_other_prompts(tiny, examples):
+    found = findings_of([effect_at(5.0, 0.3), effect_at(2.0, -4.0), effect_at(3.0, 1.0)], examples=examples)
+    said = headline(found, tiny)
+    assert "Added at block 1, where it does most on other prompts" in said
+    assert "shown to do more than random vectors at 3 of 3 blocks" in said
+    (chosen,) = [own for level, own in found.others[0].effects.items() if level.layer == 1]
+    assert f"moves the log-odds by {chosen.refitted:+.2f} nats; random vectors reach {chosen.random_max:.2f}" in said
+    assert f"Of this the frozen one keeps {chosen.kept:.2f}" in said and chosen.kept.value == pytest.approx(
+        0.5, abs=0.1
+    )
+
+
+def test_no_share_is_said_of_a_block_whose_effect_is_not_clear(tiny, examples):
+    found = findings_of([effect_at(5.0, 0.3), effect_at(2.0, -4.0, rivals=2.5)], examples=examples)
+    said = headline(found, tiny)
+    assert "Added at block 1" in said and "not shown to be more than random vectors do" in said
+    assert "it is shown at 1 of 2 blocks" in said and "keeps" not in said
+    assert f"and {max(own.random_max for own in found.others[0].effects.values()):.2f} at their best block" in said
+    (note,) = [note for note in notes(found, tiny) if "no share" in note]
+    assert "at 1 of 2 blocks" in note
+
+
+def test_prompts_of_one_group_are_said_to_give_no_interval(tiny, examples):
+    one = effect_at(5.0, 0.3)
+    alone = effect(np.ones(4), np.ones((7, 4)), np.ones(2), 1.0, ["a"] * 4, 100, 0)
+    assert any("The prompts are one group" in note for note in notes(findings_of([alone], examples=examples), tiny))
+    assert not any("one group" in note for note in notes(findings_of([one], examples=examples), tiny))
+
+
+def test_the_study_measures_on_test_prompts_and_chooses_on_dev(tiny):
+    other = replace(tiny, source=replace(tiny.source, seed=3), name="other")
+    beginnings = [f"{word} is" for word in ("one", "it", "there", "she", "that", "who", "what", "he", "this")]
+    stems = Stems(prompts=beginnings, towards=["good"], away=["bad"])
+    asked = CompareStudy(
+        other=other, data=Corpus(limit=300), words=60, contrast=Pairs(name="sentiment", limit=60), probe=None,
+        trials=stems, random=2, random_init=False, shuffles=1, halves=0, draws=100, chat_template=False,
+    )  # fmt: skip
+    found = asked.find(tiny, ActivationStore())
+    (against,) = found.others
+    classes = classes_in(other, ActivationStore(), asked.contrast(), levels_of(3), False)
+    level, own = list(against.effects.items())[1]
+    vector = classes.found[level.hook_name]
+    for split, value in (("test", own.refitted.value), ("dev", own.dev)):
+        (change,) = changes(other, stems(other, None, split), [(level.hook_name, vector[None])])
+        assert value == pytest.approx(change.mean(), abs=1e-6), split
+    assert own.refitted.n == own.refitted.groups == 6 and len(against.effects) == 3
+    unseen = covariance_directions(classes.train(level), 2, 0) * vector.norm()
+    (change,) = changes(other, stems(other, None, "test"), [(level.hook_name, unseen)])
+    assert own.random_max == pytest.approx(np.abs(change.mean(1)).max(), abs=1e-6)
 
 
 def test_words_that_share_a_token_with_something_else_are_left_out(monkeypatch, tiny):
@@ -399,7 +531,10 @@ def test_the_command_with_a_model_and_itself(tmp_path, monkeypatch):
     assert metrics["geometry/compare/layer_02/procrustes_distance"] == pytest.approx(0, abs=1e-6)
     assert metrics["geometry/compare/layer_02/direction/cosine"] == pytest.approx(1)
     assert metrics["geometry/compare/layer_02/direction/loss"] == 0
-    assert "have the same weights" in out
+    assert "have the same weights" in out and "picked by the test texts themselves" in out
+    said = (run / "methods.md").read_text()
+    for words in ("drawn from the covariance of the states", "chosen on other prompts", "@turner2023", "half-samples"):
+        assert words in said
     for level in ("layer_00", "layer_02"):  # of one model with itself, frozen is refitted
         own = {n: metrics[f"geometry/compare/{level}/effect/{n}"] for n in ("source", "frozen", "refitted", "length")}
         assert own.pop("length") == 1 and set(own.values()) == {own["frozen"]} and own["frozen"] != 0
@@ -458,4 +593,4 @@ def test_a_checkpoint_out_of_reach_is_one_line(tmp_path, monkeypatch):
 )
 def test_bad_settings(settings, message):
     with pytest.raises(BadInput, match=message):
-        CompareStudy(**settings)
+        CompareSettings(**settings)

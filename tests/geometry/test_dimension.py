@@ -5,15 +5,13 @@ import pytest
 import skdim
 
 from latentmech.data import Corpus
-from latentmech.geometry import DimensionStudy
 from latentmech.geometry.dimension.distinct_rows import distances, distinct, nearest
 from latentmech.geometry.dimension.estimates import estimates
 from latentmech.geometry.dimension.levina_bickel import levina_bickel
 from latentmech.geometry.dimension.participation_ratio import participation_ratio
 from latentmech.geometry.dimension.two_nn import two_nn
 from latentmech.geometry.dimension.word_order import words_shuffled
-from latentmech.geometry.first_position import off_the_first, said_of_the_first
-from latentmech.geometry.word_forms import first_of_each, forms_of
+from latentmech.geometry.rows import drawn, first_of_each, forms_of, off_the_first, said_of_the_first
 from latentmech.model import Model, Tiny
 
 RNG = np.random.default_rng(0)
@@ -108,12 +106,11 @@ def test_shuffled_words_are_the_same_words():
 def test_a_word_that_recurs_makes_a_space_look_thin():
     """Four states of each word, near one another but no copies: TwoNN sees the heaps and not the sheet."""
     rows = np.repeat(SHEET, 4, axis=0) + 1e-3 * RNG.normal(size=(2400, 33))
-    forms, eligible = np.repeat(np.arange(600).astype(str), 4).astype(object), np.arange(2400)
-    study = DimensionStudy(points=600)
-    drawn = {repeats: replace(study, repeats=repeats)._draw(eligible, forms, 0) for repeats in (True, False)}
-    own, distance = distinct(rows[drawn[True]])
+    forms = np.repeat(np.arange(600).astype(str), 4).astype(object)
+    places = {repeats: drawn(forms, 600, repeats, 0) for repeats in (True, False)}
+    own, distance = distinct(rows[places[True]])
     assert len(own) == 600 and two_nn(nearest(distance, 2)) < 1.5
-    own, distance = distinct(rows[drawn[False]])
+    own, distance = distinct(rows[places[False]])
     assert len(own) == 600 and two_nn(nearest(distance, 2)) == pytest.approx(3, abs=0.5)
 
 

@@ -10,10 +10,11 @@ import torch
 from commands import invoke, quick
 
 from latentmech.errors import BadInput
-from latentmech.geometry.interpolation.numbers import crossing, of_walk, steepest
+from latentmech.geometry.interpolation.account import headline, notes
+from latentmech.geometry.interpolation.findings import InterpolationFindings, PromptPair, crossing, of_walk, steepest
 from latentmech.geometry.interpolation.paths import KINDS, path_between, random_end
-from latentmech.geometry.interpolation.study import PAIRS, InterpolationStudy
-from latentmech.geometry.interpolation.walk import Patch, ends_of, walk
+from latentmech.geometry.interpolation.settings import PAIRS, InterpolationSettings
+from latentmech.geometry.interpolation.walk import Along, Patch, Walk, ends_of, walk
 from latentmech.model import intervening, levels_of, packed_logits
 
 SMALL = quick("geometry=interpolation")
@@ -149,6 +150,43 @@ def test_where_half_of_the_change_is_done():
     assert steepest(np.array([5.0, 5, 1])) == 1
 
 
+def walked(changes, random, level, kind="straight"):
+    """A pair of prompts whose log-odds change by so much on its path, and by so much on random ones."""
+
+    def along(change):
+        flat = np.zeros(3)
+        return Along((1, 1, 2), np.array([0.0, 0.25 * change, change]), flat, flat, flat)
+
+    return Walk(kind, level, along(changes), tuple(map(along, random)), 0.0)
+
+
+def findings_of(changes, random):
+    levels = levels_of(2)
+    pairs = [
+        PromptPair(f"from {i}", f"to {i}", [walked(own, by, at, kind) for at in levels for kind in KINDS])
+        for i, (own, by) in enumerate(zip(changes, random, strict=True))
+    ]
+    return InterpolationFindings(levels=levels, pairs=pairs, tokens="differing", steps=3, random=2)
+
+
+def test_a_path_does_more_than_chance_if_it_does_so_pair_by_pair(tiny):
+    far = findings_of([3.0, -4.0, 5.0, 3.5], [(0.5, -1), (1, 0.2), (-1.5, 0), (0.7, 0.1)])
+    assert far.beyond_random == 4 and all(lead.clear for lead in far.leads)
+    assert far.leads[0].difference.value == pytest.approx(np.mean([2, 3, 3.5, 2.8]))  # against the largest random one
+    assert "in 4 pairs; paired over pairs they are shown to do less at 3 of 3 levels" in headline(far, tiny)
+    one = findings_of([9.0, 0.1, 0.1, 0.1], [(0.5, 0.2)] * 4)
+    assert one.beyond_random == 1 and "shown to do less at 0 of 3 levels" in headline(one, tiny)
+    single = findings_of([3.0], [(0.5, 0.2)])
+    assert "shown to do less at 0 of 3 levels" in headline(single, tiny)
+    assert any("One pair of prompts has no interval" in note for note in notes(single))
+    assert not any("One pair" in note for note in notes(far))
+
+
+def test_numbers_of_pairs_have_a_range_and_no_interval():
+    found = findings_of([3.0, -4.0], [(0.5, -1), (1, 0.2)]).of("change")[0]
+    assert (found.value, found.ci_low, found.ci_high, found.n, found.kind) == (3.5, 3, 4, 2, "range")
+
+
 def test_bundled_pairs_differ_in_one_word_of_as_many_letters():
     for start, end in PAIRS:
         differing = [(a, b) for a, b in zip(start.split(), end.split(), strict=True) if a != b]
@@ -166,7 +204,8 @@ def test_the_command(tmp_path, monkeypatch):
     assert "give the logits of the clean runs to the last bit" in (run / "report.html").read_text()
     names = {f"geometry/interpolation/{kind}/{at}/crossing" for kind in KINDS for at in ("embed", "layer_02")}
     assert names <= set(metrics)
-    assert "random paths of the same length" in out
+    assert "random paths of the same length" in out and "One pair of prompts has no interval" in out
+    assert "@shoemake1985" in (run / "methods.md").read_text()
     assert {"path.png", "levels.png"} <= {file.name for file in (run / "figures").iterdir()}
 
 
@@ -181,4 +220,4 @@ def test_the_command(tmp_path, monkeypatch):
 )
 def test_bad_settings(settings, message):
     with pytest.raises(BadInput, match=message):
-        InterpolationStudy(**settings)
+        InterpolationSettings(**settings)

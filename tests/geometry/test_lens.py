@@ -13,13 +13,23 @@ from latentmech.activations import ActivationStore
 from latentmech.data import Corpus, Examples
 from latentmech.errors import BadInput
 from latentmech.geometry.lens import study
-from latentmech.geometry.lens.findings import Findings, Means
-from latentmech.geometry.lens.next_token import METRICS, Places, Readings, _shape, _told, places_in, readings, unigram
+from latentmech.geometry.lens.account import headline, text_table
+from latentmech.geometry.lens.findings import LensFindings
+from latentmech.geometry.lens.next_token import (
+    METRICS,
+    LensReadings,
+    TokenPlaces,
+    _shape,
+    _told,
+    places_in,
+    readings,
+    unigram,
+)
+from latentmech.geometry.lens.settings import TEXT, LensSettings
 from latentmech.geometry.lens.study import LensStudy
-from latentmech.geometry.lens.tables import text_table
-from latentmech.geometry.lens.vocabulary import Cosines, cosines
-from latentmech.geometry.lens.words import headline
+from latentmech.geometry.lens.vocabulary import cosines
 from latentmech.model import embedding, levels_of, read_out, unembedding
+from latentmech.statistics import Estimate, difference, estimate, leads, mean_of
 
 SMALL = quick("geometry=lens")
 TEXTS = ("a short one", "then a longer text", "and two more")
@@ -109,13 +119,13 @@ def test_cosines_tell_a_tokens_own_row_from_others():
     out = torch.randn(50, 16, generator=torch.Generator().manual_seed(1)) + 3
     ids, targets = torch.arange(40), torch.arange(40) + 5
     states = torch.stack([table[ids], out[targets]]) + torch.tensor([9, -30])[:, None, None]  # each its own centre
-    places = Places(ids, targets, np.zeros(40, dtype=np.int64), states)
-    found = cosines(places, table, out, 0)
-    assert found.own["own_embedding"].mean(1) == pytest.approx([1, 0], abs=0.12)
-    assert found.own["next_unembedding"].mean(1) == pytest.approx([0, 1], abs=0.12)
-    assert found.own["own_unembedding"].mean(1) == pytest.approx([0, 0], abs=0.12)
-    assert all(abs(grid.mean()) < 0.12 for grid in found.random.values())
-    assert set(cosines(places, table, table, 0).own) == {"own_embedding", "next_unembedding"}
+    places = TokenPlaces(ids, targets, np.zeros(40, dtype=np.int64), states)
+    found, random = cosines(places, table, out, 0)
+    assert found["own_embedding"].mean(1) == pytest.approx([1, 0], abs=0.12)
+    assert found["next_unembedding"].mean(1) == pytest.approx([0, 1], abs=0.12)
+    assert found["own_unembedding"].mean(1) == pytest.approx([0, 0], abs=0.12)
+    assert all(abs(grid.mean()) < 0.12 for grid in random.values())
+    assert set(cosines(places, table, table, 0)[0]) == {"own_embedding", "next_unembedding"}
 
 
 def test_tables_are_those_of_the_checkpoint(tiny):
@@ -137,6 +147,7 @@ def test_the_command(tmp_path, monkeypatch):
         assert f"geometry/lens/{control}/log_loss" in metrics
     assert "geometry/lens/cosine/random/embed/own_embedding" in metrics
     assert "at no level" in out
+    assert "exceeds that of token frequency, shuffled targets and random weights" in (run / "methods.md").read_text()
     assert {"text.png", "log_loss.png", "vocabulary.png"} <= {file.name for file in (run / "figures").iterdir()}
 
 
@@ -145,36 +156,55 @@ def test_the_command(tmp_path, monkeypatch):
 )
 def test_bad_settings(settings, message):
     with pytest.raises(BadInput, match=message):
-        LensStudy(**settings)
+        LensSettings(**settings)
 
 
-def made_findings():
-    """At the embedding and block 0 half a nat worse than the unigrams, from block 1 on a little better, everywhere."""
-    noise = 10 + 4 * np.random.default_rng(0).standard_normal(40)
-    grid = np.stack([noise + 0.5, noise + 0.5, noise - 0.1, noise - 0.1])
-    agreement = np.repeat([[0.9], [0.1], [0.9], [1.0]], 40, axis=1)
+def found_with(losses, rivals, agreement=((1.0,),) * 4, **own):
+    """Findings of four levels at whose places these are the losses, one document a place."""
+    clusters = np.arange(losses.shape[1])
+    tallies = [mean_of(-loss, clusters) for loss in losses]
+    found = [leads(tally, {name: mean_of(-row, clusters) for name, row in rivals.items()}) for tally in tallies]
+    by_who = {"log_loss": [estimate(mean_of(loss, clusters)) for loss in losses]}
+    by_who["agreement"] = [Estimate(float(np.mean(row))) for row in agreement]
+    three = TokenPlaces(torch.arange(3), torch.arange(3), np.arange(3), torch.zeros(4, 3, 2))
     top = np.array([[7, 7, 1], [7, 1, 1], [7, 7, 1], [7, 7, 2]])
-    places = Places(torch.arange(40), torch.arange(40), np.arange(40), torch.zeros(4, 40, 2))
-    own = Readings({"log_loss": grid, "agreement": agreement}, {}, np.zeros((4, 40), dtype=np.int64))
-    three = Places(torch.arange(3), torch.arange(3), np.arange(3), torch.zeros(4, 3, 2))
-    drawn = Readings({"rank": np.zeros((4, 3)), "log_loss": np.ones((4, 3))}, {}, top)
-    return Findings(
-        levels=LEVELS, places=places, own=own, twin=None,
-        unigram={"log_loss": noise}, cosines=Cosines({}, {}), drawn=three, drawn_readings=drawn, vocab=50,
-    )  # fmt: skip
+    read = LensReadings({"rank": np.zeros((4, 3)), "log_loss": np.ones((4, 3))}, {}, top)
+    texts = Examples(ids=("x",), texts=("a short one",), groups=("g",), splits=("",), source="here")
+    usual = {"texts": texts, "levels": LEVELS, "median_rank": [], "unigram": {}}
+    usual |= {"text": "", "drawn": three, "drawn_readings": read, "vocab": 50, "n": len(clusters)}
+    return LensFindings(**{**usual, "by_who": {"model": by_who}, "leads": found, **own})
+
+
+def noisy(seed, n=40, scale=0.05):
+    return scale * np.random.default_rng(seed).standard_normal(n)
 
 
 def test_a_level_beats_the_unigrams_token_by_token_and_for_good(tiny):
-    """The intervals of the two means overlap widely; the difference is there at every token."""
-    findings = made_findings()
-    means = Means(findings, 200)
-    said = headline(tiny, findings, means, {name: means.levels(grid) for name, grid in findings.own.own.items()})
-    assert "better than its frequency (" in said and "nats) from block 1 on" in said
-    assert "final top tokens are on top from block 1 on" in said  # at the embedding it was luck: block 0 forgets it
+    """The intervals of the two means overlap widely; the difference is there at nearly every token."""
+    base = 10 + noisy(0, scale=4)
+    losses = np.stack([base + gap + noisy(seed) for seed, gap in enumerate((-0.1, 0.5, -0.1, -0.1), start=1)])
+    agreement = ((0.9,), (0.1,), (0.9,), (1.0,))
+    said = headline(found_with(losses, {"token frequency": base, "random weights": base + 1}, agreement), tiny)
+    assert "better than token frequency and random weights from block 1 on" in said  # at the embedding it was luck
+    assert (
+        "beats the strongest rival (token frequency -9.758, difference +0.1" in said and "and the weaker rival" in said
+    )
+    assert "final top tokens are on top from block 1 on" in said  # block 0 forgets what was there at the embedding
+    assert f"log-loss of {losses[-1].mean():.2f} [" in said
+
+
+def test_a_level_that_random_weights_do_as_well_tells_nothing(tiny):
+    base = 10 + noisy(0, scale=4)
+    losses = np.stack([base - 1 + noisy(seed) for seed in range(1, 5)])
+    found = found_with(losses, {"token frequency": base, "random weights": losses[-1] + noisy(9)})
+    assert found.better_from == 4
+    said = headline(found, tiny)
+    assert "at no level" in said and "is not shown to beat random weights" in said
 
 
 def test_a_token_has_settled_where_it_stays(tiny):
-    assert text_table(tiny, made_findings()).frame["settled at"].tolist() == ["embed", "1", "2"]
+    found = found_with(np.ones((4, 4)), {})
+    assert text_table(found, tiny).frame["settled at"].tolist() == ["embed", "1", "2"]
 
 
 def test_means_are_over_test_texts_and_unigrams_over_others(tiny):
@@ -186,23 +216,39 @@ def test_means_are_over_test_texts_and_unigrams_over_others(tiny):
 
 
 def test_the_study_gives_each_part_its_texts_and_tables(tiny, monkeypatch):
-    """Tables that are not tied, as the tiny model's are, and findings before they are presented."""
+    """Tables that are not tied, as the tiny model's are."""
     embed, unembed = torch.randn(2, len(embedding(tiny)), 32, generator=torch.Generator().manual_seed(0))
-    kept, presented = [], study.present
-    monkeypatch.setattr(study, "present", lambda *parts: (kept.append(parts[-1]), presented(*parts))[1])
     monkeypatch.setattr(study, "embedding", lambda _: embed)
     monkeypatch.setattr(study, "unembedding", lambda _: unembed)
-    LensStudy(tokens=60, data=Corpus(limit=600), layers=[0], draws=100)(tiny, ActivationStore())
-    (found,) = kept
+    asked = LensStudy(tokens=900, data=Corpus(limit=3000), layers=[0], draws=100)
+    found = asked.find(tiny, ActivationStore())
     assert [level.layer for level in found.levels] == [None, 0, 2]
-    expected = cosines(found.places, embed, unembed, 0)
-    for own, wanted in ((found.cosines.own, expected.own), (found.cosines.random, expected.random)):
-        assert all((own[kind] == wanted[kind]).all() for kind in wanted) and len(wanted) == 3
-    examples = Corpus(limit=600)()
+    examples = Corpus(limit=3000)()
+    places = places_in(tiny, found.texts, found.levels)
+    twin = places_in(replace(tiny, random_init=True, seed=0), found.texts, found.levels)
+    own, blank = readings(tiny, places, 0), readings(replace(tiny, random_init=True, seed=0), twin, 0)
+    expected, groups = cosines(places, embed, unembed, 0), len(set(found.texts.groups))
+    assert groups > 1 and len(expected[0]) == 3
+    for kind in expected[0]:
+        for who, grid in zip(("cosine", "random_token"), expected, strict=True):
+            assert [one.value for one in found.of(kind, who)] == pytest.approx(grid[kind].mean(1))
     train, dev = (
         examples.select([i for i, at in enumerate(examples.splits) if at == part]) for part in ("train", "dev")
     )
-    np.testing.assert_array_equal(found.unigram["log_loss"], unigram(tiny, train, dev, found.places)["log_loss"])
-    assert found.twin.own["log_loss"].shape == found.own.own["log_loss"].shape
-    assert not np.allclose(found.twin.own["log_loss"], found.own.own["log_loss"])
-    assert len(found.drawn.ids) == len(tiny.tokenizer(study.TEXT)["input_ids"]), "from the first token on"
+    frequency = unigram(tiny, train, dev, places)
+    assert found.unigram["log_loss"].value == pytest.approx(frequency["log_loss"].mean())
+    for who, grid in (("model", own.own), ("shuffled", own.shuffled), ("random_init", blank.own)):
+        assert [one.value for one in found.of("log_loss", who)] == pytest.approx(grid["log_loss"].mean(1))
+        assert {one.groups for one in found.of("log_loss", who)} == {groups}
+    assert found.of("kl")[-1].kind == found.of("agreement")[-1].kind == "", "the last level is its own measure"
+    assert found.of("kl")[0].kind == "95% interval"
+    rivals = {"token frequency": np.broadcast_to(frequency["log_loss"], own.own["log_loss"].shape)}
+    rivals |= {"shuffled targets": own.shuffled["log_loss"], "random weights": blank.own["log_loss"]}
+    for at, loss in enumerate(own.own["log_loss"]):
+        assert {lead.rival for lead in found.leads[at]} == set(rivals)
+        for lead in found.leads[at]:
+            by_hand = difference(
+                mean_of(-loss, places.clusters), mean_of(-rivals[lead.rival][at], places.clusters), 100, 0
+            )
+            assert lead.difference == by_hand
+    assert len(found.drawn.ids) == len(tiny.tokenizer(TEXT)["input_ids"]), "from the first token on"

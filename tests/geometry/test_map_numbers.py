@@ -1,22 +1,24 @@
 import numpy as np
 import pytest
+import torch
 from scipy.spatial import procrustes
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
-from latentmech.geometry.map import clusters
+from latentmech.geometry import clusters
 from latentmech.geometry.map.alignment import aligned, disparity
-from latentmech.geometry.map.label_agreement import agreement, shuffled_agreement
+from latentmech.geometry.map.levels import cluster_scores
 from latentmech.geometry.map.outliers import remoteness
 from latentmech.geometry.map.projection import gathered, pca, tsne, umap
-from latentmech.geometry.map.quality import misplaced, neighbour_recall, qualities, ranks, trustworthiness
-from latentmech.geometry.map.scores import cluster_scores
+from latentmech.geometry.map.quality import agreements, misplaced, neighbour_recall, qualities, ranks, trustworthiness
 from latentmech.geometry.scaling import coordinates_shuffled, standardised
+from latentmech.tensors import divisor, varies
 
 RNG = np.random.default_rng(0)
 CLOUD = RNG.normal(size=(80, 10))
 BLOBS, BLOB = make_blobs(120, 8, centers=4, cluster_std=0.5, random_state=1)
+LABELLINGS = np.stack([BLOB, *(np.random.default_rng(seed).permutation(BLOB) for seed in range(200))])
 
 
 def test_trustworthiness_and_continuity_are_scikit_learns():
@@ -65,22 +67,20 @@ def test_alignment_undoes_a_rotation_and_disparity_is_scipys():
     other = CLOUD[:, 3:6]
     assert disparity(other, shape) == pytest.approx(procrustes(shape, other)[2])
     assert disparity(other, shape) > 0.8
+    assert np.isnan(disparity(np.ones((80, 3)), shape)) and np.isnan(disparity(shape, np.ones((80, 3))))
 
 
 def test_label_agreement_and_its_null():
-    rank = ranks(BLOBS)
-    null = shuffled_agreement(rank, BLOB, 5, 200, 0)
-    assert agreement(rank, BLOB, 5) == 1
-    assert null.mean() == pytest.approx(29 / 119, abs=0.01)  # 30 points in each class
-    uneven = np.array([0, 0, 0, 1])
-    assert agreement(ranks(np.array([[0.0], [1], [2.1], [3.3]])), uneven, 1) == pytest.approx(3 / 4)
+    true, *null = agreements(ranks(BLOBS), LABELLINGS, 5)
+    assert true == 1
+    assert np.mean(null) == pytest.approx(29 / 119, abs=0.01)  # 30 points in each class
 
 
 def test_clusters_are_found_where_they_are_and_not_in_their_margins():
     null = coordinates_shuffled(BLOBS, 0)
     for method in (lambda rows: clusters.kmeans(rows, 4, 0), lambda rows: clusters.hdbscan(rows, 10)):
         found = method(BLOBS)
-        match = clusters.label_match(found, BLOB, 50, 0)
+        match = clusters.label_match(found, LABELLINGS)
         assert match["ari"] == match["ami"] == pytest.approx(1)
         assert max(match["ari_null_p95"], match["ami_null_p95"]) < 0.06
         assert clusters.silhouette(BLOBS, found) > 0.7
@@ -110,6 +110,13 @@ def test_what_only_rounds_is_not_blown_up():
     rounded = (26_000 + 1e-3 * RNG.normal(size=(80, 1))).astype(np.float32).astype(np.float64)
     flat = standardised(np.hstack([CLOUD, rounded]))
     assert rounded.std() > 0 and (flat[:, 10] == 0).all()
+    spread, mean = np.array([1e-3, 1e-3, 0]), np.array([26_000, 1.0, 0])
+    assert (
+        varies(spread, mean).tolist()
+        == varies(torch.tensor(spread), torch.tensor(mean)).tolist()
+        == [False, True, False]
+    )
+    assert divisor(torch.tensor(spread), torch.tensor(mean)).tolist() == [1, 1e-3, 1]
 
 
 def test_hdbscan_is_blind_in_many_dimensions_and_sees_after_umap():
@@ -118,8 +125,9 @@ def test_hdbscan_is_blind_in_many_dimensions_and_sees_after_umap():
     labels = np.repeat(np.arange(4), 40)
     rows = 0.4 * centres[labels] + rng.normal(size=(160, 300))
     null = coordinates_shuffled(rows, 0)
-    full = dict(cluster_scores(rows, null, labels, 10, 20, 0))["hdbscan"]
-    few = dict(cluster_scores(gathered(rows, 5, 0), gathered(null, 5, 0), labels, 10, 20, 0))["hdbscan"]
+    labellings = np.stack([labels, *(rng.permutation(labels) for _ in range(20))])
+    full = dict(cluster_scores(rows, null, labellings, 10, 0))["hdbscan"]
+    few = dict(cluster_scores(gathered(rows, 5, 0), gathered(null, 5, 0), labellings, 10, 0))["hdbscan"]
     assert full["noise"] > 0.7 and few["noise"] < 0.1 and few["ami"] > 0.9 > few["ami_null_p95"]
     assert few["ami"] > full["ami"] + 0.3
     assert few["noise_null"] > few["noise"] or few["n_clusters_null"] != 4

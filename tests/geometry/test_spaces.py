@@ -2,18 +2,16 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
 from latentmech.geometry import NeighboursStudy
-from latentmech.geometry.neighbours.pools import check_marked, context_pool, text_pool, word_pool
-from latentmech.geometry.spaces import check_template, in_template, model_spaces, tokens_of
-from latentmech.geometry.spread import over_seeds
+from latentmech.geometry.neighbours.pools import context_pool, text_pool, word_pool
+from latentmech.geometry.settings import check_template
+from latentmech.geometry.spaces import in_template, model_spaces, tokens_of
 from latentmech.model import embedding, levels_of, unembedding
-from latentmech.statistics import Estimate
 
 
 @pytest.fixture
@@ -92,17 +90,11 @@ def test_a_template_has_one_place(template):
 @pytest.mark.parametrize("context", ["no brackets", "[two] and [more]", "[]"])
 def test_a_context_marks_one_word(context):
     with pytest.raises(BadInput, match="expected one word in brackets"):
-        check_marked([context])
+        NeighboursStudy(contexts=[context])
 
 
 def test_every_candidate_word_stands_there_once():
-    words = NeighboursStudy()._candidates()
+    words = NeighboursStudy().candidates()
     assert len({word.lower() for word in words}) == len(words) > 2500
     assert "Paris" in words and "paris" not in words
-    assert NeighboursStudy(common=20)._candidates() == words[:20]
-
-
-def test_over_seeds_is_the_range_of_what_is_known():
-    found = over_seeds([{"a": 1.0, "b": np.nan}, {"a": 5.0, "b": np.nan}, {"a": np.nan, "b": np.nan}])
-    assert found["a"] == Estimate(3.0, 1.0, 5.0, 2)
-    assert np.isnan(found["b"].value) and found["b"].n == 0
+    assert NeighboursStudy(common=20).candidates() == words[:20]

@@ -49,6 +49,12 @@ def test_every_number_of_a_map_has_its_null(ran):
     assert (rows["ci_low"].dropna() <= rows["ci_high"].dropna()).all()
 
 
+def test_a_paper_can_cite_what_was_done(ran):
+    for option, cited in (("map", "phipson2010"), ("dimension", "facco2017")):
+        methods = (ran / option / "methods.md").read_text()
+        assert f"@{cited}" in methods and "bundled treebank" in methods
+
+
 class Loads(HTMLParser):
     def __init__(self):
         super().__init__()
@@ -93,14 +99,15 @@ def test_dimensions_have_their_controls_and_parts(ran):
 
 def test_a_word_form_stands_in_a_map_once(tiny, examples):
     from latentmech.data import task
-    from latentmech.geometry.map.points import points_of
+    from latentmech.geometry.map.points import draw_of, points_of
 
     points = points_of(tiny, examples, task("pos"), "last")
-    drawn = points.draw(1000, repeats=False, seed=0)
+    drawn = draw_of(points, 1000, repeats=False, shuffles=1, seed=0).points
     folded = [form.lower() for form in drawn.forms]
     assert len(set(folded)) == len(folded) < len(points)
-    assert len(points.draw(1000, repeats=True, seed=0)) == len(points)
-    assert not np.array_equal(points.draw(20, False, 0).rows, points.draw(20, False, 1).rows)
+    assert len(draw_of(points, 1000, repeats=True, shuffles=1, seed=0).points) == len(points)
+    rows = [draw_of(points, 20, False, 1, seed).points.rows for seed in (0, 1)]
+    assert not np.array_equal(*rows)
     for row, form, text in zip(drawn.rows[:20], drawn.forms, drawn.texts, strict=False):
         words = [word for i in range(len(examples)) for word in examples.words(i)]
         assert words[row] == form and f"[{form}]" in text
@@ -109,7 +116,7 @@ def test_a_word_form_stands_in_a_map_once(tiny, examples):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MapStudy(methods=["pca", "mds"]), "expected one of pca, tsne, umap"),
+        (lambda: MapStudy(methods=["pca", "mds"]), "mds is unknown; expected some of pca, tsne, umap"),
         (lambda: MapStudy(dimensions=[4]), "expected .2., .3. or .2,3."),
         (lambda: MapStudy(seeds=0), "geometry.seeds=0 is too small"),
         (lambda: MapStudy(task="poss"), "did you mean 'pos'"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from latentmech.errors import BadInput
 from latentmech.model import Adapted, FineTuning, Model, Tiny, dialogues, train_adapter
 from latentmech.model.adapter import ADAPTER_WEIGHTS
 from latentmech.model.finetune import _Replies, _with_adapter, reply_loss
@@ -105,3 +106,9 @@ def test_only_the_chosen_matrices_are_trained_in_single_precision(tiny, tmp_path
     assert {weight.dtype for weight in saved.values()} == {torch.float32}
     assert {min(weight.shape) for weight in saved.values()} == {4}
     assert str(tmp_path) not in (tmp_path / "one" / "adapter_config.json").read_text()
+
+
+def test_settings_that_train_nothing_are_refused():
+    for name in ("rank", "alpha", "epochs", "batch_size"):
+        with pytest.raises(BadInput, match=f"{name}=0 is too small; expected at least 1"):
+            FineTuning(**{name: 0})

@@ -91,6 +91,13 @@ def test_an_unknown_dtype_is_refused():
         Model(name="x", source=Tiny(), dtype="float8")
 
 
+def test_sizes_that_no_model_can_have_are_refused():
+    with pytest.raises(BadInput, match=r"model\.source\.n_layers=0 is too small"):
+        Tiny(n_layers=0)
+    with pytest.raises(BadInput, match=r"model\.source\.d_model=32 does not divide among 5 heads"):
+        Tiny(n_heads=5)
+
+
 def test_a_folder_without_config_is_refused(tmp_path):
     with pytest.raises(BadInput, match=r"config\.json is missing"):
         Checkpoint(tmp_path)

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model import Hub, Local, Model, PackageFolder, RegistryPackage, Tiny
-from latentmech.model.folders import downloading, filling
+from latentmech.model.checkpoint import downloading, filling
 from latentmech.storage import file_sha256
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

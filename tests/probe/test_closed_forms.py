@@ -8,7 +8,9 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 from test_logistic import sample_from
 
-from latentmech.probe import lda, mass_mean, ridge
+from latentmech.probe.lda import lda
+from latentmech.probe.mass_mean import mass_mean
+from latentmech.probe.ridge import ridge
 
 
 @pytest.fixture(scope="module")

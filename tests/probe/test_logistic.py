@@ -7,10 +7,11 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from latentmech.probe import Sample, logistic
+from latentmech.probe import Sample
 from latentmech.probe.fitting import class_weights
+from latentmech.probe.logistic import logistic
 
-solver = sys.modules["latentmech.probe.logistic"]  # the module: the package holds the function under its name
+solver = sys.modules["latentmech.probe.logistic"]
 
 
 def sample_from(*levels):

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from latentmech.report import ROW_COLUMNS, write_run
-from latentmech.report.plain import plain
-from latentmech.storage import load_tensors
+from latentmech.storage import plain
+from latentmech.tensors import load_tensors
 
 
 @pytest.fixture
@@ -53,7 +53,8 @@ def test_column_types_do_not_depend_on_the_rows(report, tmp_path, rows):
     write_run(tmp_path, replace(report, rows=rows), "", "", {})
     schema = pq.read_schema(tmp_path / "results.parquet")
     types = {name: str(schema.field(name).type).removeprefix("large_") for name in schema.names}
-    numbers = dict.fromkeys(["strength", "value", "ci_low", "ci_high"], "double") | {"seed": "int64", "n": "int64"}
+    numbers = dict.fromkeys(["strength", "value", "ci_low", "ci_high"], "double")
+    numbers |= dict.fromkeys(["seed", "n", "groups"], "int64")
     assert types == dict.fromkeys(ROW_COLUMNS, "string") | numbers
 
 

@@ -11,9 +11,7 @@ from fake_server import FakeServer
 
 from latentmech.errors import ResourceError
 from latentmech.report import ConsoleSink, WandbSink, write_run
-from latentmech.report.files import tidy
-from latentmech.report.wandb_artifact import fetch_artifact
-from latentmech.report.wandb_sink import resolve_mode
+from latentmech.report.sinks import fetch_artifact, resolve_mode
 
 CONFIG = {"probe": {"seed": 1}}
 VARIABLES = ["WANDB_MODE", "WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_IDENTITY_TOKEN_FILE"]
@@ -106,7 +104,7 @@ def test_a_page_is_sent_as_it_is(report, tmp_path, server):
 
 def test_every_number_sent_is_also_in_the_files(report, tmp_path, server):
     WandbSink()(replace(report, tables={}), CONFIG, tmp_path)
-    on_disk = {*tidy(report.rows)["value"].dropna(), *report.metrics.values()}
+    on_disk = {*report.frame()["value"].dropna(), *report.metrics.values()}
     sent = [
         value for row in server.streamed["wandb-history.jsonl"] for name, value in row.items() if "accuracy" in name
     ]

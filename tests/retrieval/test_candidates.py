@@ -10,7 +10,7 @@ from latentmech.activations import Activations
 from latentmech.data import Collection, Examples
 from latentmech.model import Level
 from latentmech.retrieval.candidates import Encoded, best_of, candidates, exactly
-from latentmech.storage import save_tensors
+from latentmech.tensors import save_tensors
 
 LEVELS, POOLINGS, SPACES = (Level(None, "embed"), Level(3, "late")), ("last", "mean"), ("raw", "centred")
 N_DOCUMENTS, QUERIES = 30, ("dev", "test", "test", "dev", "dev", "test", "dev", "dev")

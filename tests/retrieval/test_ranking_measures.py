@@ -9,7 +9,7 @@ import pytrec_eval
 import torch
 
 from latentmech.retrieval import Ranking, bm25, by_cosine, per_query
-from latentmech.retrieval.findings import shuffled_scores
+from latentmech.retrieval.ranking import shuffled_scores
 
 
 def ranking_of(*rows):
@@ -87,3 +87,16 @@ def test_shuffled_judgements_fall_to_chance(passages):
 def test_queries_keep_their_judgements_when_others_go(small):
     one = replace(small, queries=small.queries.select([1]), judgements={"q2": small.judgements["q2"]})
     assert per_query(ranking_of([1, 2]), one)["recall@10"] == pytest.approx([1])
+
+
+def test_groups_of_queries_exchange_their_judgements_as_a_whole(small):
+    """q1 and q2 are one group: either all queries keep what they asked for, or the groups change places."""
+    queries = replace(small.queries, groups=("g", "g", "h"))
+    together = replace(small, queries=queries)
+    perfect = ranking_of([0, 1], [2, 1], [3, 1])
+    kept = per_query(perfect, together)["ndcg@10"].mean()
+    lent = {"q1": small.judgements["q3"], "q2": small.judgements["q3"], "q3": small.judgements["q1"]}
+    changed = per_query(perfect, replace(together, judgements=lent))["ndcg@10"].mean()
+    null = shuffled_scores(perfect, together, shuffles=40, seed=0)
+    assert set(np.round(null, 9)) == {round(kept, 9), round(changed, 9)}
+    assert len(set(np.round(shuffled_scores(perfect, small, shuffles=40, seed=0), 9))) > 2

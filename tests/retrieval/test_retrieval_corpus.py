@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentmech.data.text_pairs import TextPairs
+from latentmech.data import TextPairs
 from latentmech.errors import BadInput
 from latentmech.retrieval import VectorDatabase, Vectors
 from latentmech.retrieval.clusters import agreement, agreement_of_words
@@ -31,11 +31,28 @@ def test_a_threshold_separates_what_can_be_separated():
 
 def test_a_threshold_is_chosen_on_dev_and_read_on_test():
     pairs = TextPairs()()
-    known = threshold_of(pairs.duplicate + 0.0, pairs, 100)
-    assert known.value == 0.5 and known.scores["f1"].value == 1 and known.scores["auroc"].value == 1
+    known = threshold_of(pairs.duplicate + 0.0, pairs)
+    assert known.value == 0.5 and known.f1.value == 1 and known.auroc.value == 1
     turned = np.where(pairs.dev, pairs.duplicate, ~pairs.duplicate) + 0.0
-    against = threshold_of(turned, pairs, 100)
-    assert against.dev_f1 == 1 and against.scores["f1"].value == 0 and against.scores["auroc"].value == 0
+    against = threshold_of(turned, pairs)
+    assert against.dev_f1 == 1 and against.f1.value == 0 and against.auroc.value == 0
+
+
+def test_pairs_that_share_a_text_count_once(tmp_path):
+    texts = [
+        ("a", "b", True),
+        ("b", "c", False),
+        ("d", "e", True),
+        ("f", "c", False),
+        ("g", "h", True),
+        ("i", "j", False),
+    ]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("\n".join(json.dumps({"a": a, "b": b, "duplicate": same}) for a, b, same in texts))
+    pairs = TextPairs(path=path)()
+    assert len(set(pairs.groups[[0, 1, 3]])) == 1 and len(set(pairs.groups)) == 4
+    everything = replace(pairs, dev=np.arange(6) == 2)
+    assert threshold_of(np.arange(6.0), everything).f1.groups == 3
 
 
 def test_shared_trigrams():
@@ -67,9 +84,11 @@ def test_clusters_agree_with_what_is_there_and_not_with_shuffled_labels():
     labels = [str(i % 4) for i in range(80)]
     rows = 4 * torch.eye(16)[[int(label) for label in labels]] + torch.randn(80, 16)
     found = agreement(Vectors(tuple(map(str, range(80))), rows, {}), labels, seed=0)
-    assert found.ari.min() > 0.95 and found.ami.min() > 0.95 and abs(found.shuffled_ari).max() < 0.15
+    assert found["ari"].ci_low > 0.95 and found["ami"].ci_low > 0.95
+    assert found["shuffled_ari"].ci_low > -0.15 and found["shuffled_ari"].ci_high < 0.15
+    assert found["ari"].kind == "range" and found["ari"].n == 5
     texts = [f"{'red green blue grey'.split()[int(label)]} thing {i}" for i, label in enumerate(labels)]
-    assert agreement_of_words(texts, labels, seed=0).ari.mean() > 0.5
+    assert agreement_of_words(texts, labels, seed=0)["ari"].value > 0.5
 
 
 def test_bad_pairs(tmp_path):

@@ -12,8 +12,8 @@ from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model import Model, levels_of
 from latentmech.retrieval import RetrievalStudy, VectorDatabase
 from latentmech.retrieval.candidates import best_of, encoded, exactly
-from latentmech.retrieval.measures import DEPTH, per_query
-from latentmech.retrieval.numbers import at_levels
+from latentmech.retrieval.findings import at_levels
+from latentmech.retrieval.ranking import DEPTH, per_query
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def test_a_text_finds_itself_from_every_level_and_shuffled_judgements_do_not(twi
     blind = (None, "last")  # before any block, a last letter knows nothing of the text
     assert {c.score for c in findings.candidates if (c.level.layer, c.pooling) != blind} == {1.0}
     assert max(c.score for c in findings.candidates if (c.level.layer, c.pooling) == blind) < 1
-    assert findings.test["model"]["ndcg@10"].tolist() == [1.0] * 10
+    assert findings.scores["model"]["ndcg@10"].tolist() == [1.0] * 10
     assert findings.shuffled.max() < 0.7
     assert findings.chosen.level.layer is None  # of equals the lowest
-    assert len(findings.candidates) == 3 * 3 * 3 and len(findings.equals(100)) == 24
+    assert len(findings.candidates) == 3 * 3 * 3 and len(findings.equals) == 24
 
 
 def test_the_choice_is_made_on_dev_and_test_is_the_other_half(tiny):
@@ -53,7 +53,7 @@ def test_the_choice_is_made_on_dev_and_test_is_the_other_half(tiny):
     findings = own.find(tiny, ActivationStore())
     dev, test = findings.collection.only("dev"), findings.collection.only("test")
     assert not set(dev.queries.ids) & set(test.queries.ids)
-    assert len(findings.chosen.dev) == len(dev.queries) and len(findings.test["model"]["map"]) == len(test.queries)
+    assert len(findings.chosen.dev) == len(dev.queries) and len(findings.scores["model"]["map"]) == len(test.queries)
     assert findings.best == best_of(findings.candidates)
     assert [c.score for c in at_levels(findings.candidates)] == [
         max(c.score for c in findings.candidates if c.level.layer == layer) for layer in (None, 1)
@@ -76,10 +76,10 @@ def test_test_is_read_with_what_dev_chose_for_each_searcher(tiny):
         both = encoded(model, store, findings.collection, levels_of(3, "resid_post", (1,)), own.poolings)
         expected = per_query(exactly(both, chosen, findings.collection, "test", DEPTH), test)
         for name, values in expected.items():
-            assert findings.test[who][name] == pytest.approx(values), (who, name)
-    gap = np.mean(findings.test["model"]["ndcg@10"]) - np.mean(findings.test["bm25"]["ndcg@10"])
-    assert findings.lead("bm25", 100).value == pytest.approx(gap) and gap != 0
-    assert findings.best in findings.equals(100) and len(findings.equals(100)) < len(findings.candidates)
+            assert findings.scores[who][name] == pytest.approx(values), (who, name)
+    gap = np.mean(findings.scores["model"]["ndcg@10"]) - np.mean(findings.scores["bm25"]["ndcg@10"])
+    assert findings.gaps["bm25"].difference.value == pytest.approx(gap) and gap != 0
+    assert findings.chosen in findings.equals
 
 
 def test_a_second_run_answers_from_disk(twins, tiny, monkeypatch):

@@ -1,34 +1,54 @@
 """Units, calibration, slopes, and the choice of a block."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from direction.made import made
 
 from latentmech.errors import BadInput
+from latentmech.steering import Strength, calibrated
+from latentmech.steering.effects import slopes
 from latentmech.steering.layer import LayerChoice, least_rise
 from latentmech.steering.necessity import Removal, best_removal
-from latentmech.steering.strength import Scale, calibrated
-from latentmech.steering.sweep import slopes
+from latentmech.steering.strength import in_units, is_close
 
 
-def test_a_strength_is_one_length_in_every_unit():
-    scale = Scale(resid=200.0, raw=10.0, std=4.0)
-    length = scale.length(0.5, "resid")
-    assert length == 100
-    assert scale.in_units(length) == {"resid": 0.5, "raw": 10.0, "std": 25.0}
-    assert scale.length(10.0, "raw") == scale.length(25.0, "std") == length
-    with pytest.raises(BadInput, match="expected one of resid, raw, std, kl"):
-        scale.length(1.0, "volts")
-    with pytest.raises(BadInput, match="does not say how large"):
-        Scale(1.0, 1.0, float("nan")).length(1.0, "std")
+def test_a_strength_is_one_length_in_every_unit_at_its_own_place(tiny):
+    found = made(tiny)  # resid norm 12, spread 2.5 at block 1; 13 and 3.5 at block 2
+    assert Strength(0.5, "resid").along(found) == 6 and Strength(0.5, "std").along(found) == 1.25
+    later = found.at("blocks.2.hook_resid_post")
+    assert Strength(0.5, "resid").along(later) == 6.5 and Strength(0.5, "std").along(later) == 1.75
+    assert in_units(Strength(0.5, "resid"), later) == {"resid": 0.5, "raw": 6.5 / later.norm, "std": 6.5 / 3.5}
+    assert in_units(Strength(2.0, "factor"), later) == {}
+
+
+def test_a_unit_whose_size_is_not_known_is_refused_with_those_that_are(tiny):
+    bare = replace(made(tiny), resid_norms={}, spreads={})
+    assert Strength(2.0, "raw").along(bare) == 2 * bare.norm
+    assert math.isnan(in_units(Strength(1.0, "raw"), bare)["std"])
+    for unit in ("resid", "std"):
+        with pytest.raises(BadInput, match=rf"unit={unit}: kindness does not say how large .* expected one of raw$"):
+            Strength(1.0, unit).along(bare)
+    with pytest.raises(BadInput, match=r"a strength in volts is no length; .*expected one of resid, raw, std"):
+        Strength(1.0, "volts").along(bare)
 
 
 @pytest.mark.parametrize("nats", [0.05, 0.5, 3.0, -0.5])
 def test_calibration_finds_the_length_with_the_wanted_kl(nats):
-    length = calibrated(lambda x: 0.002 * x * x, nats, start=1.0)
-    assert 0.002 * length**2 == pytest.approx(abs(nats), rel=0.05)
+    length, kl = calibrated(lambda x: 0.002 * x * x, nats, start=1.0)
+    assert kl == pytest.approx(0.002 * length**2) and kl == pytest.approx(abs(nats), rel=0.03) and is_close(kl, nats)
     assert np.sign(length) == np.sign(nats)
-    assert calibrated(lambda x: 1.0, 0.0, 1.0) == 0
+    assert calibrated(lambda x: 1.0, 0.0, 1.0) == (0, 0)
+
+
+def test_calibration_says_how_near_it_came():
+    length, kl = calibrated(lambda x: min(0.002 * x * x, 0.3), -0.5, start=1.0)
+    assert (length < 0, kl) == (True, 0.3) and not is_close(kl, -0.5)
+    length, kl = calibrated(lambda x: 0.2 + 0.002 * x * x, 0.1, start=1.0)  # too much from the beginning
+    assert kl == pytest.approx(0.2, abs=0.01) and not is_close(kl, 0.1)
 
 
 def test_slopes_are_least_squares_per_prompt():
@@ -40,9 +60,11 @@ def test_slopes_are_least_squares_per_prompt():
 
 def test_a_block_is_judged_by_its_worst_step():
     strengths = [0.5, -0.5, 1.0]
-    assert least_rise(np.array([1.0, -1.0, 2.0]), strengths) == pytest.approx(2.0)
-    assert least_rise(np.array([3.0, -1.0, 2.0]), strengths) == pytest.approx(-2.0)
-    assert least_rise(np.array([-3.0]), [-1.0]) == pytest.approx(3.0)
+    assert least_rise(np.array([1.0, -1.0, 2.0]), strengths, 0.0) == pytest.approx(2.0)
+    assert least_rise(np.array([3.0, -1.0, 2.0]), strengths, 0.0) == pytest.approx(-2.0)
+    assert least_rise(np.array([-3.0]), [-1.0], 0.0) == pytest.approx(3.0)
+    assert least_rise(np.array([4.0, 1.0]), [2.0, 0.5], neutral=1.0) == pytest.approx(-2.0)  # falls from 0.5 to 1
+    assert least_rise(np.array([1.0, 2.0]), [-1.0, 1.0], neutral=None) == pytest.approx(0.5)
     assert LayerChoice([3, 4, 5], np.array([0.1, 0.7, 0.2])).layer == 4
 
 

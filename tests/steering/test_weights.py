@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, MistralConfig
 from latentmech.errors import BadInput
 from latentmech.model import Local, Model, Scope, intervening, pad, tokenise
 from latentmech.model.fold import writers
-from latentmech.steering import Addition, SteeringStudy, Stems, ablation, weights
+from latentmech.steering import Addition, SteeringStudy, Stems, Strength, ablation, weights
 from latentmech.steering.weights import exported, exports
 from latentmech.storage import file_sha256
 
@@ -223,7 +223,8 @@ def test_what_weights_cannot_do_is_not_added(tiny, settings):
     study = SteeringStudy(
         trials=Stems(prompts=["It is"], towards=["a"], away=["b"]), **{"export": "weights"} | settings
     )
-    found = study._exports(tiny, made(tiny), made(tiny), [0.0, 1.0])
+    doses = {value: Strength(value, "raw") for value in (0.0, 1.0)}
+    found = study._exports(tiny, made(tiny), made(tiny), doses)
     assert ("weights/added" in found) == (not settings)
     assert ("weights/ablated" in found) == (settings != {"export": "none"})
 

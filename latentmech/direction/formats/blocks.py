@@ -21,12 +21,7 @@ OUTPUT = "blocks.{}.hook_resid_post"
 
 
 def block_vectors(direction: Direction, levels: Levels, first: int = 0) -> dict[int, Float[Tensor, " d_model"]]:
-    """Vectors at their raw length, float32, by 0-based block, in order of depth.
-
-    Args:
-        direction: to be exported.
-        levels: `chosen` takes the chosen block alone, `all` every block that the direction has a vector for.
-        first: the lowest block that the format has room for.
+    """Vectors at their raw length, float32, by 0-based block: the chosen one, or all from `first` on.
 
     Raises:
         BadInput: the chosen vector is not one of a block's output, or the format has no room for its block.
@@ -38,12 +33,8 @@ def block_vectors(direction: Direction, levels: Levels, first: int = 0) -> dict[
         raise BadInput(f"{direction.name} is at block {layer}, the format begins at {first}; choose another with at()")
     wanted = [direction.hook_name] if levels == "chosen" else list(direction.vectors)
     blocks = {block: name for name in wanted if (block := _output_of(name)) is not None and block >= first}
-    return {block: at_length(direction, blocks[block]) for block in sorted(blocks)}
-
-
-def at_length(direction: Direction, hook_name: str) -> Float[Tensor, " d_model"]:
-    """The vector of a hook point as long as it was found, float32."""
-    return (direction.vectors[hook_name].double() * direction.norms[hook_name]).float()
+    raw = {name: direction.vectors[name].double() * direction.norms[name] for name in blocks.values()}
+    return {block: raw[blocks[block]].float() for block in sorted(blocks)}
 
 
 def from_blocks(
@@ -68,19 +59,12 @@ def from_blocks(
     if chosen not in kept:
         blocks = ", ".join(str(layer_of(name)) for name in kept)
         raise BadInput(f"{path} has vectors for blocks {blocks or '(none)'}; layer={layer} is none of them, choose one")
+    own = {key: value for key, value in card.items() if key != "hook_name"}
     return Direction(
-        hook_name=chosen,
-        vectors={name: unit(vector) for name, vector in kept.items()},
-        positive_means={},
-        negative_means={},
-        norms={name: float(vector.double().norm()) for name, vector in kept.items()},
-        resid_norms={},
-        card={
-            "name": path.stem,
-            **{key: value for key, value in card.items() if key != "hook_name"},
-            "imported": {"file": path.name, "sha256": file_sha256(path)},
-        },
-    )
+        hook_name=chosen, vectors={name: unit(vector) for name, vector in kept.items()}, positive_means={},
+        negative_means={}, norms={name: float(vector.double().norm()) for name, vector in kept.items()}, resid_norms={},
+        card={"name": path.stem, **own, "imported": {"file": path.name, "sha256": file_sha256(path)}},
+    )  # fmt: skip
 
 
 def _output_of(hook_name: str) -> int | None:

@@ -29,7 +29,8 @@ from torch import Tensor
 
 from latentmech.direction.direction import Direction
 from latentmech.direction.formats.blocks import Levels, block_vectors
-from latentmech.storage import save_json, save_tensors, write_bytes
+from latentmech.storage import save_json, write_bytes
+from latentmech.tensors import save_tensors
 
 COLUMNS = ("loader", "action", "sparse_model", "hookpoint", "feature_index", "steering_coefficient", "description")
 CODER = {"activation": "topk", "expansion_factor": 1, "normalize_decoder": True, "num_latents": 1, "k": 1}

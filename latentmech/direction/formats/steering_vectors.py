@@ -16,7 +16,7 @@ from pathlib import Path
 from latentmech.direction.direction import Direction
 from latentmech.direction.formats.blocks import Levels, block_vectors, from_blocks
 from latentmech.errors import BadInput
-from latentmech.storage import load_tensors, save_tensors
+from latentmech.tensors import load_tensors, save_tensors
 
 FORMAT = "steering_vectors.SteeringVector"
 KEY = "layer_activations."
@@ -35,11 +35,7 @@ def export_steering_vectors(direction: Direction, path: str | Path, *, levels: L
 
 
 def import_steering_vectors(path: str | Path, *, layer: int | None = None) -> Direction:
-    """Read such a file.
-
-    Args:
-        path: the `.safetensors` file.
-        layer: the 0-based block to choose, where the file holds several and does not say which.
+    """Read such a file; `layer` is the 0-based block to choose, where the file holds several without saying which.
 
     Raises:
         BadInput: it is another kind of file, or it is not clear which block is meant.

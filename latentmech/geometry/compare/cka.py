@@ -15,6 +15,8 @@ What it does not show: anything about small differences. The few directions with
 models may differ in all that matters and keep a CKA of 0.99 (Davari et al. 2023); look at the neighbours as well.
 """
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
@@ -42,3 +44,17 @@ def debiased_cka(a: Gram, b: Gram) -> float:
     """CKA of two Gram matrices over the same rows (at least 4)."""
     a, b = u_centred(a), u_centred(b)
     return float((a * b).sum() / (a.norm() * b.norm()).clamp(min=torch.finfo(a.dtype).tiny))
+
+
+def every_pair(
+    own: Iterable[Float[Tensor, "row width"]], others: Iterable[Float[Tensor, "row width_other"]]
+) -> Float[Tensor, "level other"]:
+    """Debiased CKA of all pairs of levels, in single precision."""
+    ours = torch.stack([_entries(rows) for rows in own])
+    return torch.stack([ours @ _entries(rows) for rows in others], dim=1)
+
+
+def _entries(rows: Float[Tensor, "row width"]) -> Float[Tensor, " entry"]:
+    """The U-centred Gram matrix as a unit vector: CKA is the cosine of two of these."""
+    kernel = u_centred(gram(rows))
+    return (kernel / kernel.norm().clamp(min=torch.finfo(kernel.dtype).tiny)).float().flatten()

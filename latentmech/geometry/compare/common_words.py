@@ -7,13 +7,13 @@ from jaxtyping import Bool, Int
 
 from latentmech.data import Examples
 from latentmech.errors import BadInput
+from latentmech.geometry.compare.settings import FEWEST
 from latentmech.model import Model, tokenise, word_rows
+from latentmech.statistics import clusters_of
 
-FEWEST = 30  # rows below which no measure says anything
 
-
-@dataclass(frozen=True)
-class Words:
+@dataclass(frozen=True, eq=False)
+class CommonWords:
     """Which rows of a word-wise activation matrix are compared.
 
     Attributes:
@@ -29,7 +29,7 @@ class Words:
     apart: int
 
 
-def common_words(models: list[Model], examples: Examples, limit: int, seed: int) -> Words:
+def common_words(models: list[Model], examples: Examples, limit: int, seed: int) -> CommonWords:
     """A seeded sample of words, one of each form, that every model has in tokens of their own.
 
     The first word of a text is left out: it may stand at position 0, whose state is unlike all others. Two words of
@@ -51,9 +51,8 @@ def common_words(models: list[Model], examples: Examples, limit: int, seed: int)
         names = " and ".join(dict.fromkeys(model.name for model in models))
         seen = f"{len(rows)} word forms of {examples.source} stand in tokens of their own in {names}"
         raise BadInput(f"{seen}; expected at least {FEWEST}: take more text, or models whose tokenizers are more alike")
-    document = np.repeat(np.unique(np.array(examples.groups, dtype=object), return_inverse=True)[1], examples.sizes())
-    clusters = np.unique(document[rows], return_inverse=True)[1]
-    return Words(rows, clusters, tuple(forms[row] for row in rows), int((~own).sum()))
+    document = np.repeat(np.array(examples.groups, dtype=object), examples.sizes())
+    return CommonWords(rows, clusters_of(document[rows]), tuple(forms[row] for row in rows), int((~own).sum()))
 
 
 def in_own_tokens(model: Model, examples: Examples) -> Bool[np.ndarray, " word"]:

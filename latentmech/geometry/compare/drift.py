@@ -13,40 +13,49 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Contrast
-from latentmech.direction import Direction, random_directions, unit
-from latentmech.direction.candidates import Parts
-from latentmech.direction.difference_of_means import difference_of_means
-from latentmech.direction.positions import placed, rendered
+from latentmech.direction import (
+    Direction,
+    Parts,
+    covariance_directions,
+    isotropic_directions,
+    method_of,
+    placed,
+    rendered,
+    unit,
+)
 from latentmech.model import Level, Model
-from latentmech.statistics import Estimate, auroc, aurocs, bootstrap, folded
+from latentmech.statistics import Estimate, auroc_of, aurocs, clusters_of, difference, estimate, folded
 
-FEWEST = 8  # groups of test texts below which there is no interval
+NULLS = 200  # random directions of each kind
 
 
 @dataclass(frozen=True)
-class Drift:
+class DirectionDrift:
     """One level of two models.
 
     Attributes:
         source: test AUROC in the first model of its own direction.
-        loss: refitted minus frozen, with an interval over the groups of the test texts.
-        random_p95: 95th percentile of the test AUROC of random directions in the other model, whichever sign.
+        loss: refitted minus frozen, paired.
+        random_p95: 95th percentile of the test AUROC in the other model of directions drawn from the covariance of its
+            training states, whichever sign.
+        isotropic_p95: the same of directions drawn evenly from the sphere, an easier null.
     """
 
     cosine: float
-    source: float
-    frozen: float
-    refitted: float
+    source: Estimate
+    frozen: Estimate
+    refitted: Estimate
     loss: Estimate
     random_p95: float
+    isotropic_p95: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Classes:
     """A contrast as one model reads it.
 
@@ -62,8 +71,11 @@ class Classes:
     @classmethod
     def of(cls, parts: Parts, rows: Mapping[str, Float[Tensor, "row d_model"]]) -> "Classes":
         """With the direction found at every level."""
-        train = parts.within("train")
-        return cls(parts, rows, {name: _found(parts, own, train) for name, own in rows.items()})
+        return cls(parts, rows, {name: _found(parts, own) for name, own in rows.items()})
+
+    def train(self, at: Level) -> Float[Tensor, "train d_model"]:
+        """The rows of the training texts at one level."""
+        return self.rows[at.hook_name][self.parts.within("train")]
 
     def with_saved(self, direction: Direction) -> "Classes":
         """With a direction that was found elsewhere, at the hook points that its file knows."""
@@ -81,46 +93,26 @@ def classes_in(
     return Classes.of(Parts.of(contrast), {n: activations.level(n) for n in activations.hook_names})
 
 
-def drift(a: Classes, at: Level, b: Classes, other: Level, draws: int, seed: int) -> Drift:
+def drift(a: Classes, at: Level, b: Classes, other: Level, draws: int, seed: int) -> DirectionDrift:
     """The direction of level `at` of the first model, in level `other` of the second."""
     parts, test = a.parts, a.parts.within("test")
     rows_a, rows_b = a.rows[at.hook_name], b.rows[other.hook_name]
     own, again = unit(a.found[at.hook_name]), unit(b.found[other.hook_name])
-    truth, clusters = parts.truth("test"), np.unique(parts.group[test], return_inverse=True)[1]
-    source, frozen, refitted = (_scores(rows[test], d) for rows, d in ((rows_a, own), (rows_b, own), (rows_b, again)))
-    random = random_directions(200, len(own), seed)
-    chance = folded(aurocs((rows_b[test] @ random.T).double().numpy(), truth))
-    return Drift(
+    truth, clusters = parts.truth("test"), clusters_of(parts.group[test])
+    pairs = ((rows_a, own), (rows_b, own), (rows_b, again))
+    tallies = [auroc_of((rows[test] @ vector).double().numpy(), truth, clusters) for rows, vector in pairs]
+    nulls = (covariance_directions(b.train(other), NULLS, seed), isotropic_directions(NULLS, len(own), seed))
+    chance = [folded(aurocs((rows_b[test] @ null.T).double().numpy(), truth)) for null in nulls]
+    source, frozen, refitted = (estimate(tally, draws, seed) for tally in tallies)
+    return DirectionDrift(
         cosine=float(own @ again) if own.any() and again.any() else float("nan"),
-        source=auroc(source, truth),
-        frozen=auroc(frozen, truth),
-        refitted=auroc(refitted, truth),
-        loss=_loss(refitted, frozen, truth, clusters, draws, seed),
-        random_p95=float(np.percentile(chance, 95)),
-    )
+        source=source, frozen=frozen, refitted=refitted, loss=difference(tallies[2], tallies[1], draws, seed),
+        random_p95=float(np.percentile(chance[0], 95)), isotropic_p95=float(np.percentile(chance[1], 95)),
+    )  # fmt: skip
 
 
-def _found(
-    parts: Parts, rows: Float[Tensor, "row d_model"], train: Int[np.ndarray, " train"]
-) -> Float[Tensor, " d_model"]:
+def _found(parts: Parts, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, " d_model"]:
     """Zero where the states do not differ but by rounding, as those of one token at the embedding."""
-    vector = difference_of_means(parts.sample(rows, train)).float()
+    train = parts.within("train")
+    vector = method_of("difference_of_means")(parts.sample(rows, train)).float()
     return vector if vector.norm() > 1e-6 * rows[train].norm(dim=1).mean() else torch.zeros_like(vector)
-
-
-def _loss(
-    refitted: Float[np.ndarray, " row"],
-    frozen: Float[np.ndarray, " row"],
-    truth: Bool[np.ndarray, " row"],
-    clusters: Int[np.ndarray, " row"],
-    draws: int,
-    seed: int,
-) -> Estimate:
-    """What freezing costs in AUROC; no interval over fewer groups than a bootstrap can do anything with."""
-    if int(clusters.max()) + 1 < FEWEST:
-        return Estimate(auroc(refitted, truth) - auroc(frozen, truth), n=len(truth))
-    return bootstrap(lambda w: auroc(refitted, truth, w) - auroc(frozen, truth, w), clusters, draws, seed)
-
-
-def _scores(rows: Float[Tensor, "row d_model"], direction: Float[Tensor, " d_model"]) -> Float[np.ndarray, " row"]:
-    return (rows @ direction).double().numpy()

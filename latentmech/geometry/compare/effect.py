@@ -7,8 +7,13 @@ Frozen is the first model's difference of class means with its own length, refit
 matching level; both are added in the second model (activation addition, Turner et al. 2023). A direction that still
 reads the classes need not still move the model: reading asks where the states lie, this asks what is made of them.
 
-A share of next to nothing is noise, so it is given only where the refitted effect is clear: its interval over prompts
-has to lie beyond the largest effect, either way, of random vectors of its length. Elsewhere it is NaN.
+A share of next to nothing is noise, so it is given only where the refitted effect is clear: on the same prompts it has
+to be larger than that of every random vector of its length, each by a paired interval above 0, with effects turned so
+that each counts as positive. Half of these are drawn from the covariance of the second model's states; the other half
+evenly from the sphere, where vectors do less. Elsewhere the share is NaN.
+
+Where several blocks were tried, the one to quote is chosen by the refitted effect on other prompts (`dev`): the largest
+on the prompts that give the number would be the largest partly by luck.
 
 A model whose states are larger has a longer vector, which does more for that alone: a frozen vector can keep several
 times the effect. So it is also added at the refitted one's length, and what it keeps then it owes to where it points.
@@ -21,22 +26,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.direction import unit
-from latentmech.geometry.compare.drift import FEWEST
 from latentmech.model import Model
-from latentmech.statistics import Estimate, bootstrap, bootstrap_mean
-from latentmech.steering import Addition, Trials
-from latentmech.steering.generation import Variant, next_logits
+from latentmech.statistics import Estimate, beats, clusters_of, estimate, leads, mean_of, ratio_of
+from latentmech.steering import Addition, Trials, Variant, next_logits
 
 Changes = Float[np.ndarray, "vector prompt"]
 
 
 @dataclass(frozen=True)
-class Effect:
+class DirectionEffect:
     """One level of two models.
 
     Attributes:
@@ -44,7 +47,11 @@ class Effect:
         frozen: effect of that in the second.
         turned: effect there of the same at the refitted one's length, so that only where it points is frozen.
         refitted: effect there of its own.
-        random_max: largest effect there, either way, of random vectors as long as the refitted one.
+        dev: the same on other prompts.
+        random_max: largest effect there, either way, of vectors as long as the refitted one that are drawn from the
+            covariance of the states.
+        isotropic_max: the same of vectors drawn evenly from the sphere.
+        clear: whether the refitted effect is larger than that of every one of these.
         kept: frozen over refitted; NaN where the refitted effect is not clear.
         kept_turned: the same at one length.
         length: the frozen vector's length over the refitted one's.
@@ -52,9 +59,12 @@ class Effect:
 
     source: Estimate
     frozen: Estimate
-    turned: Estimate
     refitted: Estimate
+    turned: Estimate
+    dev: float
     random_max: float
+    isotropic_max: float
+    clear: bool
     kept: Estimate
     kept_turned: Estimate
     length: float
@@ -80,59 +90,41 @@ def changes(
 def beside_random(
     frozen: Float[Tensor, " d_model"], refitted: Float[Tensor, " d_model"], random: Float[Tensor, "draw d_model"]
 ) -> Float[Tensor, "vector d_model"]:
-    """What is added in the second model: frozen, refitted; and at the latter's length the former, and random ones."""
+    """What is added in the second model: frozen, refitted; and at the latter's length the former, and random ones.
+
+    Args:
+        random: unit vectors, as many drawn from the covariance as, after them, from the sphere.
+    """
     return torch.cat([frozen[None], refitted[None], torch.stack([unit(frozen), *random]) * refitted.norm()])
 
 
 def effect(
-    source: Float[np.ndarray, " prompt"], other: Changes, length: float, groups: Sequence[str], draws: int, seed: int
-) -> Effect:
+    source: Float[np.ndarray, " prompt"],
+    other: Changes,
+    dev: Float[np.ndarray, " dev"],
+    length: float,
+    groups: Sequence[str],
+    draws: int,
+    seed: int,
+) -> DirectionEffect:
     """What one level's changes come to.
 
     Args:
         source: in the first model, of its own direction alone.
         other: in the second, of the vectors of `beside_random`.
+        dev: there, of the refitted one on other prompts.
         groups: of the prompts, which are resampled by them.
     """
-    clusters = np.unique(np.array(groups, dtype=object), return_inverse=True)[1]
-    frozen, refitted, turned = other[:3]
-    own = _mean(refitted, clusters, draws, seed)
-    random_max = float(np.abs(other[3:].mean(1)).max())
-    shares = [Estimate(float("nan"))] * 2
-    if is_clear(own, random_max):
-        shares = [_kept(each, refitted, clusters, draws, seed) for each in (frozen, turned)]
-    return Effect(
-        source=_mean(source, clusters, draws, seed),
-        frozen=_mean(frozen, clusters, draws, seed),
-        turned=_mean(turned, clusters, draws, seed),
-        refitted=own,
-        random_max=random_max,
-        kept=shares[0],
-        kept_turned=shares[1],
+    clusters = clusters_of(groups)
+    largest = [float(np.abs(random.mean(1)).max()) for random in np.split(other[3:], 2)]
+    tallies = [mean_of(np.sign(each.mean()) * each, clusters) for each in other]
+    rivals = {f"random vector {i}": tally for i, tally in enumerate(tallies[3:])}
+    clear = beats(leads(tallies[1], rivals, draws, seed))
+    means = [estimate(mean_of(each, clusters), draws, seed) for each in (source, *other[:3])]
+    kept = [ratio_of(other[i], other[1], clusters) for i in (0, 2)]
+    shares = [estimate(tally, draws, seed) if clear else Estimate(float("nan")) for tally in kept]
+    return DirectionEffect(
+        source=means[0], frozen=means[1], refitted=means[2], turned=means[3], dev=float(dev.mean()),
+        random_max=largest[0], isotropic_max=largest[1], clear=clear, kept=shares[0], kept_turned=shares[1],
         length=length,
-    )
-
-
-def is_clear(effect: Estimate, random_max: float) -> bool:
-    """Whether the whole interval lies beyond what random vectors do, on one side; never without an interval."""
-    return effect.ci_low > random_max or effect.ci_high < -random_max
-
-
-def _mean(
-    values: Float[np.ndarray, " prompt"], clusters: Int[np.ndarray, " prompt"], draws: int, seed: int
-) -> Estimate:
-    """Mean over prompts; no interval over fewer groups than a bootstrap can do anything with."""
-    if int(clusters.max()) + 1 < FEWEST:
-        return Estimate(float(values.mean()), n=len(values))
-    return bootstrap_mean(values, clusters, draws, seed)
-
-
-def _kept(
-    frozen: Float[np.ndarray, " prompt"],
-    refitted: Float[np.ndarray, " prompt"],
-    clusters: Int[np.ndarray, " prompt"],
-    draws: int,
-    seed: int,
-) -> Estimate:
-    """The ratio of the means; both come from the same prompts in every resample."""
-    return bootstrap(lambda w: float((w @ frozen) / (w @ refitted)), clusters, draws, seed)
+    )  # fmt: skip

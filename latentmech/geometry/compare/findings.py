@@ -1,33 +1,125 @@
-"""What a comparison found, before it is put into numbers, tables, pictures and words."""
+"""What a comparison found: model by model, level by level, every number once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from latentmech.geometry.compare.against import Against
-from latentmech.geometry.compare.common_words import Words
-from latentmech.model import Model
-from latentmech.steering import Trials
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.data import Examples
+from latentmech.geometry.compare.common_words import CommonWords
+from latentmech.geometry.compare.drift import DirectionDrift
+from latentmech.geometry.compare.effect import DirectionEffect
+from latentmech.geometry.compare.measures import Similarity
+from latentmech.geometry.compare.probes import ProbeDrift
+from latentmech.geometry.compare.procrustes import distance
+from latentmech.model import Level
+from latentmech.statistics import Estimate
+
+TITLES = {"cka": "CKA", "knn": "mutual kNN", "procrustes": "Procrustes", "subspace": "subspace"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Findings:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Against:
+    """The first model against one other; by level of the first.
+
+    Attributes:
+        name: the other one's.
+        matched: the other's level that stands for each.
+        drifts: of the direction, where both have one.
+        effects: of adding it, where that was done.
+        probed: where the first model's probe can be read out in the other.
+        other_levels: all that the other has.
+        cka: every level of the first (row) against every level of the other (column).
+        same: both have the same weights.
+    """
+
+    name: str
+    matched: Mapping[Level, Level]
+    alike: Mapping[Level, Similarity]
+    drifts: Mapping[Level, DirectionDrift]
+    effects: Mapping[Level, DirectionEffect]
+    probed: Mapping[Level, ProbeDrift]
+    other_levels: Sequence[Level]
+    cka: Float[Tensor, "level other"]
+    same: bool
+
+    def numbers(self) -> Iterator[tuple[Level, str, str, str | None, Estimate | float]]:
+        """Level, flat name below the level's, metric, null model, value."""
+        for level, alike in self.alike.items():
+            for name, value in alike.own.items():
+                yield level, name, name, None, value
+            for name, value in alike.chance.items():
+                null = "random_subspace" if name == "subspace" else "shuffled"
+                yield level, f"{null}/{name}", name, null, value
+            apart = distance(alike.own["procrustes"].value)
+            yield level, "procrustes_distance", "procrustes_distance", None, apart
+        for what, by_level in {"direction": self.drifts, "effect": self.effects, "probe": self.probed}.items():
+            for level, found in by_level.items():
+                for name, value in vars(found).items():
+                    yield level, f"{what}/{name}", f"{what}_{name}", None, value
+
+    @property
+    def clear(self) -> list[DirectionEffect]:
+        """Effects that are larger than those of all random vectors."""
+        return [effect for effect in self.effects.values() if effect.clear]
+
+    @property
+    def chosen(self) -> tuple[Level, DirectionEffect]:
+        """Where the refitted direction does most on other prompts than those that give the numbers."""
+        return max(self.effects.items(), key=lambda pair: abs(pair[1].dev))
+
+    def of(self, measure: str) -> list[Estimate]:
+        """A measure at the levels that have it."""
+        return [alike.own[measure] for alike in self.alike.values() if measure in alike.own]
+
+    def mean(self, measure: str) -> float:
+        """Its mean over these; NaN if none has it."""
+        return float(np.mean([one.value for one in self.of(measure)])) if self.of(measure) else float("nan")
+
+    @property
+    def cosine(self) -> float:
+        """Mean over levels of the direction's cosine; NaN without directions."""
+        known = [drift.cosine for drift in self.drifts.values() if np.isfinite(drift.cosine)]
+        return float(np.mean(known)) if known else float("nan")
+
+    def probe_mean(self, which: str) -> float:
+        """Mean over levels of the accuracy of `frozen` or `refitted` probes."""
+        return float(np.mean([getattr(probed, which).value for probed in self.probed.values()]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CompareFindings:
     """All of it.
 
     Attributes:
-        found: the model against each other one, in the order in which they were given.
+        words: those by which models are compared.
+        others: the model against each other one, in the order in which they were given.
         twin: against its random-init twin, if that was asked for.
-        trials: the prompts by which steered models were scored, if they were.
-        warnings: what a reader must know about a saved direction.
+        called: what the contrast is called, or empty.
+        probe: the task of the probes, if there are any.
+        direction: where the first model's direction was saved, if it was not found here.
+        counts: how many `random` vectors of each kind, `halves` and `shuffles` there are.
+        warnings: what a reader must know about prompts and a saved direction.
     """
 
-    model: Model
-    words: Words
-    found: Sequence[Against]
+    examples: Examples
+    words: CommonWords
+    others: Sequence[Against]
     twin: Against | None
-    trials: Trials | None
+    called: str
+    probe: str | None
+    direction: str | None
+    counts: Mapping[str, int]
     warnings: Sequence[str]
 
     @property
     def several(self) -> bool:
         """Whether results have to be told apart by the other model's name."""
-        return len(self.found) > 1
+        return len(self.others) > 1
+
+    def below(self, other: Against) -> str:
+        """What stands in a flat name before the levels of one comparison."""
+        named = "/random_init" if other is self.twin else f"/{other.name}" if self.several else ""
+        return f"geometry/compare{named}"

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from latentmech.geometry.compare import cka, mutual_neighbours, procrustes, subspace
 from latentmech.geometry.compare.halves import around, around_if_unbiased, half_samples
-from latentmech.statistics import Estimate, bootstrap_mean
+from latentmech.statistics import Estimate, estimate, mean_of, over_seeds
 
-MEASURES = {"cka": "CKA", "knn": "mutual kNN", "procrustes": "Procrustes", "subspace": "subspace"}
+MEASURES = ("cka", "knn", "procrustes", "subspace")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Similarity:
     chance: Mapping[str, Estimate]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
     """How two sets of states of the same words are compared.
 
@@ -56,18 +56,18 @@ class Comparison:
 
     def _own(self, a: Tensor, b: Tensor) -> dict[str, Estimate]:
         near = mutual_neighbours.shared(*(mutual_neighbours.neighbours(rows, self.k) for rows in (a, b)))
-        parts = half_samples(self.clusters, self.halves, self.seed)
+        parts, size = half_samples(self.clusters, self.halves, self.seed), (len(a), int(self.clusters.max()) + 1)
         gram_a, gram_b = cka.gram(a), cka.gram(b)
         turned = [procrustes.similarity(a[rows], b[rows]) for rows in parts]
         halved = [cka.debiased_cka(gram_a[rows][:, rows], gram_b[rows][:, rows]) for rows in parts]
         found = {
-            "cka": around(cka.debiased_cka(gram_a, gram_b), halved, len(a)),
-            "knn": bootstrap_mean(near.double().numpy(), self.clusters, self.draws, self.seed),
-            "procrustes": around_if_unbiased(procrustes.similarity(a, b), turned, len(a)),
+            "cka": around(cka.debiased_cka(gram_a, gram_b), halved, *size),
+            "knn": estimate(mean_of(near.double().numpy(), self.clusters, 0, 1), self.draws, self.seed),
+            "procrustes": around_if_unbiased(procrustes.similarity(a, b), turned, *size),
         }
         if a.shape[1] == b.shape[1]:
             shared = [self._overlap(a[rows], b[rows]) for rows in parts]
-            found["subspace"] = around_if_unbiased(self._overlap(a, b), shared, len(a))
+            found["subspace"] = around_if_unbiased(self._overlap(a, b), shared, *size)
         return found
 
     def _overlap(self, a: Tensor, b: Tensor) -> float:
@@ -84,7 +84,7 @@ class Comparison:
             found["knn"].append(float(mutual_neighbours.shared(near_a, near_b[order][:, order]).mean()))
             found["procrustes"].append(procrustes.similarity(a, b[order]))
             found["subspace"].append(subspace.overlap(axes, subspace.random_subspace(len(axes), axes.shape[1], seed)))
-        return {n: Estimate(float(np.mean(v)), min(v), max(v), len(v)) for n, v in found.items() if v}
+        return {name: over_seeds(values) for name, values in found.items() if values}
 
     def _components(self, rows: Tensor) -> int:
         """No more than there are dimensions to choose from: a subspace that is everything tells nothing."""

@@ -20,27 +20,23 @@ from jaxtyping import Bool
 
 from latentmech.activations import Activations
 from latentmech.data import Examples, flat, task
-from latentmech.geometry.compare.drift import FEWEST
 from latentmech.model import Level
-from latentmech.probe import METHODS, LinearProbe
-from latentmech.probe.findings import logits_on_test
-from latentmech.probe.fitting import Fitting
-from latentmech.probe.problem import Problem, problem_of
-from latentmech.statistics import Estimate, bootstrap_mean
+from latentmech.probe import METHODS, Fitting, LinearProbe, Problem, problem_of
+from latentmech.statistics import Estimate, difference, estimate, mean_of
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbeDrift:
     """One level of two models.
 
     Attributes:
-        loss: refitted minus frozen, with an interval over the test documents.
+        loss: refitted minus frozen, paired.
         majority: accuracy of always saying the most frequent label of train.
     """
 
-    source: float
-    frozen: float
-    refitted: float
+    source: Estimate
+    frozen: Estimate
+    refitted: Estimate
     loss: Estimate
     majority: float
 
@@ -58,9 +54,10 @@ def fitted(problem: Problem, activations: Activations, levels: Sequence[Level], 
 
 
 def right(problem: Problem, activations: Activations, at: Level, probe: LinearProbe) -> Bool[np.ndarray, " test"]:
-    """Which test words a probe gets right on a level's states, wherever it was trained."""
-    answers = logits_on_test(problem, activations.level(at.hook_name), probe).argmax(1)
-    return answers == problem.of("test", problem.labels)
+    """Which test words a probe gets right on a level's states, wherever it was trained; in double precision."""
+    rows = activations.level(at.hook_name)[problem.activation_rows("test")].double()
+    logits = rows @ probe.weight.double().T + probe.bias.double()
+    return logits.argmax(1).numpy() == problem.of("test", problem.labels)
 
 
 def probed(
@@ -70,19 +67,16 @@ def probed(
     refitted: Bool[np.ndarray, " test"],
     draws: int,
     seed: int,
-) -> Probed:
+) -> ProbeDrift:
     """What the answers come to."""
-    loss, clusters = refitted.astype(float) - frozen, problem.clusters("test")
-    enough = int(clusters.max()) + 1 >= FEWEST
-    return Probed(
-        source=float(source.mean()),
-        frozen=float(frozen.mean()),
-        refitted=float(refitted.mean()),
-        loss=bootstrap_mean(loss, clusters, draws, seed) if enough else Estimate(float(loss.mean()), n=len(loss)),
-        majority=_majority(problem),
-    )
-
-
-def _majority(problem: Problem) -> float:
+    clusters = problem.clusters("test")
+    tallies = [mean_of(answers.astype(float), clusters, 0, 1) for answers in (source, frozen, refitted)]
+    own, still, again = (estimate(tally, draws, seed) for tally in tallies)
     most = np.bincount(problem.of("train", problem.labels)).argmax()
-    return float((problem.of("test", problem.labels) == most).mean())
+    return ProbeDrift(
+        source=own,
+        frozen=still,
+        refitted=again,
+        loss=difference(tallies[2], tallies[1], draws, seed),
+        majority=float((problem.of("test", problem.labels) == most).mean()),
+    )

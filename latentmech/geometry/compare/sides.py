@@ -10,18 +10,18 @@ from torch import Tensor
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Contrast, Examples
-from latentmech.direction import Direction, random_directions
-from latentmech.geometry.compare.common_words import Words
+from latentmech.direction import Direction, covariance_directions, isotropic_directions
+from latentmech.geometry.compare.common_words import CommonWords
 from latentmech.geometry.compare.drift import Classes, classes_in
 from latentmech.geometry.compare.effect import Changes, beside_random, changes
 from latentmech.geometry.compare.probes import fitted
+from latentmech.geometry.compare.settings import CompareSettings
 from latentmech.model import Level, Model, levels_of
-from latentmech.probe import LinearProbe
-from latentmech.probe.problem import Problem
+from latentmech.probe import LinearProbe, Problem
 from latentmech.steering import Trials
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Side:
     """One model.
 
@@ -30,15 +30,17 @@ class Side:
         classes: the contrast's texts, if there is a contrast.
         probes: by level, a probe of the words' labels, if that was asked.
         changes: by level of the first model, what adding directions does to the prompts' log-odds; at some, if asked.
+        dev: the same of the model's own direction alone, on other prompts.
     """
 
     model: Model
     levels: tuple[Level, ...]
     activations: Activations
-    words: Words
+    words: CommonWords
     classes: Classes | None
     probes: Mapping[Level, LinearProbe] = field(default_factory=dict)
     changes: Mapping[Level, Changes] = field(default_factory=dict)
+    dev: Mapping[Level, Float[np.ndarray, " dev"]] = field(default_factory=dict)
 
     def states(self, level: Level) -> Float[Tensor, "row d_model"]:
         """The states of the words at one level."""
@@ -57,24 +59,18 @@ class Gathering:
     Attributes:
         problem: labels of the words that probes are to tell, if there are any.
         saved: a direction to take for the first model's instead of the difference of means.
-        n_levels: at so many blocks, evenly apart, directions are added.
-        random: so many random ones beside them.
-        seed: of these.
     """
 
+    settings: CompareSettings
     store: ActivationStore
     examples: Examples
-    words: Words
+    words: CommonWords
     contrast: Contrast | None
-    chat_template: bool
     problem: Problem | None
     saved: Direction | None
-    n_levels: int
-    random: int
-    seed: int
 
     def first(self, model: Model, trials: Trials | None) -> Side:
-        """The model that the others are compared with."""
+        """The model that the others are compared with; with trials, its directions are added in it."""
         loaded = replace(model)
         side = self._side(model, loaded)
         if side.classes is not None and self.saved is not None:
@@ -85,36 +81,43 @@ class Gathering:
         added = [(at.hook_name, found[at.hook_name][None]) for at in places]
         return replace(side, changes=dict(zip(places, changes(loaded, trials, added), strict=True)))
 
-    def beside(self, first: Side, model: Model, trials: Trials | None) -> Side:
-        """Another one; with `trials`, the first model's directions are added in it too."""
+    def beside(self, first: Side, model: Model, trials: Mapping[str, Trials]) -> Side:
+        """Another one; with trials on `test` and `dev`, the first model's directions are added in it too."""
         loaded = replace(model)
         side = self._side(model, loaded)
-        if trials is None or not first.changes or side.classes is None or model.d_model != first.model.d_model:
+        if not trials or not first.changes or side.classes is None or model.d_model != first.model.d_model:
             return side
         added = self._added(first, side.levels, side.classes)
-        return replace(side, changes=dict(zip(first.changes, changes(loaded, trials, added), strict=True)))
+        own = [(name, vectors[1:2]) for name, vectors in added]
+        done, dev = changes(loaded, trials["test"], added), changes(loaded, trials["dev"], own)
+        by_level = {at: each[0] for at, each in zip(first.changes, dev, strict=True)}
+        return replace(side, changes=dict(zip(first.changes, done, strict=True)), dev=by_level)
 
     def _places(self, levels: Sequence[Level], classes: Classes) -> list[Level]:
         """Blocks evenly apart, of those at which a direction was found."""
         named = [at for at in levels if at.layer is not None and at.hook_name in classes.found]
         blocks = [at for at in named if classes.found[at.hook_name].any()]
-        steps = np.linspace(0, len(blocks) - 1, min(self.n_levels, len(blocks))).round().astype(int)
+        n = min(self.settings.effect_levels, len(blocks))
+        steps = np.linspace(0, len(blocks) - 1, n).round().astype(int)
         return [blocks[i] for i in steps]
 
     def _added(self, first: Side, levels: Sequence[Level], own: Classes) -> list[tuple[str, Tensor]]:
         """At each place: its counterpart's hook point, and what is added there."""
         assert first.classes is not None
-        matched, found = dict(counterparts(first.levels, levels)), first.classes.found
-        random = random_directions(self.random, first.model.d_model, self.seed)
-        pairs = [(at.hook_name, matched[at].hook_name) for at in first.changes]
-        return [(here, beside_random(found[there], own.found[here], random)) for there, here in pairs]
+        matched, added = dict(counterparts(first.levels, levels)), []
+        n, seed = self.settings.random, self.settings.seed
+        for at in first.changes:
+            here, frozen = matched[at], first.classes.found[at.hook_name]
+            random = [covariance_directions(own.train(here), n, seed), isotropic_directions(n, len(frozen), seed)]
+            added.append((here.hook_name, beside_random(frozen, own.found[here.hook_name], torch.cat(random))))
+        return added
 
     def _side(self, model: Model, loaded: Model) -> Side:
         levels = levels_of(model.n_layers)
         activations = self.store.get(loaded, self.examples, levels, "word_last")
         classes, probes = None, {}
         if self.contrast is not None:
-            classes = classes_in(loaded, self.store, self.contrast, levels, self.chat_template)
+            classes = classes_in(loaded, self.store, self.contrast, levels, self.settings.chat_template)
         if self.problem is not None:
             probes = fitted(self.problem, activations, levels, f"{model.name}: probes")
         return Side(model, levels, activations, self.words, classes, probes)

@@ -1,15 +1,14 @@
 """What a dimension study has estimated: who -> per level -> estimates, and what is asked of them everywhere."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from latentmech.data import Examples
+from latentmech.geometry.dimension.estimates import at_share
+from latentmech.geometry.rows import first_of_each, forms_of
+from latentmech.model import Level
 from latentmech.statistics import Estimate
 
-if TYPE_CHECKING:
-    from latentmech.geometry.dimension.study import DimensionStudy
-
-Found = Mapping[str, Sequence[Mapping[str, Estimate]]]  # who -> per level -> estimates
 CONTROLS = {
     "coordinates_shuffled": "coordinates shuffled",
     "words_shuffled": "words shuffled",
@@ -17,21 +16,58 @@ CONTROLS = {
 }
 
 
-def unit_of(examples: Examples) -> str:
-    """What the rows are."""
-    return "texts" if examples.spans is None else "words"
+@dataclass(frozen=True, kw_only=True)
+class DimensionFindings:
+    """Estimates by who has the states (`model` or one of `CONTROLS`), level by level.
 
+    Attributes:
+        shares: parts of a draw, ascending.
+        scales: numbers of neighbours, ascending.
+        points: of a draw, at most.
+    """
 
-def middle_mle(study: "DimensionStudy") -> str:
-    """The MLE at the middle one of the scales, which stands for all where there is room for one."""
-    return f"mle_k{sorted(study.scales)[len(study.scales) // 2]}"
+    examples: Examples
+    levels: Sequence[Level]
+    by_who: Mapping[str, Sequence[Mapping[str, Estimate]]]
+    shares: Sequence[float]
+    scales: Sequence[int]
+    points: int
+    seeds: int
+    position: str
+    site: str
+    repeats: bool
 
+    @property
+    def unit(self) -> str:
+        """What the rows are."""
+        return "texts" if self.examples.spans is None else "words"
 
-def values_of(scores: Sequence[Mapping[str, Estimate]], name: str) -> list[float]:
-    """One estimate, level by level."""
-    return [score[name].value for score in scores]
+    @property
+    def mle(self) -> str:
+        """The MLE at the middle one of the scales, which stands for all where there is room for one."""
+        return f"mle_k{self.scales[len(self.scales) // 2]}"
 
+    @property
+    def controls(self) -> dict[str, str]:
+        """Those that were measured, and how a reader knows them."""
+        return {who: title for who, title in CONTROLS.items() if who in self.by_who}
 
-def range_of(scores: Sequence[Mapping[str, Estimate]], name: str) -> tuple[list[float], list[float]]:
-    """Its smallest and largest draws, level by level."""
-    return [score[name].ci_low for score in scores], [score[name].ci_high for score in scores]
+    def of(self, name: str, who: str = "model", share: float = 1.0) -> list[Estimate]:
+        """One estimate, level by level; from a part of the draw, if it is asked for."""
+        return [scores[at_share(name, share)] for scores in self.by_who[who]]
+
+    def near_copies(self) -> list[tuple[Level, float]]:
+        """Levels at which some draw's TwoNN is below 2, or below half of the MLE, and that TwoNN."""
+        rows = zip(self.levels, self.of("two_nn"), self.of(self.mle), strict=True)
+        return [(level, two_nn.ci_low) for level, two_nn, mle in rows if two_nn.ci_low < max(2, mle.value / 2)]
+
+    def rows(self) -> Iterator[tuple[str, Level, str, Estimate]]:
+        """Every number: who, where, what."""
+        for who, per_level in self.by_who.items():
+            for level, scores in zip(self.levels, per_level, strict=True):
+                for name, estimate in scores.items():
+                    yield who, level, name, estimate
+
+    def n_forms(self) -> int:
+        """How many word forms there are to draw from."""
+        return len(first_of_each(forms_of(self.examples)))

@@ -1,5 +1,11 @@
 """What a model would say on the way from one state to another."""
 
-from latentmech.geometry.interpolation.study import InterpolationStudy
+from typing import TYPE_CHECKING
 
-__all__ = ["InterpolationStudy"]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.geometry.interpolation.settings import InterpolationSettings
+    from latentmech.geometry.interpolation.study import InterpolationStudy
+
+__getattr__, __dir__, __all__ = lazily(__name__)

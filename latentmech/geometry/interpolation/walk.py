@@ -24,7 +24,7 @@ from latentmech.geometry.interpolation.paths import KINDS, path_between, random_
 from latentmech.model import Batch, Level, Model, intervening, packed_logits, pad, tokenise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Patch:
     """An edit: the states of the last tokens are replaced."""
 
@@ -36,8 +36,8 @@ class Patch:
         return torch.cat([resid[:, : resid.shape[1] - new.shape[1]], new], dim=1)
 
 
-@dataclass(frozen=True)
-class Clean:
+@dataclass(frozen=True, eq=False)
+class CleanRun:
     """A prompt as the model runs it untouched: its tokens, its states by hook name, and what it says next."""
 
     batch: Batch
@@ -50,21 +50,21 @@ class Clean:
         return self.logits.double().log_softmax(-1)
 
 
-@dataclass(frozen=True)
-class Ends:
+@dataclass(frozen=True, eq=False)
+class PathEnds:
     """Two clean runs and how many of their last tokens are patched.
 
     Attributes:
         tokens: the next token that speaks for the start, and the one that speaks for the end.
     """
 
-    start: Clean
-    end: Clean
+    start: CleanRun
+    end: CleanRun
     patched: int
     tokens: tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Along:
     """What the model says at every step of a path.
 
@@ -83,7 +83,7 @@ class Along:
     entropy: Float[np.ndarray, " step"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Walk:
     """One kind of path at one level, and paths of the same length in random directions.
 
@@ -98,7 +98,7 @@ class Walk:
     error: float
 
 
-def ends_of(model: Model, levels: Sequence[Level], start: str, end: str, tokens: str) -> Ends:
+def ends_of(model: Model, levels: Sequence[Level], start: str, end: str, tokens: str) -> PathEnds:
     """Run both prompts.
 
     Args:
@@ -117,10 +117,10 @@ def ends_of(model: Model, levels: Sequence[Level], start: str, end: str, tokens:
         )
     runs = _clean(model, levels, a), _clean(model, levels, b)
     first = int(np.argmax(a != b)) if tokens == "differing" and (a != b).any() else len(a) - 1
-    return Ends(*runs, len(a) - first, _telling(runs[0].log_probs, runs[1].log_probs))
+    return PathEnds(*runs, len(a) - first, _telling(runs[0].log_probs, runs[1].log_probs))
 
 
-def _clean(model: Model, levels: Sequence[Level], ids: np.ndarray) -> Clean:
+def _clean(model: Model, levels: Sequence[Level], ids: np.ndarray) -> CleanRun:
     batch = pad([ids], 0, "right", model.torch_device)
     states: dict[str, Tensor] = {}
 
@@ -132,7 +132,7 @@ def _clean(model: Model, levels: Sequence[Level], ids: np.ndarray) -> Clean:
     edits = {name: (lambda resid, name=name: keeping(name, resid)) for name in names}
     with intervening(model, edits) as runner:
         logits = runner.logits(batch)
-    return Clean(batch, states, logits[0, 0])
+    return CleanRun(batch, states, logits[0, 0])
 
 
 def _telling(start: Float[Tensor, " vocab"], end: Float[Tensor, " vocab"]) -> tuple[int, int]:
@@ -143,7 +143,7 @@ def _telling(start: Float[Tensor, " vocab"], end: Float[Tensor, " vocab"]) -> tu
     return int((start.exp() * (start - end)).argmax()), int((end.exp() * (end - start)).argmax())
 
 
-def walk(model: Model, level: Level, ends: Ends, steps: int, seeds: Sequence[int]) -> list[Walk]:
+def walk(model: Model, level: Level, ends: PathEnds, steps: int, seeds: Sequence[int]) -> list[Walk]:
     """Both kinds of path at one level with their random ones, over the start's prompt."""
     a, b = (run.states[level.hook_name][-ends.patched :] for run in (ends.start, ends.end))
     targets = [(kind, [b, *(random_end(kind, a, b, seed) for seed in seeds)]) for kind in KINDS]
@@ -172,12 +172,12 @@ def _patched(
         return runner.logits(batch)[0, 0]
 
 
-def _walk(kind: str, level: Level, logits: Float[Tensor, "path step vocab"], ends: Ends) -> Walk:
+def _walk(kind: str, level: Level, logits: Float[Tensor, "path step vocab"], ends: PathEnds) -> Walk:
     own, *random = [_along(path, ends) for path in logits]
     return Walk(kind, level, own, tuple(random), _error(logits[0], ends))
 
 
-def _along(logits: Float[Tensor, "step vocab"], ends: Ends) -> Along:
+def _along(logits: Float[Tensor, "step vocab"], ends: PathEnds) -> Along:
     said = logits.double().log_softmax(-1)
     kls = [(run.log_probs.exp() * (run.log_probs - said)).sum(-1).clamp(min=0) for run in (ends.start, ends.end)]
     first, last = ends.tokens
@@ -185,6 +185,6 @@ def _along(logits: Float[Tensor, "step vocab"], ends: Ends) -> Along:
     return Along(tuple(said.argmax(-1).tolist()), *(number.cpu().numpy() for number in numbers))
 
 
-def _error(logits: Float[Tensor, "step vocab"], ends: Ends) -> float:
+def _error(logits: Float[Tensor, "step vocab"], ends: PathEnds) -> float:
     pairs = ((logits[0], ends.start.logits), (logits[-1], ends.end.logits))
     return max(float((found - clean).abs().max()) for found, clean in pairs)

@@ -1,5 +1,11 @@
 """What every level would say if it were the last."""
 
-from latentmech.geometry.lens.study import LensStudy
+from typing import TYPE_CHECKING
 
-__all__ = ["LensStudy"]
+from latentmech.lazily import lazily
+
+if TYPE_CHECKING:
+    from latentmech.geometry.lens.settings import LensSettings
+    from latentmech.geometry.lens.study import LensStudy
+
+__getattr__, __dir__, __all__ = lazily(__name__)

@@ -21,14 +21,15 @@ from torch import Tensor
 from latentmech.activations import Request, collect
 from latentmech.data import Examples
 from latentmech.model import Level, Model, Tokens, length_sorted, read_out, tokenise, unembedding
+from latentmech.statistics import clusters_of
 
 CHUNK = 128  # rows whose distributions are held at once
 ADDED = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # to the counts of the unigram model
 METRICS = ("log_loss", "accuracy", "reciprocal_rank", "rank", "entropy", "kl", "agreement")
 
 
-@dataclass(frozen=True)
-class Places:
+@dataclass(frozen=True, eq=False)
+class TokenPlaces:
     """Tokens whose next token is asked for, and their states.
 
     Attributes:
@@ -44,8 +45,8 @@ class Places:
     states: Float[Tensor, "level row d_model"]
 
 
-@dataclass(frozen=True)
-class Readings:
+@dataclass(frozen=True, eq=False)
+class LensReadings:
     """Numbers of every level and place, by metric; `shuffled` with the right tokens of other places.
 
     Attributes:
@@ -57,7 +58,7 @@ class Readings:
     top: Int[np.ndarray, "level row"]
 
 
-def places_in(model: Model, examples: Examples, levels: Sequence[Level], first: int = 1) -> Places:
+def places_in(model: Model, examples: Examples, levels: Sequence[Level], first: int = 1) -> TokenPlaces:
     """All tokens of the texts but the last of each; by default without position 0, which has seen nothing."""
     tokens = tokenise(model, examples.texts, examples.ids)
     rows = [(text, at, at) for text, ids in enumerate(tokens.ids) for at in range(first, len(ids) - 1)]
@@ -70,11 +71,11 @@ def places_in(model: Model, examples: Examples, levels: Sequence[Level], first: 
     order = length_sorted(tokens.lengths)
     states = collect(request, order)
     found = request.rows[request.rows_in(order)]
-    document = np.unique(np.array(examples.groups, dtype=object), return_inverse=True)[1][found[:, 0]]
-    return Places(
+    document = np.array(examples.groups, dtype=object)[found[:, 0]]
+    return TokenPlaces(
         _tokens_at(tokens, found[:, 0], found[:, 1]),
         _tokens_at(tokens, found[:, 0], found[:, 1] + 1),
-        np.unique(document, return_inverse=True)[1],
+        clusters_of(document),
         states,
     )
 
@@ -83,7 +84,7 @@ def _tokens_at(tokens: Tokens, texts: Int[np.ndarray, " row"], at: Int[np.ndarra
     return torch.tensor([int(tokens.ids[text][place]) for text, place in zip(texts, at, strict=True)])
 
 
-def readings(model: Model, places: Places, seed: int, progress: Callable[[int], object] = int) -> Readings:
+def readings(model: Model, places: TokenPlaces, seed: int, progress: Callable[[int], object] = int) -> LensReadings:
     """Read every level at every place, a few places at a time."""
     n_levels, n_rows = places.states.shape[:2]
     own = {name: np.empty((n_levels, n_rows)) for name in METRICS}
@@ -103,7 +104,7 @@ def readings(model: Model, places: Places, seed: int, progress: Callable[[int], 
                 if name in shuffled:
                     shuffled[name][level, part] = values.numpy()
             progress(len(said))
-    return Readings(own, shuffled, top)
+    return LensReadings(own, shuffled, top)
 
 
 def _said(model: Model, states: Float[Tensor, "row d_model"]) -> Float[Tensor, "row vocab"]:
@@ -124,7 +125,7 @@ def _shape(said: Float[Tensor, "row vocab"], last: Float[Tensor, "row vocab"]) -
     }
 
 
-def unigram(model: Model, train: Examples, dev: Examples, places: Places) -> dict[str, Float[np.ndarray, " row"]]:
+def unigram(model: Model, train: Examples, dev: Examples, places: TokenPlaces) -> dict[str, Float[np.ndarray, " row"]]:
     """What a model that knows frequencies only says at every place.
 
     It counts tokens of other texts and adds to each count the constant that is best on `dev`.

@@ -11,39 +11,29 @@ A state that leaves its own token's row and comes near the next one's is what a 
 along each level is depends on norms and on the final norm too, which a cosine does not see.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.geometry.lens.next_token import Places
+from latentmech.geometry.lens.next_token import TokenPlaces
 
-KINDS = ("own_embedding", "own_unembedding", "next_unembedding")
-
-
-@dataclass(frozen=True)
-class Cosines:
-    """Cosine of every state with its token's row, and with that of a token from elsewhere."""
-
-    own: dict[str, Float[np.ndarray, "level row"]]
-    random: dict[str, Float[np.ndarray, "level row"]]
+Grids = dict[str, Float[np.ndarray, "level row"]]
 
 
 def cosines(
-    places: Places, embed: Float[Tensor, "vocab d_model"], unembed: Float[Tensor, "vocab d_model"], seed: int
-) -> Cosines:
-    """All of them. Where both tables are one, the unembedding of the own token is left out."""
+    places: TokenPlaces, embed: Float[Tensor, "vocab d_model"], unembed: Float[Tensor, "vocab d_model"], seed: int
+) -> tuple[Grids, Grids]:
+    """By kind, of every state with its token's row, and with that of a token from elsewhere.
+
+    Where both tables are one, the unembedding of the own token is left out.
+    """
     order = torch.randperm(len(places.ids), generator=torch.Generator().manual_seed(seed))
-    wanted = {"own_embedding": (embed, places.ids), "next_unembedding": (unembed, places.targets)}
-    if not torch.equal(embed, unembed):
-        wanted["own_unembedding"] = (unembed, places.ids)
+    apart = {} if torch.equal(embed, unembed) else {"own_unembedding": (unembed, places.ids)}
+    wanted = {"own_embedding": (embed, places.ids), **apart, "next_unembedding": (unembed, places.targets)}
     centred = places.states.float() - places.states.float().mean(1, keepdim=True)
-    return Cosines(
-        {kind: _with_rows(centred, table, ids) for kind, (table, ids) in wanted.items()},
-        {kind: _with_rows(centred, table, ids[order]) for kind, (table, ids) in wanted.items()},
-    )
+    own = {kind: _with_rows(centred, table, ids) for kind, (table, ids) in wanted.items()}
+    return own, {kind: _with_rows(centred, table, ids[order]) for kind, (table, ids) in wanted.items()}
 
 
 def _with_rows(

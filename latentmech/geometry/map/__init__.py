@@ -1,5 +1,1 @@
 """Maps of a level in two or three dimensions, and how much of the level they keep."""
-
-from latentmech.geometry.map.study import MapStudy
-
-__all__ = ["MapStudy"]

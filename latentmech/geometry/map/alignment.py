@@ -15,17 +15,16 @@ Coordinates = Float[np.ndarray, "point axis"]
 
 def aligned(coordinates: Coordinates, reference: Coordinates) -> Coordinates:
     """The coordinates, centred and turned towards the reference; their scale stays their own."""
-    own, other = _centred(coordinates), _centred(reference)
-    u, _, vt = np.linalg.svd(own.T @ other)
-    return own @ (u @ vt)
+    from scipy.linalg import orthogonal_procrustes
+
+    centred = coordinates - coordinates.mean(0)
+    return centred @ orthogonal_procrustes(centred, reference - reference.mean(0))[0]
 
 
 def disparity(coordinates: Coordinates, reference: Coordinates) -> float:
-    """What rotation, reflection and scale leave unexplained, from 0 to 1."""
-    own, other = _centred(coordinates), _centred(reference)
-    common = np.linalg.svd(own.T @ other, compute_uv=False).sum()
-    return float(1 - common**2 / ((own**2).sum() * (other**2).sum()))
+    """What rotation, reflection and scale leave unexplained, from 0 to 1; NaN where all points of a map coincide."""
+    from scipy.spatial import procrustes
 
-
-def _centred(coordinates: Coordinates) -> Coordinates:
-    return coordinates - coordinates.mean(0)
+    if not (np.ptp(coordinates, axis=0).any() and np.ptp(reference, axis=0).any()):
+        return float("nan")
+    return float(procrustes(reference, coordinates)[2])

@@ -1,59 +1,15 @@
 """What a map study has measured, before it is put into words, tables and pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from latentmech.geometry.map.points import Points
-from latentmech.model import Level
-from latentmech.statistics import Estimate
-
-Scores = Mapping[str, Estimate]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """One map of one level.
-
-    Attributes:
-        method: `pca`, `tsne` or `umap`.
-        coordinates: by seed; each aligned to the level before of the same seed.
-        scores: quality and label agreement with their nulls, over seeds.
-    """
-
-    method: str
-    coordinates: Sequence[Float[np.ndarray, "point axis"]]
-    scores: Scores
-
-    @property
-    def n_axes(self) -> int:
-        """Two or three."""
-        return int(self.coordinates[0].shape[1])
-
-    @property
-    def name(self) -> str:
-        """As metrics spell it: `tsne_2d`."""
-        return f"{self.method}_{self.n_axes}d"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LevelFindings:
-    """Everything about one level.
-
-    Attributes:
-        space: what holds in the full space: label agreement with its null; words that coincide with another.
-        clusters: (`full`, `gathered` for UMAP's few dimensions, or a flat map's name; method) -> scores.
-        remoteness: of the first seed's points, in medians; `remoteness_null` is the largest of shuffled coordinates.
-    """
-
-    level: Level
-    space: Scores
-    layouts: Sequence[Layout]
-    clusters: Mapping[tuple[str, str], Scores]
-    remoteness: Float[np.ndarray, " point"]
-    remoteness_null: float
+from latentmech.data import Examples
+from latentmech.geometry.map.levels import LevelFindings
+from latentmech.geometry.map.points import MapDraw, Points
+from latentmech.statistics import p_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +17,41 @@ class MapFindings:
     """All levels, of the points that each seed drew; those of the first are shown.
 
     Attributes:
-        shuffled: the first draw's labels in random order, as they colour the null map.
+        task: what colours the points.
+        k: neighbours.
+        outliers: how many are listed.
     """
 
-    draws: Sequence[Points]
+    examples: Examples
+    task: str
+    draws: Sequence[MapDraw]
     levels: Sequence[LevelFindings]
-    shuffled: Int[np.ndarray, " point"]
+    k: int
+    outliers: int
+    site: str
+    position: str
+    repeats: bool
+    standardised: bool
 
     @property
     def shown(self) -> Points:
         """What the pictures show."""
-        return self.draws[0]
+        return self.draws[0].points
+
+    @property
+    def best(self) -> LevelFindings:
+        """The level where neighbours agree most: chosen on the points that it is reported on."""
+        return max(self.levels, key=lambda one: one.space["label_agreement"].value)
+
+    @cached_property
+    def chance_at_best(self) -> tuple[float, float]:
+        """What shuffled labels reach at their own best level: 95th percentile, and the p-value of the true labels.
+
+        Means over seeds would hide a draw in which there is nothing, so the p-value is the largest of any draw.
+        """
+        best, p95, p = self.levels.index(self.best), [], []
+        for i in range(len(self.draws)):
+            null = np.max([one.agreements[i][1:] for one in self.levels], axis=0)
+            p95.append(np.percentile(null, 95))
+            p.append(p_value(float(self.levels[best].agreements[i][0]), null))
+        return float(np.mean(p95)), max(p)

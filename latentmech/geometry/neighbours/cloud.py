@@ -34,11 +34,11 @@ def occurrences(vectors: Cloud, kind: str, k: int) -> Int[np.ndarray, " row"]:
     return np.bincount(places.flatten().numpy(), minlength=len(vectors))
 
 
-def skewness(values: Int[np.ndarray, " row"]) -> float:
-    """Third standardised moment; 0 where all are equal."""
-    centred = values - values.mean()
-    spread = float(np.sqrt((centred**2).mean()))
-    return float((centred**3).mean() / spread**3) if spread else 0.0
+def hubness(counts: Int[np.ndarray, " row"]) -> float:
+    """Skewness of the k-occurrence; 0 where all are equal."""
+    from scipy.stats import skew
+
+    return float(skew(counts)) if np.ptp(counts) else 0.0
 
 
 def gaussian_like(vectors: Cloud, seed: int) -> Cloud:

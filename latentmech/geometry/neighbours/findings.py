@@ -29,13 +29,12 @@ class Neighbourhood:
     @property
     def kept(self) -> float:
         """Share of the neighbours that were neighbours at the embedding."""
-        return float(
-            np.mean([np.isin(own, first).mean() for own, first in zip(self.places, self.at_first, strict=True)])
-        )
+        pairs = zip(self.places, self.at_first, strict=True)
+        return float(np.mean([np.isin(here, first).mean() for here, first in pairs]))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cloud:
+class CloudShape:
     """What one space looks like to one similarity.
 
     Attributes:
@@ -58,17 +57,20 @@ class Cloud:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
+class NeighboursFindings:
     """Everything measured. `twin` are the clouds of the random-init twin; empty if switched off."""
 
     pools: Sequence[Pool]
     neighbourhoods: Sequence[Neighbourhood]
-    clouds: Sequence[Cloud]
-    twin: Sequence[Cloud]
+    clouds: Sequence[CloudShape]
+    twin: Sequence[CloudShape]
+    similarity: str
+    site: str
+    k: int
 
-    def of(self, pool: str, kind: str) -> list[Cloud]:
-        """The clouds of one pool as one similarity sees them, from the embedding up."""
-        return [cloud for cloud in self.clouds if (cloud.pool, cloud.kind) == (pool, kind)]
+    def of(self, pool: str, kind: str = "") -> list[CloudShape]:
+        """The clouds of one pool as one similarity (default the one that is shown) sees them, from the embedding up."""
+        return [cloud for cloud in self.clouds if (cloud.pool, cloud.kind) == (pool, kind or self.similarity)]
 
     def near(self, pool: str) -> list[Neighbourhood]:
         """The neighbourhoods of one pool, from the embedding up."""

@@ -1,16 +1,16 @@
 """Among what a neighbour is looked for: words in a template, words in their sentences, or whole texts."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
 from latentmech.errors import BadInput
-from latentmech.geometry.spaces import Space, in_template, model_spaces
+from latentmech.geometry.neighbours.settings import MARKED
+from latentmech.geometry.rows import in_context
+from latentmech.geometry.spaces import WordSpace, in_template, model_spaces
 from latentmech.model import Model, levels_of
 
-MARKED = re.compile(r"^([^\[\]]*)\[([^\[\]]+)\]([^\[\]]*)$", re.DOTALL)
 AROUND = 24  # characters of a sentence that are shown on either side of a word
 
 
@@ -32,7 +32,7 @@ class Pool:
 
     def spaces(
         self, model: Model, store: ActivationStore, site: str, layers: Sequence[int] | str, pooling: str
-    ) -> Iterator[Space]:
+    ) -> Iterator[WordSpace]:
         """The vectors of every row at every level. Only words without a context have an unembedding."""
         if self.name == "words":
             yield from model_spaces(model, store, self.examples, site, layers)
@@ -41,14 +41,7 @@ class Pool:
         position = "word_last" if self.name == "contexts" else f"text_{pooling}"
         activations = store.get(model, self.examples, levels, position)
         for level in levels:
-            yield Space(level.label, level.tick, activations.level(level.hook_name), layer=level.layer)
-
-
-def check_marked(texts: Sequence[str]) -> None:
-    """Every context marks one word: `on the [bank] of the river`."""
-    for text in texts:
-        if not MARKED.match(text):
-            raise BadInput(f"geometry.contexts={text!r}; expected one word in brackets: 'on the [bank] of the river'")
+            yield WordSpace(level.label, level.tick, activations.level(level.hook_name), layer=level.layer)
 
 
 def word_pool(words: Sequence[str], others: Sequence[str], template: str) -> Pool:
@@ -67,7 +60,7 @@ def context_pool(contexts: Sequence[str], corpus: Examples) -> Pool:
     spans = tuple(((len(before), len(before) + len(word)),) for before, word, _ in parts)
     examples = _before([before + word + after for before, word, after in parts], corpus, (*spans, *corpus.spans))
     sentences = zip(corpus.texts, corpus.spans, strict=True)
-    labels = (*contexts, *(_excerpt(text, span) for text, own in sentences for span in own))
+    labels = (*contexts, *(in_context(text, span, AROUND) for text, own in sentences for span in own))
     return Pool("contexts", examples, labels, tuple(range(len(contexts))))
 
 
@@ -82,10 +75,3 @@ def _before(texts: Sequence[str], corpus: Examples, spans: tuple[tuple[tuple[int
     ids = (*(f"query-{i}" for i in range(1, len(texts) + 1)), *corpus.ids)
     blank = Examples(ids=ids, texts=(*texts, *corpus.texts), groups=ids, splits=("",) * len(ids), source=corpus.source)
     return replace(blank, spans=spans)
-
-
-def _excerpt(text: str, span: tuple[int, int]) -> str:
-    """A word with what stands around it, the word in brackets."""
-    start, end = span
-    before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    return f"{'…' * (start > AROUND)}{before}[{text[start:end]}]{after}{'…' * (end + AROUND < len(text))}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int
@@ -9,11 +10,11 @@ from jaxtyping import Int
 from latentmech.activations import Activations
 from latentmech.model import Level
 from latentmech.probe.atlas.subject import Subject
-from latentmech.probe.findings import logits_on_test
+from latentmech.probe.findings import CONTROL, SHUFFLED
 from latentmech.probe.fitting import Fitting, LevelFit
-from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import Method
 from latentmech.probe.sample import sample_of_level, side_by_side
+from latentmech.statistics import Tally
 
 Labellings = Sequence[tuple[str, np.ndarray]]
 
@@ -23,13 +24,41 @@ class Fitted:
     """One subject's probes.
 
     Attributes:
+        activations: what they read.
         levels: what was learned at each level.
         labellings: name and labels of the controls that were fitted beside it.
     """
 
     subject: Subject
+    activations: Activations
     levels: Sequence[LevelFit]
     labellings: Labellings = ()
+
+    @cached_property
+    def dev(self) -> list[Tally]:
+        """The score of every level."""
+        return [self.subject.tally("dev", fit.dev_predicted) for fit in self.levels]
+
+    @cached_property
+    def best(self) -> int:
+        """The level with the highest score on dev; the lower one of two equals."""
+        return best_of(self.dev)
+
+    def on_test(self, level: int) -> list[Int[np.ndarray, " part"]]:
+        """Answers of a level's probe, then of its controls."""
+        fit = self.levels[level]
+        return self.subject.answers(self.activations, [fit.probe, *fit.controls])
+
+    def controls_on_dev(self) -> dict[str, list[float]]:
+        """Accuracy of each kind of control at every level, a mean over its seeds."""
+        names = [name for name, _ in self.labellings]
+        scores = np.array([fit.control_dev for fit in self.levels])
+        return {one: scores[:, [name == one for name in names]].mean(1).tolist() for one in dict.fromkeys(names)}
+
+
+def best_of(scores: Sequence[Tally]) -> int:
+    """The highest; the first of two equals."""
+    return int(np.argmax([score.value for score in scores]))
 
 
 def fit_all(
@@ -61,7 +90,7 @@ def fit_all(
         return found
 
     by_level = side_by_side(one_level, levels)
-    return [Fitted(s, [fits[i] for fits in by_level], labellings[i]) for i, s in enumerate(subjects)]
+    return [Fitted(s, activations, [fits[i] for fits in by_level], labellings[i]) for i, s in enumerate(subjects)]
 
 
 def _alike(subjects: Sequence[Subject]) -> list[list[int]]:
@@ -73,17 +102,9 @@ def _alike(subjects: Sequence[Subject]) -> list[list[int]]:
     return list(shelves.values())
 
 
-def predicted_on_test(
-    subject: Subject, activations: Activations, probes: Sequence[LinearProbe]
-) -> list[Int[np.ndarray, " part"]]:
-    """Answers on test of probes that read the same level."""
-    features = subject.features(activations.level(probes[0].hook_name))
-    return [logits_on_test(subject.problem, features, probe).argmax(1) for probe in probes]
-
-
 def controls_of(subject: Subject, n_tasks: int, n_shuffles: int, seed: int) -> Labellings:
     """Control tasks (Hewitt & Liang 2019), which need words that recur, and shuffled labels."""
     problem = subject.problem
     n_tasks = n_tasks if subject.unit == "word" else 0
-    tasks = [("control_task", problem.control_labels(seed + i)) for i in range(n_tasks)]
-    return tasks + [("shuffled", problem.shuffled_labels(seed + i)) for i in range(n_shuffles)]
+    tasks = [(CONTROL, problem.control_labels(seed + i)) for i in range(n_tasks)]
+    return tasks + [(SHUFFLED, problem.shuffled_labels(seed + i)) for i in range(n_shuffles)]

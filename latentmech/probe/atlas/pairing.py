@@ -14,8 +14,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-PAIRINGS = ("product", "difference", "concatenation")
-
 Mentions = Float[Tensor, "pair 2 d_model"]
 
 

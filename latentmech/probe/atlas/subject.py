@@ -7,13 +7,17 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.data import Contrast, Examples, Task, flat
+from latentmech.activations import Activations
+from latentmech.data import Examples, Task, flat
 from latentmech.errors import BadInput
 from latentmech.probe.atlas.pairing import paired
+from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.problem import Problem, problem_of
+from latentmech.probe.scores import compared_by, logits_on_test
 from latentmech.probe.surface import mention_answers, surface_answers
+from latentmech.statistics import Tally, balanced_accuracy_of, f1_of, mean_of
 
-LABEL = "label"
+Part = Int[np.ndarray, " part"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,35 +27,80 @@ class Subject:
     Attributes:
         task: what is asked.
         data: which data set, where there are several for one task.
-        stage: `syntax`, `semantics`, `output`, or `own` for the user's.
         examples: the texts.
         problem: what is to be predicted from which rows.
         position: the tokens that are read, as the activation store calls them.
-        metric: `f1` where one class stands against all others, else `accuracy`.
         pairing: how two mentions become one vector; None where words or texts are labelled.
     """
 
-    task: str
-    stage: str
+    task: Task
     examples: Examples
     problem: Problem
     position: str
-    metric: str
     pairing: str | None = None
     data: str | None = None
 
     @property
+    def kind(self) -> str:
+        """What is asked of every data set: `pos`, `coreference_product`."""
+        return self.task.name if self.pairing is None else f"{self.task.name}_{self.pairing}"
+
+    @property
     def name(self) -> str:
         """What the atlas calls the row: `pos`, `coreference_product`, `truth@cities`."""
-        name = self.task if self.pairing is None else f"{self.task}_{self.pairing}"
-        return name if self.data is None else f"{name}@{self.data}"
+        return self.kind if self.data is None else f"{self.kind}@{self.data}"
 
     @property
     def unit(self) -> str:
         """What one row of it is."""
+        return "pair" if self.pairing is not None else self.position.partition("_")[0]
+
+    @property
+    def metric(self) -> str:
+        """Balanced accuracy for two classes: it is one half for every constant answer, however common a class is."""
+        return compared_by(self.problem.n_classes)
+
+    @property
+    def documents(self) -> list[str]:
+        """The groups of dev, in the order of their numbers."""
+        names = np.unique(np.array(self.examples.groups, dtype=object))
+        groups = np.unique(self.problem.of("dev", self.problem.units.group))
+        return [f"{self.examples.source}: {names[group]}" for group in groups.tolist()]
+
+    def tally(self, split: str, answers: Part, labels: np.ndarray | None = None) -> Tally:
+        """What answers are worth, by the metric.
+
+        Args:
+            labels: of every unit; default the task's own, else those of a control.
+        """
+        truth = self.problem.of(split, self.problem.labels if labels is None else labels)
+        clusters = self.problem.clusters(split)
+        if self.metric == "accuracy":
+            return mean_of((answers == truth).astype(float), clusters, 0, 1)
+        return balanced_accuracy_of(answers, truth, clusters)
+
+    def also(self, answers: Part) -> dict[str, Tally]:
+        """Other scores of answers on test: accuracy of two classes, F1 of one that stands against all others."""
+        truth, clusters = self.problem.of("test", self.problem.labels), self.problem.clusters("test")
+        binary, positive = self.metric != "accuracy", self.task.positive is not None
+        found = {"accuracy": mean_of((answers == truth).astype(float), clusters, 0, 1)} if binary else {}
+        return found | ({"f1": f1_of(answers == 1, truth == 1, clusters)} if positive else {})
+
+    def surface(self, split: str) -> dict[str, Part]:
+        """Answers without the model."""
         if self.pairing is not None:
-            return "pair"
-        return self.position.partition("_")[0]
+            return mention_answers(self.problem, self.examples, split)
+        return surface_answers(self.problem, split, capital=self.task.capital)
+
+    def answers(
+        self,
+        activations: Activations,
+        probes: Sequence[LinearProbe],
+        known: Float[Tensor, "known 2 d_model"] | None = None,
+    ) -> list[Part]:
+        """Answers on test of probes that read the same level, as numbers of their own classes."""
+        features = self.features(activations.level(probes[0].hook_name), known)
+        return [logits_on_test(self.problem, features, probe).argmax(1) for probe in probes]
 
     def features(
         self, rows: Float[Tensor, "row d_model"], known: Float[Tensor, "known 2 d_model"] | None = None
@@ -70,16 +119,9 @@ class Subject:
         """States of the mentions of the training pairs."""
         return rows.view(-1, 2, rows.shape[1])[self.problem.activation_rows("train")]
 
-    def surface(self, split: str) -> dict[str, Int[np.ndarray, " part"]]:
-        """Answers without the model."""
-        if self.pairing is not None:
-            return mention_answers(self.problem, self.examples, split)
-        return surface_answers(self.problem, split, proper_noun=self.task == "proper_noun")
-
 
 def subjects_of(
     task: Task,
-    stage: str,
     examples: Examples,
     *,
     position: str,
@@ -97,26 +139,12 @@ def subjects_of(
     if empty := [split for split in ("train", "dev", "test") if split not in units.split]:
         raise BadInput(f"{examples.source} has no {empty[0]} rows for {task.name}; raise the limit, or add data")
     mentions = holds_mentions(examples, task)
-    subject = Subject(
-        task=task.name,
-        stage=stage,
-        examples=examples,
-        problem=problem_of(units, examples, task.positive, seed),
-        position=f"word_{position}" if mentions or task.per_word(examples) else f"text_{text_position}",
-        metric="f1" if task.positive is not None else "accuracy",
-    )
-    if not mentions:
-        return [subject]
-    return [replace(subject, pairing=pairing) for pairing in pairings]
+    place = f"word_{position}" if mentions or task.per_word(examples) else f"text_{text_position}"
+    problem = problem_of(units, examples, task.positive, seed)
+    subject = Subject(task=task, examples=examples, problem=problem, position=place)
+    return [replace(subject, pairing=pairing) for pairing in pairings] if mentions else [subject]
 
 
 def holds_mentions(examples: Examples, task: Task) -> bool:
     """Whether a text's label is about two words of it."""
     return not task.per_word(examples) and examples.spans is not None and set(examples.sizes()) == {2}
-
-
-def labelled(contrast: Contrast) -> Examples:
-    """The texts of a contrast with a column that says which kind each is of."""
-    kinds = tuple("positive" if kind else "negative" for kind in contrast.labels)
-    joint = contrast.joint
-    return replace(joint, columns={**joint.columns, LABEL: kinds}, notes=contrast.notes)

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 
 LINE_HEIGHT = 0.047  # of the axes' height, for one line of text
@@ -53,36 +54,14 @@ def label_margin(axes: Axes, labels: Iterable[Label]) -> None:
 
 
 def spread(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """Centres as near as may be to `wanted` (ascending) without overlap: neighbours that collide share a block.
+    """Centres as near as may be to `wanted` (ascending) without overlap.
 
-    A block of touching labels sits where the mean of its wishes is met; blocks merge until none overlap.
+    Less the room that labels stacked from 0 would take, centres may not fall: that is isotonic regression, by least
+    squares.
     """
-    blocks: list[list[int]] = []
-    for i in range(len(wanted)):
-        blocks.append([i])
-        while len(blocks) > 1 and _top(blocks[-2], wanted, heights) > _bottom(blocks[-1], wanted, heights):
-            last = blocks.pop()
-            blocks[-1] += last
-    return [centre for block in blocks for centre in _stack(block, wanted, heights)]
+    from scipy.optimize import isotonic_regression
 
-
-def _bottom(block: Sequence[int], wanted: Sequence[float], heights: Sequence[float]) -> float:
-    """Where a block begins: the mean over its labels of the start that would give each its wish."""
-    below, starts = 0.0, []
-    for i in block:
-        starts.append(wanted[i] - below - heights[i] / 2)
-        below += heights[i]
-    return sum(starts) / len(starts)
-
-
-def _top(block: Sequence[int], wanted: Sequence[float], heights: Sequence[float]) -> float:
-    return _bottom(block, wanted, heights) + sum(heights[i] for i in block)
-
-
-def _stack(block: Sequence[int], wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """The centres of a block's labels, one upon the other."""
-    edge, centres = _bottom(block, wanted, heights), []
-    for i in block:
-        centres.append(edge + heights[i] / 2)
-        edge += heights[i]
-    return centres
+    if not wanted:
+        return []
+    stacked = np.cumsum(heights) - np.array(heights) / 2
+    return (isotonic_regression(np.array(wanted) - stacked).x + stacked).tolist()

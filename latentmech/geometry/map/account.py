@@ -1,0 +1,245 @@
+"""What a map study says: numbers, tables, the maps themselves (drawn, and as a page to walk through), sentences."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from latentmech.geometry.map.findings import LevelFindings, MapFindings
+from latentmech.geometry.rows import said_of_the_first
+from latentmech.model import Model
+from latentmech.report import Ledger, Method, Picture, PointMap, Report, Table, account, by_depth, map_page, point_maps
+from latentmech.statistics import Estimate
+
+ROOM = "geometry/map"
+NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP", "kmeans": "k-means", "hdbscan": "HDBSCAN"}
+QUALITIES = {"trust": "trustworthiness", "continuity": "continuity", "recall": "neighbour_recall"}
+SHAPES = {"clusters": "n_clusters", "noise": "noise", "silhouette": "silhouette"}
+CLEAR = 0.05  # p-value from which on shuffled labels count as beaten
+
+
+def account_of(study: object, found: MapFindings, model: Model) -> Report:
+    """Everything a reader gets."""
+    ledger = Ledger({"study": "geometry", "task": f"map {found.task}", "site": found.site})
+    numbers(found, ledger)
+    title = f"Maps of {found.task} in {model.name}"
+    tables = {"maps": map_table(found), "clusters": cluster_table(found)}
+    drawn = ("label_agreement", "label_agreement_shuffled")
+    curves = {f"{ROOM}/full/{name}": [one.space[name].value for one in found.levels] for name in drawn}
+    return account(
+        study, model, ledger,
+        title=title,
+        headline=headline(found, model),
+        tables=tables | ({"outliers": outlier_table(found)} if found.outliers else {}),
+        pictures=dict(pictures(found, model)),
+        pages={"maps": page(found, title)},
+        curves=by_depth("geometry/depth", [one.level for one in found.levels], curves),
+        data=found.examples,
+        notes=notes(found),
+        methods=methods(found),
+    )  # fmt: skip
+
+
+def numbers(found: MapFindings, ledger: Ledger) -> None:
+    """Every number, by its flat name and as a tidy row."""
+    for one in found.levels:
+        sets = {"full": one.space} | {layout.name: layout.scores for layout in one.layouts}
+        sets |= {f"{where}/{method}": scores for (where, method), scores in one.clusters.items()}
+        for name, scores in sets.items():
+            for metric, estimate in scores.items():
+                control = next((kind for kind in ("shuffled", "null") if f"_{kind}" in metric), None)
+                columns = {"layer": one.level.layer, "method": name, "control": control}
+                ledger.add(f"{ROOM}/{one.level.label}/{name}/{metric}", estimate, metric, **columns)
+    columns = {"layer": found.best.level.layer, "method": "full"}
+    ledger.add(f"{ROOM}/best/label_agreement_p", found.chance_at_best[1], "label_agreement_p", **columns)
+
+
+def shown_name(name: str) -> str:
+    """`tsne_2d` as a reader knows it: t-SNE 2-D."""
+    method, _, axes = name.partition("_")
+    return f"{NAMES[method]} {axes.replace('d', '-D')}".strip() if method in NAMES else f"{name} space"
+
+
+def map_table(found: MapFindings) -> Table:
+    """Every map of every level, each number with its null."""
+    rows = []
+    for one in found.levels:
+        for layout in one.layouts:
+            row: dict[str, object] = {"level": one.level.tick, "map": shown_name(layout.name)}
+            for title, name in QUALITIES.items():
+                row |= _around(title, layout.scores[name])
+                row |= {f"null {title}": layout.scores[f"{name}_null"].value}
+            row |= _around("labels", layout.scores["label_agreement"])
+            row |= {"shuffled p95": layout.scores["label_agreement_shuffled_p95"].value}
+            row |= {"in the space": one.space["label_agreement"].value}
+            moved = ("moved", "moved_null")
+            rows.append(row | {name: layout.scores[name].value for name in moved if name in layout.scores})
+    caption = (
+        f"Of {found.k} neighbours. Means over {len(found.draws)} seeds, with ± half the range from the smallest to the "
+        "largest; null: the same points in each other's places. Labels: share of neighbours with the point's own "
+        "label, p95 over shuffled labels, and what it is in the full space. Moved: Procrustes disparity to the level "
+        "before (0 the same shape), and for unrelated points."
+    )
+    return Table(title="How far each map can be believed", frame=pd.DataFrame(rows), caption=caption)
+
+
+def _around(title: str, estimate: Estimate) -> dict[str, float]:
+    return {title: estimate.value, f"± {title}": (estimate.ci_high - estimate.ci_low) / 2}
+
+
+def cluster_table(found: MapFindings) -> Table:
+    """Clusters of every level, in the space and in its flat maps."""
+    rows = []
+    for one in found.levels:
+        for (where, method), scores in one.clusters.items():
+            row: dict[str, object] = {"level": one.level.tick, "in": shown_name(where), "method": NAMES[method]}
+            for title, name in SHAPES.items():
+                row |= {title: scores[name].value, f"{title} null": scores[f"{name}_null"].value}
+            for name in ("ari", "ami"):
+                row |= {name.upper(): scores[name].value, f"{name.upper()} null p95": scores[f"{name}_null_p95"].value}
+            rows.append(row)
+    caption = (
+        "Means over seeds. Noise: share of points in no cluster, for ARI and AMI one group more. Null of clusters, "
+        "noise and silhouette: the same method on rows with coordinates shuffled one by one (in the gathered space "
+        "before UMAP gathers it); a dash where it finds fewer than two clusters. ARI and AMI null: 95th percentile "
+        "over shuffled labels. Clusters of a flat map are clusters of the map."
+    )
+    return Table(title="Clusters", frame=pd.DataFrame(rows), caption=caption)
+
+
+def outlier_table(found: MapFindings) -> Table:
+    """The most distant points of every level, with their text."""
+    points = found.shown
+    rows = [
+        {"level": one.level.tick, "distance": float(one.remoteness[i]), "furthest by chance": one.remoteness_null}
+        | {"label": points.classes[points.labels[i]], "text": points.texts[i]}
+        for one in found.levels
+        for i in np.argsort(-one.remoteness, kind="stable")[: found.outliers].tolist()
+    ]
+    caption = (
+        f"Mean distance to the {found.k} nearest, in medians over the first seed's points; by chance: the largest "
+        "where every coordinate is shuffled by itself."
+    )
+    return Table(title="Outliers", frame=pd.DataFrame(rows), caption=caption)
+
+
+def pictures(found: MapFindings, model: Model) -> Iterator[tuple[str, Picture]]:
+    """One picture for each kind of map: all levels, above the labels shuffled."""
+    points = found.shown
+    for i, first in enumerate(found.levels[0].layouts):
+        maps = [_point_map(one, i) for one in found.levels]
+        title = f"{shown_name(first.name)} of {len(points):,} points in {model.name}"
+        figure = point_maps(maps, _colourings(found, found.task), points.classes, title)
+        caption = (
+            f"{title}, coloured by {found.task} above and by the same labels shuffled below. Each level is turned to "
+            "the one before. The numbers are those of the table, over seeds; the points are those of the first seed."
+        )
+        yield first.name, Picture(title=shown_name(first.name), figure=figure, caption=caption)
+
+
+def _colourings(found: MapFindings, name: str) -> Mapping[str, np.ndarray]:
+    return {name: found.shown.labels, "labels shuffled": found.draws[0].labellings[1]}
+
+
+def _point_map(one: LevelFindings, kind: int) -> PointMap:
+    layout = one.layouts[kind]
+    score = {name: estimate.value for name, estimate in layout.scores.items()}
+    quality = (
+        f"trust {score['trustworthiness']:.2f} · continuity {score['continuity']:.2f} · "
+        f"recall {score['neighbour_recall']:.2f}"
+    )
+    true = f"{quality}\nlabel agreement {score['label_agreement']:.2f}"
+    chance = f"label agreement {score['label_agreement_shuffled']:.2f}"
+    method = NAMES[layout.name.partition("_")[0]]
+    return PointMap(name=one.level.place, coordinates=layout.coordinates[0], kind=method, said=(true, chance))
+
+
+def page(found: MapFindings, title: str) -> str:
+    """All maps on one page of HTML that stands alone."""
+    points = found.shown
+    kinds = range(len(found.levels[0].layouts))
+    maps = [_point_map(one, kind) for kind in kinds for one in found.levels]
+    intro = (
+        "The menu chooses method and level; every level is turned towards the one before. Left the labels, right the "
+        "same labels shuffled: colour structure that is there as well is chance. Sizes of groups and distances between "
+        "them mean little in t-SNE and UMAP. A click on a class hides it, a double click shows it alone."
+    )
+    colourings = _colourings(found, "labels")
+    return map_page(maps, colourings, points.classes, points.texts.tolist(), title=title, intro=intro)
+
+
+def headline(found: MapFindings, model: Model) -> str:
+    """The level where neighbours agree most, what its best map keeps of that, and what clusters make of it."""
+    best, (p95, p) = found.best, found.chance_at_best
+    above = "above" if p <= CLEAR else "not above"
+    return (
+        f"At {best.level.place} of {model.name}, the best of {len(found.levels)} levels, "
+        f"{best.space['label_agreement'].value:.0%} of a point's {found.k} neighbours share its {found.task}, {above} "
+        f"what shuffled labels reach at their own best level (95 % below {p95:.0%}; p = {p:.2g}). "
+        f"{_on_map(best)} {_on_clusters(best)}"
+    )
+
+
+def _on_map(one: LevelFindings) -> str:
+    """What the best flat map shows of it; a map may well show more than there is."""
+    layout = max(one.layouts, key=lambda drawn: (-drawn.n_axes, drawn.scores["neighbour_recall"].value))
+    shown, space = layout.scores["label_agreement"], one.space["label_agreement"]
+    more = ", more than the space itself has: it sharpens" if shown.ci_low > space.ci_high else ""
+    return (
+        f"The {shown_name(layout.name)} map shows {shown.value:.0%}{more}, and keeps "
+        f"{layout.scores['neighbour_recall'].value:.0%} of the true neighbours (trustworthiness "
+        f"{layout.scores['trustworthiness'].value:.2f})."
+    )
+
+
+def _on_clusters(one: LevelFindings) -> str:
+    """Whether the labels are clusters of the full space."""
+    kmeans = one.clusters["full", "kmeans"]
+    where, how = ("gathered", ", after UMAP,") if ("gathered", "hdbscan") in one.clusters else ("full", "")
+    dense = one.clusters[where, "hdbscan"]
+    alike = kmeans["ami"].ci_low > kmeans["ami_null_p95"].value
+    agree = "agree with the labels above chance" if alike else "do not agree with the labels above chance"
+    return (
+        f"Clusters by k-means in the full space {agree} (AMI {kmeans['ami'].value:.2f}, of 1); "
+        f"HDBSCAN{how} leaves {dense['noise'].value:.0%} of the points in no cluster, and "
+        f"{dense['noise_null'].value:.0%} where every coordinate is shuffled."
+    )
+
+
+def notes(found: MapFindings) -> Iterator[str]:
+    """What a reader must know before believing a map."""
+    once = "." if found.repeats else ", every word form once at most."
+    unit = "word" if found.shown.per_word else "text"
+    yield f"{len(found.shown):,} points a seed{once} {said_of_the_first(f'{unit}_{found.position}')}"
+    if found.standardised:
+        yield "Every coordinate was brought to variance 1; without that a few of them decide all distances."
+    yield "Each seed draws other words and lays them out anew; the pictures show the first."
+    yield (
+        "The best level is chosen on the points that it is reported on; shuffled labels choose theirs too, but what is "
+        "said of its map and of its clusters has no such allowance."
+    )
+
+
+def methods(found: MapFindings) -> Iterator[Method]:
+    """What was done and what it was tested against, for a paper's appendix."""
+    names = " and ".join(shown_name(layout.name) for layout in found.levels[0].layouts)
+    n = len(found.draws[0].labellings) - 1
+    yield Method(
+        f"{len(found.shown):,} points of {found.examples.source}, coloured by {found.task}, were drawn "
+        f"{len(found.draws)} times and laid out at {len(found.levels)} levels ({found.site}) by {names}. "
+        f"Trustworthiness, continuity and recall of {found.k} neighbours stand beside those of the same points in each "
+        "other's places; maps of successive levels are turned towards each other by orthogonal Procrustes. Ranges are "
+        "over draws.",
+        ("venna2001", "gower1975", "policar2024", "mcinnes2018"),
+    )
+    yield Method(
+        f"Label agreement of neighbours is tested against {n} exchanges of the labels by the unit that was labelled, "
+        "each exchange at its own best level, in every draw; the largest p-value of the draws is given.",
+        ("phipson2010",),
+    )
+    yield Method(
+        "k-means (as many clusters as classes) and HDBSCAN are compared with the labels by adjusted Rand index and "
+        "adjusted mutual information, beside the 95th percentile over the same exchanges, level by level and without "
+        "correction for their number.",
+        ("hubert1985", "vinh2010", "campello2013"),
+    )

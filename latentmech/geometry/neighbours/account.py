@@ -1,0 +1,193 @@
+"""What a neighbours study says: numbers, tables, pictures, sentences."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from latentmech.geometry.neighbours.findings import CloudShape, NeighboursFindings, Pool
+from latentmech.geometry.settings import SIMILARITIES
+from latentmech.model import Model
+from latentmech.report import Curve, Ledger, Method, Picture, Report, Table, account, layer_curve
+from latentmech.storage import fingerprint
+
+ROOM = "geometry/neighbours"
+MEASURES = {"anisotropy": "mean cosine of pairs", "hubness": "skewness of the k-occurrence"}
+HUB = 1.0  # skewness above which a distribution is commonly called strongly skewed
+CONE = 0.5  # mean cosine above which a cosine says little
+
+
+def account_of(study: object, found: NeighboursFindings, model: Model) -> Report:
+    """Everything a reader gets."""
+    ledger = Ledger({"study": "geometry", "task": "neighbours", "site": found.site})
+    numbers(found, ledger)
+    tables = {f"near_{pool.name}": short_table(found, pool) for pool in found.pools}
+    tables |= {f"cloud_{pool.name}": cloud_table(found, pool) for pool in found.pools}
+    tables |= {f"all_{pool.name}": full_table(found, pool) for pool in found.pools}
+    data = {pool.name: fingerprint([pool.examples.texts, pool.examples.spans]) for pool in found.pools}
+    return account(
+        study, model, ledger,
+        title=f"Nearest neighbours in {model.name}",
+        headline=headline(found, model),
+        tables=tables,
+        pictures=dict(pictures(found, model)),
+        curves=tuple(curves(found)),
+        notes=notes(found),
+        methods=methods(found),
+        provenance={"data": data},
+    )  # fmt: skip
+
+
+def numbers(found: NeighboursFindings, ledger: Ledger) -> None:
+    """Every number, by its flat name and as a tidy row."""
+    for control, clouds in ((None, found.clouds), ("random_init", found.twin)):
+        for cloud in clouds:
+            name = "/".join([ROOM, *([control] if control else []), cloud.pool, cloud.space, cloud.kind])
+            columns = {"layer": cloud.space, "method": cloud.kind, "split": cloud.pool}
+            for metric in (*MEASURES, "never"):
+                ledger.add(f"{name}/{metric}", getattr(cloud, metric), metric, control=control, **columns)
+            null = f"gaussian_{control}" if control else "gaussian"
+            ledger.add(f"{name}/hubness_gaussian", cloud.hubness_null, "hubness", control=null, **columns)
+    for near in found.neighbourhoods:
+        columns = {"layer": near.space, "split": near.pool}
+        ledger.add(f"{ROOM}/{near.pool}/{near.space}/kept_from_embed", near.kept, "kept_from_embed", **columns)
+
+
+def cloud_table(found: NeighboursFindings, pool: Pool) -> Table:
+    """One row per level: anisotropy and hubness by every similarity."""
+    by_kind = {kind: found.of(pool.name, kind) for kind in SIMILARITIES}
+    columns: dict[str, object] = {"level": [near.tick for near in found.near(pool.name)]}
+    for kind in ("cosine", "centred_cosine", "causal"):
+        columns[f"anisotropy, {kind}"] = [cloud.anisotropy for cloud in by_kind[kind]]
+    for kind, clouds in by_kind.items():
+        columns[f"hubness, {kind}"] = [cloud.hubness for cloud in clouds]
+        columns[f"{kind}: Gaussian"] = [cloud.hubness_null for cloud in clouds]
+    if found.twin and pool.name == found.twin[0].pool:
+        columns |= {f"random init: {metric}": [getattr(own, metric) for own in found.twin] for metric in MEASURES}
+    columns["neighbours kept from embed"] = [near.kept for near in found.near(pool.name)]
+    n = len(pool.labels)
+    caption = (
+        f"On {by_kind['cosine'][0].n:,} of {n:,} {pool.name}. Anisotropy: mean cosine of pairs; hubness: skew "
+        f"of how often each is among the {found.k} nearest of another, beside a Gaussian cloud of the same mean and "
+        f"covariance. Neighbours kept: of the queries, by {said(found.similarity)}; by chance {found.k / (n - 1):.3f}."
+    )
+    return Table(title=f"The cloud of {pool.name}, level by level", frame=pd.DataFrame(columns), caption=caption)
+
+
+def short_table(found: NeighboursFindings, pool: Pool) -> Table:
+    """Every query at a few levels from bottom to top."""
+    spaces = found.near(pool.name)
+    between = ", " if pool.name == "words" else " | "
+    some = [spaces[place] for place in sorted({round(i * (len(spaces) - 1) / 4) for i in range(5)})]
+    rows = [
+        (pool.labels[query], near.tick, between.join(pool.labels[row] for row in near.places[i][:5]), near.scores[i][0])
+        for i, query in enumerate(pool.queries)
+        for near in some
+    ]
+    frame = pd.DataFrame(rows, columns=["of", "level", "nearest", "similarity of the 1st"])
+    caption = f"By {said(found.similarity)}, among {len(pool.labels):,} {pool.name}; all levels further below."
+    return Table(title=f"Nearest {pool.name}", frame=frame, caption=caption)
+
+
+def full_table(found: NeighboursFindings, pool: Pool) -> Table:
+    """One row for every query, level and neighbour."""
+    rows = [
+        (pool.labels[query], near.tick, place, pool.labels[row], score)
+        for near in found.near(pool.name)
+        for i, query in enumerate(pool.queries)
+        for place, (row, score) in enumerate(zip(near.places[i].tolist(), near.scores[i].tolist(), strict=True), 1)
+    ]
+    frame = pd.DataFrame(rows, columns=["of", "level", "place", "neighbour", "similarity"])
+    return Table(title=f"Nearest {pool.name}, all levels", frame=frame)
+
+
+def pictures(found: NeighboursFindings, model: Model) -> Iterator[tuple[str, Picture]]:
+    """Anisotropy and hubness of the first pool, level by level."""
+    pool = found.pools[0].name
+    for metric, what in MEASURES.items():
+        series = {k.replace("_", " "): [getattr(c, metric) for c in found.of(pool, k)] for k in SIMILARITIES}
+        if metric == "anisotropy":
+            del series["euclidean"]  # it compares the same vectors as the cosine
+        else:
+            series["Gaussian, same covariance (cosine)"] = [c.hubness_null for c in found.of(pool, "cosine")]
+        if found.twin:
+            name = f"random weights ({found.similarity.replace('_', ' ')})"
+            series[name] = [getattr(cloud, metric) for cloud in found.twin]
+        figure = layer_curve(
+            ["\nunembed" if near.tick == "unembed" else near.tick for near in found.near(pool)],
+            series, ylabel=what, title=f"{metric.capitalize()} of {pool} in {model.name}", best="",
+            xlabel="embedding, the output of each block, unembedding" if pool == "words" else "level",
+        )  # fmt: skip
+        yield metric, Picture(title=metric.capitalize(), figure=figure, caption=f"{what.capitalize()} at every level.")
+
+
+def curves(found: NeighboursFindings) -> Iterator[Curve]:
+    """The same of every pool, by the similarity that is shown."""
+    for pool in found.pools:
+        clouds = found.of(pool.name)
+        steps = tuple(map(float, range(len(clouds))))
+        for metric in MEASURES:
+            drawn = tuple(getattr(cloud, metric) for cloud in clouds)
+            yield Curve(name=f"{ROOM}/{pool.name}/{metric}", axis=f"{ROOM}/depth", steps=steps, values=drawn)
+
+
+def headline(found: NeighboursFindings, model: Model) -> str:
+    """How narrow the cone is, and how strong the hubs."""
+    clouds = found.of(found.pools[0].name)
+    widest, narrowest = (f(clouds, key=lambda c: c.anisotropy) for f in (min, max))
+    hub = max(clouds, key=lambda c: c.hubness)
+    above = sum(cloud.hubness > cloud.hubness_null for cloud in clouds)
+    return (
+        f"By {said(_angle(found.similarity))}, two {found.pools[0].name} of {model.name} have a mean cosine of "
+        f"{widest.anisotropy:.2f} ({widest.tick}) to {narrowest.anisotropy:.2f} ({narrowest.tick}). Hubness is highest "
+        f"at {hub.tick} ({hub.hubness:.1f}; a Gaussian cloud of that shape has {hub.hubness_null:.1f}), and above its "
+        f"Gaussian cloud at {above} of {len(clouds)} levels."
+    )
+
+
+def said(kind: str) -> str:
+    """A similarity as a sentence names it."""
+    return {"causal": "the causal inner product", "euclidean": "Euclidean distance"}.get(kind, kind.replace("_", " "))
+
+
+def _angle(similarity: str) -> str:
+    """Whose cosines anisotropy is the mean of: Euclidean distance compares the vectors that the cosine does."""
+    return "cosine" if similarity == "euclidean" else similarity
+
+
+def notes(found: NeighboursFindings) -> Iterator[str]:
+    """What a reader must know before believing a neighbour."""
+    for pool in found.pools:
+        clouds = found.of(pool.name)
+        cones = [cloud.tick for cloud in clouds if cloud.anisotropy > CONE]
+        hubs = [cloud.tick for cloud in clouds if cloud.hubness > max(HUB, cloud.hubness_null)]
+        if cones:
+            angle = said(_angle(found.similarity))
+            yield f"{pool.name}: by {angle} pairs have a mean cosine above {CONE} at {_some(cones, clouds)}."
+        if hubs:
+            what = f"by {said(found.similarity)} hubness is above {HUB:g} and above that of a Gaussian cloud"
+            yield f"{pool.name}: {what} at {_some(hubs, clouds)}; there the same few are near everything."
+    if any(pool.name == "contexts" for pool in found.pools):
+        yield "contexts: at the embedding equal words have equal vectors, so hubness there is how often words occur."
+    yield "A list of neighbours has no right answer to be compared with; it shows a similarity, not a use."
+    if found.similarity == "causal":
+        yield "The causal inner product is derived for the state that the unembedding reads; below it is a wager."
+
+
+def _some(ticks: Sequence[str], clouds: Sequence[CloudShape]) -> str:
+    return "every level" if len(ticks) == len(clouds) else f"{len(ticks)} of {len(clouds)} levels ({', '.join(ticks)})"
+
+
+def methods(found: NeighboursFindings) -> Iterator[Method]:
+    """What was done, for a paper's appendix."""
+    pools = " and ".join(f"{len(pool.queries)} among {len(pool.labels):,} {pool.name}" for pool in found.pools)
+    yield Method(
+        f"The {found.k} nearest by {said(found.similarity)} were looked for at every level ({found.site}): {pools}. "
+        "Centred vectors have the mean of all taken off; the causal inner product is that of the unembedding.",
+        ("mu2018", "park2024"),
+    )
+    yield Method(
+        "Anisotropy is the mean cosine of all pairs, hubness the skewness of how often each is among the nearest of "
+        "another, beside that of one Gaussian cloud of the same mean and covariance. Nothing was tested; both describe "
+        "the sample.",
+        ("ethayarajh2019", "radovanovic2010"),
+    )

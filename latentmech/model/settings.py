@@ -1,0 +1,97 @@
+"""Settings of models, encoders, word vectors and scopes, as the command line reads them: without torch."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from latentmech.errors import BadInput
+from latentmech.fields import OneOf, check
+from latentmech.model.sources import Source
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """Which model, and how it is run.
+
+    Attributes:
+        name: what a report calls it.
+        source: gives the folder with config, tokenizer and weights.
+        random_init: the same architecture with fresh weights drawn with `seed`: the control.
+        device: `auto` picks CUDA, then MPS, then the CPU.
+        dtype: `float32`, `bfloat16` or `float16`, of weights and computation.
+        compatibility_mode: TransformerLens's folded and centred weights. They give other residual streams,
+            so the flag is part of the fingerprint.
+        prepend_bos: put the tokenizer's BOS token before every text (if it has one).
+    """
+
+    builds: ClassVar[str] = "latentmech.model.handle.Model"
+
+    name: str
+    source: Source
+    random_init: bool = False
+    seed: int = 0
+    device: str = "auto"
+    dtype: Annotated[str, OneOf("float32", "bfloat16", "float16")] = "float32"
+    compatibility_mode: bool = False
+    prepend_bos: bool = True
+
+    def __post_init__(self) -> None:
+        check(self, "model")
+        if self.device.partition(":")[0] not in DEVICES:
+            raise BadInput(f"model.device={self.device} is unknown; expected {', '.join(DEVICES)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentenceEncoderSettings:
+    """A sentence encoder.
+
+    Attributes:
+        name: what a report calls it.
+        source: gives the folder.
+    """
+
+    builds: ClassVar[str] = "latentmech.model.sentence_encoder.SentenceEncoder"
+
+    name: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class WordVectorsSettings:
+    """GloVe from a Python package, or vectors of your own.
+
+    Attributes:
+        path: a text file with a word and its numbers in every line, as GloVe and word2vec write it. None takes GloVe.
+    """
+
+    builds: ClassVar[str] = "latentmech.model.word_vectors.WordVectors"
+
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeSettings:
+    """The tokens that are edited, counted in each text from its own first token. Padding never is.
+
+    Attributes:
+        prompt: edit the prompt's tokens.
+        generated: edit the tokens after the prompt.
+        first: tokens before this position stay as they are; 1 leaves the attention sink alone.
+        last: so do tokens from this position on, if it is given.
+    """
+
+    builds: ClassVar[str] = "latentmech.model.scope.Scope"
+
+    prompt: bool = True
+    generated: bool = True
+    first: int = 0
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.prompt or self.generated):
+            raise BadInput("a scope with prompt=false and generated=false edits nothing; set one of them")
+        if self.first < 0:
+            raise BadInput(f"first={self.first} is before the text; positions count from 0")
+        if self.last is not None and self.last <= self.first:
+            raise BadInput(f"last={self.last} leaves no token after first={self.first}; last is exclusive")

@@ -1,0 +1,56 @@
+"""What states have to do with tokens: a model's two tables, and the logit lens.
+
+The logit lens (nostalgebraist 2020, "interpreting GPT") gives a state of some level to the final norm and the
+unembedding, as if the blocks above were not there. At the last level this is the model itself. Early levels do not live
+in the coordinates that the head expects, so a wrong answer there does not show that the right token is not known.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from latentmech.model.handle import Model
+
+
+def read_out(model: Model, states: Float[Tensor, "row d_model"]) -> Float[Tensor, "row vocab"]:
+    """Log-probabilities of the next token, in single precision; final norm, soft caps and scales are the model's."""
+    from transformer_lens.tools.analysis import logit_readout
+
+    with torch.inference_mode():
+        return logit_readout(model.bridge, states, return_type="log_probs").values.float()
+
+
+def says(model: Model, states: Float[Tensor, "row d_model"], token: Int[Tensor, " row"]) -> Bool[Tensor, " row"]:
+    """Whether each state, read through the head, puts its token first. Loads the weights."""
+    from transformer_lens.tools.analysis import logit_readout
+
+    ranks = logit_readout(model.bridge, states, targets=token).target_ranks
+    assert ranks is not None
+    return (ranks[:, 0] == 0).cpu()
+
+
+def embedding(model: Model) -> Float[Tensor, "token d_model"]:
+    """The row of every token in `W_E`, as float32."""
+    return model.bridge.W_E.detach().float().cpu()
+
+
+def unembedding(model: Model) -> Float[Tensor, "token d_model"]:
+    """The column of every token in `W_U`, times the scale of the final norm, as float32.
+
+    So it lies in the coordinates of the residual stream: up to the length that the norm divides by (and the means
+    that a LayerNorm takes off), the logit of a token is its product with the last state. With tied weights it differs
+    from the embedding by that scale only.
+    """
+    return model.bridge.W_U.detach().T.float().cpu() * _final_scale(model)
+
+
+def _final_scale(model: Model) -> Float[Tensor, " d_model"]:
+    """The final norm's factor for each dimension, asked of the norm itself: families keep it in different ways.
+
+    A vector of +1 and -1 in turns has mean 0 and length sqrt(d), so any norm gives back scale * x + bias.
+    """
+    sign = torch.tensor([1.0, -1.0], device=model.torch_device).repeat((model.d_model + 1) // 2)[: model.d_model]
+    sign = sign.to(getattr(torch, model.dtype))
+    with torch.inference_mode():
+        there, back = (model.bridge.ln_final(x[None, None])[0, 0].float() for x in (sign, -sign))
+    return ((there - back) / 2 * sign.float()).cpu()

@@ -1,0 +1,236 @@
+"""What an atlas says: numbers, the map and its shape, sentences."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from latentmech.model import Level, Model
+from latentmech.probe.atlas.findings import ORDER, AtlasFindings, AtlasRow, AtlasTransfer
+from latentmech.probe.atlas.tables import called, in_words, level_table, spelled, task_table, transfer_table
+from latentmech.probe.findings import CONTROL
+from latentmech.report import Ledger, Method, Picture, Report, account, by_depth, heat_map
+from latentmech.statistics import FEWEST, verdict
+from latentmech.storage import fingerprint
+
+XLABEL = "level of the residual stream (embed, then the output of each block)"
+CLAIM = "“Syntax early, semantics in the middle, output late”"
+
+
+def account_of(study: object, found: AtlasFindings, model: Model) -> Report:
+    """Everything a reader gets."""
+    ledger = Ledger({"study": "probe", "site": found.site, "method": found.method})
+    numbers(found, ledger)
+    rows, transfers = found.rows, {f"transfer_{matrix.task}": matrix for matrix in found.transfers}
+    tables = {"tasks": task_table(rows), "levels": level_table(rows)}
+    pictures = {"atlas": atlas_picture(rows, found.model), "shape": shape_picture(rows, found.model)}
+    curves = {f"probe/{row.name}/gain_by_depth": row.gains.tolist() for row in rows}
+    read = [[examples.texts, examples.splits, examples.spans] for examples in found.data]
+    source = ", ".join(dict.fromkeys(examples.source for examples in found.data))
+    return account(
+        study, model, ledger,
+        title=f"layer atlas of {found.model}",
+        headline=f"{gains_in_words(found)} {order_in_words(found)}",
+        tables=tables | {name: transfer_table(matrix) for name, matrix in transfers.items()},
+        pictures=pictures | {name: transfer_picture(matrix, found.model) for name, matrix in transfers.items()},
+        curves=by_depth("probe/depth", rows[0].levels, curves),
+        groups="documents or groups",
+        notes=notes(found),
+        methods=methods(found),
+        provenance={"data": {"source": source, "fingerprint": fingerprint(read)}},
+    )  # fmt: skip
+
+
+def numbers(found: AtlasFindings, ledger: Ledger) -> None:
+    """Every number, by its flat name and as a tidy row."""
+    for row in found.rows:
+        _on_dev(row, ledger)
+        _on_test(row, ledger)
+    for stage in found.stages:
+        ledger.add(f"probe/{stage.name}/arrival", stage.arrival, "arrival", task=stage.name, split="dev")
+    for matrix in found.transfers:
+        _transfer(matrix, ledger)
+
+
+def _on_dev(row: AtlasRow, ledger: Ledger) -> None:
+    for i, level in enumerate(row.levels):
+        at = {**_at(row, level, "dev"), "control": "embed" if level.layer is None else None}
+        ledger.add(f"probe/{row.name}/{level.label}/dev/{row.metric}", row.of(row.dev[i]), row.metric, **at)
+        ledger.add(f"probe/{row.name}/{level.label}/gain", row.gain_at(i), "gain", **at)
+        if row.equals is not None:
+            ledger.add(f"probe/{row.name}/{level.label}/not_worse", i in row.equals, "not_worse", **at)
+        for name, values in row.controls_dev.items():
+            control = {**at, "control": f"{name}_mean"}
+            ledger.add(f"probe/{row.name}/{name}/{level.label}/dev/accuracy", values[i], "accuracy", **control)
+    for level, score in row.twin.items():
+        at = {**_at(row, level, "dev"), "control": "random_init"}
+        name = f"probe/{row.name}/random_init/{level.label}/dev/{row.metric}"
+        ledger.add(name, row.of(score), row.metric, **at)
+    for name, score in row.surface.items():
+        columns = {"task": row.name, "split": "dev", "control": name}
+        ledger.add(f"probe/{row.name}/{name}/dev/{row.metric}", row.of(score), row.metric, **columns)
+    at = _at(row, row.peak, "dev")
+    depth = 0 if row.peak.layer is None else row.peak.layer + 1
+    ledger.add(f"probe/{row.name}/best_depth", depth, "best_depth", **at)
+    if row.equals is not None:
+        ledger.add(f"probe/{row.name}/not_worse/count", len(row.equals), "not_worse_count", **at)
+    ledger.add(f"probe/{row.name}/arrival", row.arrival, "arrival", task=row.name, split="dev")
+
+
+def _on_test(row: AtlasRow, ledger: Ledger) -> None:
+    at = _at(row, row.peak, "test")
+    for name, score in row.on_test.items():
+        flat = f"probe/{row.name}/test" if name == "probe" else f"probe/{row.name}/{name}/test"
+        columns = at if name == "probe" else {"task": row.name, "split": "test", "control": name}
+        ledger.add(f"{flat}/{row.metric}", score, row.metric, **columns)
+        for metric, other in row.also.get(name, {}).items():
+            ledger.add(f"{flat}/{metric}", row.of(other), metric, **columns)
+    for name in row.controls:
+        columns = {**at, "control": f"{name}_mean"}
+        ledger.add(f"probe/{row.name}/{name}/test/{row.metric}", row.control(name), row.metric, **columns)
+    ledger.add(f"probe/{row.name}/gain", row.nearest.difference, "gain", **at, control=row.nearest.rival)
+    for lead in row.leads:
+        metric, name = ("selectivity",) * 2 if lead.rival == CONTROL else ("lead", f"lead/{lead.rival}")
+        ledger.add(f"probe/{row.name}/{name}", lead.difference, metric, **at, control=lead.rival)
+
+
+def _transfer(matrix: AtlasTransfer, ledger: Ledger) -> None:
+    for source, cells in zip(matrix.names, matrix.cells, strict=True):
+        for target, metric, cell in zip(matrix.names, matrix.metrics, cells, strict=True):
+            columns = {"task": f"{matrix.task}@{target}", "split": "test", "control": f"trained on {source}"}
+            ledger.add(f"probe/{matrix.task}/transfer/{source}/{target}/{metric}", cell, metric, **columns)
+
+
+def _at(row: AtlasRow, level: Level, split: str) -> dict[str, object]:
+    return {"task": row.name, "layer": level.layer, "split": split}
+
+
+def atlas_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
+    """What every level holds of every task, over its baseline."""
+    names = [f"{row.name}  ({row.floor.value:.2f})" for row in rows]
+    figure = heat_map(
+        np.stack([row.gains for row in rows]), names, [level.tick for level in rows[0].levels], xlabel=XLABEL,
+        title=f"What each level of {model} holds, beyond the words", ylabel="task (the baseline that is subtracted)",
+        bar="dev score minus baseline", marks=[(i, row.best) for i, row in enumerate(rows)], around_zero=True,
+    )  # fmt: skip
+    caption = (
+        "Dev accuracy (balanced accuracy where there are two classes) minus that of the strongest answer without the "
+        "model, which stands in brackets. Zero is white: there the level says no more than the words do. Each task's "
+        "peak is framed."
+    )
+    return Picture(title="Atlas", figure=figure, caption=caption)
+
+
+def shape_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
+    """The same map with every row from its lowest to its highest level."""
+    scores = np.stack([row.gains + row.floor.value for row in rows])
+    low, high = scores.min(1, keepdims=True), scores.max(1, keepdims=True)
+    stretched = np.divide(scores - low, high - low, out=np.full_like(scores, np.nan), where=high > low)
+    names = [f"{row.name}  ({a:.2f}–{b:.2f})" for row, a, b in zip(rows, low[:, 0], high[:, 0], strict=True)]
+    figure = heat_map(
+        stretched, names, [level.tick for level in rows[0].levels], xlabel=XLABEL,
+        title=f"Where each task lies in {model}", ylabel="task (its lowest and highest dev score)",
+        bar="from its worst level to its best",
+        marks=[(i, j) for i, row in enumerate(rows) for j in row.equals or ()],
+    )  # fmt: skip
+    caption = (
+        "Every task stretched from its lowest dev score to its highest, so that shapes can be compared. Framed: the "
+        f"levels not shown to be worse than the best; none where fewer than {FEWEST} groups cannot tell. Where the "
+        "scores in brackets are close, the colours show noise."
+    )
+    return Picture(title="Shape", figure=figure, caption=caption)
+
+
+def transfer_picture(matrix: AtlasTransfer, model: str) -> Picture:
+    """Every set's probe on every set."""
+    figure = heat_map(
+        matrix.values - np.array(matrix.majority), matrix.names, matrix.names, xlabel="tested on", ylabel="trained on",
+        title=f"Transfer of {matrix.task} in {model}", bar="test score minus majority", around_zero=True,
+    )  # fmt: skip
+    caption = "Test score of each set's probe on each set, minus what the commonest class scores there."
+    return Picture(title=f"Transfer of {matrix.task}", figure=figure, caption=caption)
+
+
+def gains_in_words(found: AtlasFindings) -> str:
+    """How many tasks are there beyond the words, and which could not be counted."""
+    if not found.counted:
+        return f"No task has {FEWEST} groups on test, so none can be said to be read better than without {found.model}."
+    names = [row.name for row in found.shown]
+    few = [row.name for row in found.rows if row.test["probe"].groups < FEWEST]
+    left_out = f" Not counted, for fewer than {FEWEST} groups on test: {', '.join(few)}." if few else ""
+    which = f" ({', '.join(names)})" if names else ""
+    many = f"{len(names)} of {len(found.counted)} tasks"
+    return f"{many} can be read from {found.model} better than without it{which}.{left_out}"
+
+
+def order_in_words(found: AtlasFindings) -> str:
+    """Whether the claim holds for this model."""
+    stages = found.stages
+    seen = "; ".join(f"{stage.name} {stage.arrival:.2f}" for stage in stages)
+    depths = f" Mean depth of arrival on dev, 0 the embedding and 1 the last block: {seen}." if seen else ""
+    if missing := [name for name in ORDER if name not in [stage.name for stage in stages]]:
+        return f"{CLAIM} cannot be told here: no task of {', '.join(missing)} is shown to gain on dev.{depths}"
+    if failed := [f"{b.name} does not clearly come after {a.name}" for a, b in found.not_after()]:
+        return f"{CLAIM} does not hold for this model: {', and '.join(failed)}.{depths}"
+    return f"{CLAIM} holds for this model, as an order.{depths}"
+
+
+def row_in_words(row: AtlasRow) -> str:
+    """Where one task peaks, which levels are not worse, and what that is worth."""
+    few = f"too few groups on dev ({len(row.documents)}) to tell which levels are worse"
+    equals = few if row.equals is None else f"not shown to be worse: {spelled(row.levels, row.equals)}"
+    named = [replace(lead, rival=called(lead.rival, row)) for lead in row.leads]
+    unbeaten = [lead for lead in named if not lead.clear]
+    nor = f"; nor {', '.join(lead.rival for lead in unbeaten[1:])}" if unbeaten[1:] else ""
+    score = f"Test {in_words(row.metric)} {row.on_test['probe']:.3f}"
+    return f"{row.name} peaks at {row.peak.place}; {equals}. {score}: it {verdict(unbeaten[:1] or named)}{nor}."
+
+
+def notes(found: AtlasFindings) -> Iterator[str]:
+    """What a reader must know before believing the map."""
+    rows = found.rows
+    yield from map(row_in_words, rows)
+    yield from (note for matrix in found.transfers for note in matrix.notes)
+    yield from found.notes
+    yield from (f"{row.source}: {note}" for row in rows for note in row.notes)
+    if any(row.twin for row in rows) and found.twin_step > 1:
+        yield f"Of the random-init twin the embedding and one in {found.twin_step} blocks were measured."
+    yield "No control task where whole texts or pairs are labelled: it needs words that recur."
+    if any(row.stage == "output" for row in rows):
+        yield "The next token is read by the model's own head: nothing is trained, so it has no twin or control."
+    if any(row.unit == "pair" for row in rows):
+        yield "A mention's state knows nothing of what follows it: what decides a pair must stand before its end."
+    yield (
+        "Not measured here: online code length, of the tasks and of their controls, and scores without duplicates; "
+        "probe=pos and its like have them."
+    )
+
+
+def methods(found: AtlasFindings) -> Iterator[Method]:
+    """How it was found and tested, step by step."""
+    yield Method(
+        f"Every task is read from every level by linear probes ({in_words(found.method)}). Penalty and level are "
+        "chosen on dev by accuracy, for two classes by balanced accuracy, which is one half for every constant answer; "
+        "test is read once, at the chosen level."
+    )
+    if any(CONTROL in row.controls for row in found.rows):
+        said = "Control tasks give every word form a class at random, in the proportions of the task."
+        yield Method(said, ("hewitt2019",))
+    yield Method(
+        "A task counts as read better than without the model if its probe is ahead, by a paired interval on test, of "
+        "every rival that lacks the information: the commonest class, look-ups or surface features, a probe of the "
+        "embedding, and where they were measured the random-init twin, the control task and labels exchanged in all "
+        f"splits. All must be beaten, so their number needs no correction; the claims for {len(found.counted)} tasks, "
+        f"those over {FEWEST} and more groups, are corrected among each other by Holm's method.",
+        ("berger1982", "holm1979"),
+    )
+    if any(row.equals is not None for row in found.rows):
+        said = f"Levels not shown to be worse are a 95 % model confidence set on dev, over {FEWEST} and more groups."
+        yield Method(said, ("hansen2011", "romano2005"))
+    yield Method(
+        "A task arrives at the mean depth at which its gain over the strongest answer without the model rises, on dev. "
+        "It has arrived if at some level it leads every answer without the model and the random-init twin on dev, "
+        "corrected for the number of levels (Bonferroni); test decides nothing. A stage of language comes after "
+        "another if the difference of their mean depths has its 95 % interval above 0.",
+        ("tenney2019",),
+    )
