@@ -201,7 +201,7 @@ class _Point:
         """Some of the problems."""
         trail = tuple((s[problems], y[problems]) for s, y in self.trail)
         parts = (getattr(self, name)[problems] for name in _STATE)
-        return _Point(self.loss.only(problems), *parts, trail)
+        return _Point(self.loss.only(problems), *parts, trail=trail)
 
     def joined(self, problems: Problems, others: "_Point") -> "_Point":
         """This point with some of the problems moved on."""
