@@ -200,13 +200,13 @@ class _Point:
     def only(self, problems: Problems) -> "_Point":
         """Some of the problems."""
         trail = tuple((s[problems], y[problems]) for s, y in self.trail)
-        parts = (getattr(self, name)[problems] for name in _STATE)
-        return _Point(self.loss.only(problems), *parts, trail=trail)
+        parts = {name: getattr(self, name)[problems] for name in _STATE}
+        return replace(self, loss=self.loss.only(problems), trail=trail, **parts)
 
     def joined(self, problems: Problems, others: "_Point") -> "_Point":
         """This point with some of the problems moved on."""
-        parts = (getattr(self, name).index_copy(0, problems, getattr(others, name)) for name in _STATE)
-        return _Point(self.loss, *parts)
+        parts = {name: getattr(self, name).index_copy(0, problems, getattr(others, name)) for name in _STATE}
+        return replace(self, trail=(), **parts)
 
 
 @dataclass(frozen=True)
