@@ -130,3 +130,9 @@ def test_settings_know_neither_torch_nor_pandas():
 def test_the_house_stays_small():
     assert len(FILES) <= MOST_FILES
     assert sum(len(path.read_text().splitlines()) for path in FILES) <= MOST_LINES
+
+
+def test_a_class_name_stands_once():
+    names = [n.name for p in FILES for n in ast.parse(p.read_text()).body if isinstance(n, ast.ClassDef)]
+    twice = {name for name in names if names.count(name) > 1 and not name.startswith("_")}
+    assert not twice, f"two classes are called {sorted(twice)}"

@@ -21,7 +21,7 @@ Keys = Float[np.ndarray, "_ 2"]  # what places are chosen by: AUROC on dev, and 
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class NullPlan:
     """What is done at every candidate: what is left out, how labels are exchanged, how much is drawn at random."""
 
     method: DirectionMethod
@@ -32,7 +32,7 @@ class Plan:
     seed: int
 
     @classmethod
-    def of(cls, method: DirectionMethod, parts: Parts, shuffles: int, random_draws: int, seed: int) -> "Plan":
+    def of(cls, method: DirectionMethod, parts: Parts, shuffles: int, random_draws: int, seed: int) -> "NullPlan":
         """With folds and exchanges drawn."""
         return cls(method, parts, folds_of(parts, seed), exchanges(parts, shuffles, seed), random_draws, seed)
 
@@ -80,7 +80,7 @@ class DirectionCandidate:
 
 
 def candidates_of(
-    plan: Plan, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
+    plan: NullPlan, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
 ) -> Iterator[DirectionCandidate]:
     """One level after the other is read from the disk."""
     for level in levels:
@@ -93,7 +93,7 @@ def by_position(activations: Activations, level: Level, n: int) -> Float[Tensor,
     return rearrange(activations.level(level.hook_name), "(row position) d -> position row d", position=n)
 
 
-def _candidate(plan: Plan, level: Level, position: str, rows: Rows) -> DirectionCandidate:
+def _candidate(plan: NullPlan, level: Level, position: str, rows: Rows) -> DirectionCandidate:
     parts, train, dev = plan.parts, plan.parts.within("train"), plan.parts.within("dev")
     sample = parts.sample(rows, train)
     raw = plan.method(sample)

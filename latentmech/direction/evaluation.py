@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from latentmech.data import SURFACE
-from latentmech.direction.candidates import DirectionCandidate, Plan, best_places
+from latentmech.direction.candidates import DirectionCandidate, NullPlan, best_places
 from latentmech.direction.folds import scores_left_out, surface_left_out
 from latentmech.direction.nulls import read_at_best
 from latentmech.direction.sample import Rows, Scores
@@ -62,7 +62,7 @@ class LeftOut:
 
 
 def left_out(
-    plan: Plan, candidates: Sequence[DirectionCandidate], chosen: int, allowed: Sequence[int],
+    plan: NullPlan, candidates: Sequence[DirectionCandidate], chosen: int, allowed: Sequence[int],
     rows_of: Callable[[int], Rows], texts: Sequence[str], draws: int,
 ) -> LeftOut:  # fmt: skip
     """Leave out every fold, for everything that can be compared.
@@ -105,7 +105,7 @@ def left_out(
 
 
 def _exchanged(
-    plan: Plan, candidates: Sequence[DirectionCandidate], allowed: Sequence[int], rows_of: Callable[[int], Rows]
+    plan: NullPlan, candidates: Sequence[DirectionCandidate], allowed: Sequence[int], rows_of: Callable[[int], Rows]
 ) -> Float[np.ndarray, " exchange"]:
     """AUROC under each exchange of the labels, at the place that it chooses."""
     places = best_places([c.exchanged for c in candidates], allowed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from latentmech.data import Contrast, Duplicates
 from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit
-from latentmech.direction.candidates import DirectionCandidate, Plan
+from latentmech.direction.candidates import DirectionCandidate, NullPlan
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import EMBEDDING, NULLS, READERS, LeftOut
 from latentmech.direction.relatives import Relative, Transfer
@@ -39,7 +39,7 @@ class DirectionFindings:
     method: tuple[str, str, tuple[str, ...]]
     contrast: Contrast
     copies: Duplicates
-    plan: Plan
+    plan: NullPlan
     anew: bool
     positions: tuple[str, ...]
     candidates: Sequence[DirectionCandidate]

@@ -8,7 +8,7 @@ from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Examples, bundled_pairs, cross_split_duplicates, said
 from latentmech.direction.account import account_of
 from latentmech.direction.audit import audit
-from latentmech.direction.candidates import DirectionCandidate, Plan, by_position, candidates_of
+from latentmech.direction.candidates import DirectionCandidate, NullPlan, by_position, candidates_of
 from latentmech.direction.card import card_of, direction_of, of_the_level
 from latentmech.direction.evaluation import left_out
 from latentmech.direction.findings import DirectionFindings
@@ -49,7 +49,7 @@ class DirectionStudy(DirectionSettings):
         examples, positions = placed(model, contrast.joint, texts, self.positions)
         activations = store.get(model, examples, levels, "word_mean")
         parts, method = Parts.of(contrast), method_of(self.method)
-        plan = Plan.of(method, parts, self.shuffles, self.random_draws, self.seed)
+        plan = NullPlan.of(method, parts, self.shuffles, self.random_draws, self.seed)
         candidates = list(candidates_of(plan, activations, levels, positions))
         norms = median_norms(model, store, levels)
         choice = self._choose(model, candidates, norms, texts, parts)

@@ -9,7 +9,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from latentmech.activations import Activations
 from latentmech.direction import METHODS, Parts, exchanged_directions, method_of
-from latentmech.direction.candidates import DirectionCandidate, Plan, best_places, candidates_of
+from latentmech.direction.candidates import DirectionCandidate, NullPlan, best_places, candidates_of
 from latentmech.direction.evaluation import left_out
 from latentmech.direction.folds import FOLDS, folds_of, scores_left_out
 from latentmech.direction.nulls import covariance_directions, exchanges, read_at_best
@@ -100,7 +100,7 @@ def judged(levels_of_rows, parts, shuffles=0, random_draws=0, texts=None, allowe
     levels = levels_of(len(levels_of_rows) - 1)
     rows = dict(zip([level.hook_name for level in levels], levels_of_rows, strict=True))
     made = MadeActivations(tuple(rows), len(parts.group), WIDTH, (), rows)
-    plan = Plan.of(method_of("difference_of_means"), parts, shuffles, random_draws, 0)
+    plan = NullPlan.of(method_of("difference_of_means"), parts, shuffles, random_draws, 0)
     candidates = list(candidates_of(plan, made, levels, ("last",)))
     chosen = by_separation(candidates).candidate
     own = in_blocks(candidates) if allowed is None else allowed
