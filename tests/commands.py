@@ -16,6 +16,7 @@ SMALL = {
         "direction.data.limit": 80,
         "draws": 100,
         "random": 2,
+        "exchanged": 3,
         "n_tokens": 2,
         "kl_tokens": 2,
         "neutral_words": 100,

@@ -23,7 +23,7 @@ GUESTS = {
     "peft": {"model"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
-MOST_FILES, MOST_LINES = 275, 24_000
+MOST_FILES, MOST_LINES = 275, 26_400
 FLOORS = {"settings": 0, "findings": 2, "account": 4, "tables": 3, "study": 5}  # all else in a question's folder: 1
 LIGHT = ("torch", "pandas", "matplotlib", "transformers", "transformer_lens", "scipy", "sklearn", "pyarrow")
 
@@ -130,3 +130,9 @@ def test_settings_know_neither_torch_nor_pandas():
 def test_the_house_stays_small():
     assert len(FILES) <= MOST_FILES
     assert sum(len(path.read_text().splitlines()) for path in FILES) <= MOST_LINES
+
+
+def test_a_class_name_stands_once():
+    names = [n.name for p in FILES for n in ast.parse(p.read_text()).body if isinstance(n, ast.ClassDef)]
+    twice = {name for name in names if names.count(name) > 1 and not name.startswith("_")}
+    assert not twice, f"two classes are called {sorted(twice)}"

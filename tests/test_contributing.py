@@ -25,15 +25,14 @@ def mean_of_unit_differences(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     differences = sample.rows[sample.pairs[:, 0]] - sample.rows[sample.pairs[:, 1]]
     return (differences / differences.norm(dim=1, keepdim=True)).mean(0)
 '''
-EDIT = '''
-
-def scaling(direction: Direction, strength: Strength) -> Edit:
+EDIT = '''def scaling(direction: Direction, strength: Strength) -> Edit:
     """The part along the direction, so many times."""
     along = direction.vector
     return lambda resid: resid + (strength.value - 1) * (resid @ along.to(resid)).unsqueeze(-1) * along.to(resid)
 
 
-EDIT_KINDS["scaling"] = EditKind(make=scaling, verb="Scaling", zero="0 takes it away", neutral=1.0, unit="times")
+EDIT_KINDS = {
+    "scaling": EditKind(make=scaling, verb="Scaling", zero="0 takes it away", neutral=1.0, unit="times"),
 '''
 NORMS = {
     "__init__": '''"""How long states are."""
@@ -175,7 +174,7 @@ WALKS = {  # what -> (steps by the words of the sentence that tells of a forgott
             "EDITS in steering/settings.py": replace(
                 "latentmech/steering/settings.py", "EDITS = (", 'EDITS = ("scaling", '
             ),
-            "EDIT_KINDS in steering/edits.py": append("latentmech/steering/edits.py", EDIT),
+            "EDIT_KINDS in steering/edits.py": replace("latentmech/steering/edits.py", "EDIT_KINDS = {\n", EDIT),
             "README.md": named("scaling"),
         },
         ["steering=sentiment", *quick("steering"), "steering.edit=scaling", "steering.strengths=[0,1,2]"],

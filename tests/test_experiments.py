@@ -11,11 +11,13 @@ FEWER = {  # fewer controls, texts and test requests than the published run has:
     "pos_across_layers": ["probe.control_seeds=1", "probe.shuffles=0", "probe.code_length=false"],
     "refusal_is_one_direction": [
         "steering.random=1",
+        "steering.exchanged=0",
         "steering.trials.limit=4",
         "steering.direction.selection.limit=8",
         "steering.neutral_words=300",
         "steering.necessity.neutral_words=500",
         "steering.necessity.n_random=0",
+        "steering.necessity.n_isotropic=0",
         "steering.necessity.dev_limit=24",
         "steering.necessity.test_limit=24",
     ],

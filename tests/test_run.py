@@ -58,8 +58,10 @@ def test_every_direction_runs(option, tmp_path):
     metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
     wanted = {
         "direction/layer",
+        "direction/auroc",
         "direction/test/auroc",
-        "direction/null/random_p95",
+        "direction/null/covariance_p95",
+        "direction/bag_of_words/auroc",
         "direction/bag_of_words/test/auroc",
     }
     assert wanted <= set(metrics)
@@ -309,7 +311,7 @@ BAD = {
     "steering=refusal steering.direction.layers=[1]": "needs class means .* none for block 1; set layers=all",
     "direction=refusal +selection@direction.selection=causal direction.layers=[0]": "there are none for block 2;",
     "steering=sentiment steering.layer=best": "expected a block number, dev or found",
-    "direction=sentiment direction.push=here": "direction.push=here is no hub repository; expected owner/name",
+    "direction=sentiment direction.push=here": "push=here is not the name of a hub repository; expected owner/name",
     "steering=sentiment steering.scope.first=-1": "first=-1 is before the text",
     "steering=file": "steering.file is not set",
     "steering=file steering.file=nowhere.safetensors": "nowhere.safetensors",

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from latentmech import storage
+from latentmech import tensors as tensors_on_disk
 from latentmech.errors import IntegrityError, ResourceError
 
 
@@ -54,12 +55,12 @@ def test_a_reader_never_sees_part_of_a_file(tmp_path, monkeypatch):
 
 def test_tensors_filled_in_place_are_a_safetensors_file(tmp_path):
     kinds = {"n": (torch.int64, (3,)), "x": (torch.float32, (2, 5)), "h": (torch.float16, (7,))}
-    image, tensors = storage.blank_tensors(kinds, {"format": 1})
+    image, tensors = tensors_on_disk.blank_tensors(kinds, {"format": 1})
     values = {"n": torch.arange(3), "x": torch.randn(2, 5), "h": torch.randn(7).half()}
     for name, value in values.items():
         tensors[name].copy_(value)
     assert storage.write_bytes(tmp_path / "file", image) == storage.file_sha256(tmp_path / "file")
-    found, card = storage.load_tensors(tmp_path / "file")
+    found, card = tensors_on_disk.load_tensors(tmp_path / "file")
     assert card == {"format": 1}
     assert all(torch.equal(found[name], value) and found[name].dtype == value.dtype for name, value in values.items())
 
@@ -69,7 +70,7 @@ def test_memory_that_was_used_before_is_taken_where_it_suffices_and_leaves_no_tr
     kinds, memory = {"x": (torch.float32, (2, 5))}, torch.full((size,), 255, dtype=torch.uint8)
     images = []
     for place in (None, memory):
-        image, tensors = storage.blank_tensors(kinds, {"format": 1}, place)
+        image, tensors = tensors_on_disk.blank_tensors(kinds, {"format": 1}, place)
         tensors["x"].fill_(7)
         images.append(bytes(image))
     assert images[0] == images[1]
@@ -108,8 +109,8 @@ def test_a_line_that_cannot_be_made_durable_is_a_resource_error(tmp_path, monkey
 def test_tensors_come_back_with_their_card(tmp_path):
     tensors = {"direction": torch.randn(3, 4).T, "half": torch.ones(2, dtype=torch.bfloat16)}  # .T is not contiguous
     path = tmp_path / "direction.safetensors"
-    digest = storage.save_tensors(path, tensors, {"layer": 7})
-    loaded, card = storage.load_tensors(path)
+    digest = tensors_on_disk.save_tensors(path, tensors, {"layer": 7})
+    loaded, card = tensors_on_disk.load_tensors(path)
     assert card == {"layer": 7}
     assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors.items())
     assert json.loads(path.with_suffix(".json").read_text()) == {"layer": 7, "sha256": digest}
@@ -117,12 +118,12 @@ def test_tensors_come_back_with_their_card(tmp_path):
 
 def test_no_flipped_bit_passes_for_the_tensors_that_were_written(tmp_path):
     path = tmp_path / "direction.safetensors"
-    storage.save_tensors(path, {"direction": torch.arange(4.0)}, {})
+    tensors_on_disk.save_tensors(path, {"direction": torch.arange(4.0)}, {})
     sound = path.read_bytes()
     for place in range(len(sound)):
         path.write_bytes(flipped(sound, place, place % 8))
         with pytest.raises(IntegrityError):
-            storage.load_tensors(path)
+            tensors_on_disk.load_tensors(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not tensors", b"\xff" * 64])
@@ -130,16 +131,16 @@ def test_what_is_no_safetensors_file_is_an_integrity_error(tmp_path, content):
     path = tmp_path / "direction.safetensors"
     path.write_bytes(content)
     with pytest.raises(IntegrityError):
-        storage.load_tensors(path)
+        tensors_on_disk.load_tensors(path)
 
 
 @pytest.mark.parametrize("card", [b"", b"{", b"\xff\xfe{", b"[]", b"7"])
 def test_a_damaged_card_is_an_integrity_error(tmp_path, card):
     path = tmp_path / "direction.safetensors"
-    storage.save_tensors(path, {"direction": torch.ones(2)}, {})
+    tensors_on_disk.save_tensors(path, {"direction": torch.ones(2)}, {})
     path.with_suffix(".json").write_bytes(card)
     with pytest.raises(IntegrityError):
-        storage.load_tensors(path)
+        tensors_on_disk.load_tensors(path)
 
 
 def flipped(data: bytes, place: int, bit: int) -> bytes:

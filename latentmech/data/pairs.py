@@ -183,13 +183,9 @@ def _rows(path: Path) -> list[Row]:
 
 
 def _part(path: Path, split: str) -> Examples:
-    kind = re.sub(rf"[\W_]*{re.escape(_split_word(path.stem))}[\W_]*", "", path.stem) or path.stem
+    said = next(part for part in re.split(r"[\W_\d]+", path.stem) if split_in(part))
+    kind = re.sub(rf"[\W_]*{re.escape(said)}[\W_]*", "", path.stem) or path.stem
     return tabulated(path, [Row(row.where, row.values | {"label": kind, "split": split}) for row in _rows(path)])
-
-
-def _split_word(stem: str) -> str:
-    """The part of a file's name that says the split."""
-    return next(part for part in re.split(r"[\W_\d]+", stem) if split_in(part))
 
 
 def _from_pairs(path: Path, rows: Sequence[Row]) -> Contrast:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from itertools import chain
 
 import numpy as np
 
@@ -96,17 +95,14 @@ def _fill(sizes: dict[str, int], targets: dict[str, float], seed: int) -> dict[s
     """Each cluster's part: the one that it leaves least full; the last ones are for parts still empty."""
     filled = dict.fromkeys(targets, 0)
     part_of: dict[str, str] = {}
-    for cluster in _large_first(seeded_order(sizes, seed), sizes, min(targets.values()) / 2):
+    large = min(targets.values()) / 2
+    for cluster in sorted(seeded_order(sizes, seed), key=lambda cluster: sizes[cluster] <= large):  # large ones first
         empty = [name for name in targets if not filled[name]]
         open_parts = empty if len(empty) == len(sizes) - len(part_of) else list(targets)
         best = min(open_parts, key=lambda name: (filled[name] + sizes[cluster]) / targets[name])
         filled[best] += sizes[cluster]
         part_of[cluster] = best
     return part_of
-
-
-def _large_first(order: list[str], sizes: dict[str, int], large: float) -> Iterable[str]:
-    return chain((u for u in order if sizes[u] > large), (u for u in order if sizes[u] <= large))
 
 
 def limited(examples: Examples, limit: int, seed: int) -> Examples:

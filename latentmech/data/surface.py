@@ -25,12 +25,7 @@ Labels = Int[np.ndarray, " text"]
 Scores = Float[np.ndarray, "new_text class"]
 
 LENGTH, LAST, FIRST, BAG = "length", "final_punctuation", "first_word", "bag_of_words"
-SURFACE = {
-    BAG: "bag of words",
-    LENGTH: "length in characters",
-    LAST: "last character",
-    FIRST: "first word",
-}
+SURFACE = {BAG: "bag of words", LENGTH: "length in characters", LAST: "last character", FIRST: "first word"}
 
 
 def surface_scores(train: Texts, labels: Labels, n_classes: int, texts: Texts) -> dict[str, Scores]:

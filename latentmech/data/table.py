@@ -43,7 +43,10 @@ def tabulated(path: Path, rows: Sequence[Row]) -> Examples:
     return Examples(
         ids=ids,
         texts=tuple(text for text, _ in placed),
-        groups=tuple(_group(row) or own for row, own in zip(rows, ids, strict=True)),
+        groups=tuple(
+            next(filter(None, (label(row.values.get(name), row.where) for name in GROUPS)), own)
+            for row, own in zip(rows, ids, strict=True)
+        ),
         splits=splits,
         spans=None if place is _plain else tuple(spans for _, spans in placed),
         columns={name: _column(name, rows, name in per_word) for name in names},
@@ -123,10 +126,6 @@ def _word_labels(name: str, row: Row) -> tuple[str | None, ...]:
         seen = f"{count} labels in {name!r} for {len(words)} words"
         raise BadInput(f"{row.where}: {seen}; expected one label per word in a row with 'words': repair the row")
     return tuple(label(value, row.where) for value in labels)
-
-
-def _group(row: Row) -> str | None:
-    return next(filter(None, (label(row.values.get(name), row.where) for name in GROUPS)), None)
 
 
 def _splits(rows: Sequence[Row]) -> tuple[str, ...]:

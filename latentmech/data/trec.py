@@ -11,6 +11,7 @@ file and not by its `<num>`, which has gaps: `numbering=position` reads those.
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -44,9 +45,9 @@ def read_trec(folder: Path, numbering: str = "id") -> Collection:
     for kind, sign in KINDS.items():
         if not files[kind]:
             raise BadInput(f"{folder}: no file with {kind} ({sign}); expected {', '.join(KINDS)}, or a BEIR folder")
-    found = [row for path in files["documents"] for row in _documents(path)]
+    found = [row for path in files["documents"] for row in _tagged(path, "document", _document)]
     documents = _examples(folder, found)
-    topics = [row for path in files["topics"] for row in _topics(path)]
+    topics = [row for path in files["topics"] for row in _tagged(path, "topic", _topic)]
     judgements = _judgements(files["judgements"])
     if numbering == "position":
         topics = [Row(row.where, row.values | {"id": str(i)}) for i, row in enumerate(topics, start=1)]
@@ -72,10 +73,8 @@ def _examples(folder: Path, rows: list[Row]) -> Examples:
     return tabulated(folder, [row for row in rows if row.values["text"]])
 
 
-def _documents(path: Path) -> list[Row]:
-    return [
-        _document(f"{path}, document {i}", body) for i, body in enumerate(CLOSED["doc"].findall(read_text(path)), 1)
-    ]
+def _tagged(path: Path, what: str, read: Callable[[str, str], Row]) -> list[Row]:
+    return [read(f"{path}, {what} {i}", body) for i, body in enumerate(CLOSED[what[:3]].findall(read_text(path)), 1)]
 
 
 def _document(where: str, body: str) -> Row:
@@ -85,10 +84,6 @@ def _document(where: str, body: str) -> Row:
     title = OPEN["title"].search(body)
     text = " ".join(_plain(part) for part in CLOSED["text"].findall(body))
     return Row(where, {"id": number[1].strip(), "text": joined_text(_plain(title[1]) if title else "", text)})
-
-
-def _topics(path: Path) -> list[Row]:
-    return [_topic(f"{path}, topic {i}", body) for i, body in enumerate(CLOSED["top"].findall(read_text(path)), 1)]
 
 
 def _topic(where: str, body: str) -> Row:

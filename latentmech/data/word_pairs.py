@@ -48,7 +48,11 @@ class WordPairs:
 
     def __call__(self) -> Analogies:
         """Read, choose relations, limit."""
-        analogies = _bundled() if self.path is None else read_analogies(given(self.path))
+        if self.path is None:
+            with bundled("word_lists") as folder:
+                analogies = replace(read_analogies(folder / "pairs.csv"), source="bundled pairs")
+        else:
+            analogies = read_analogies(given(self.path))
         if self.relations is not None:
             analogies = self._chosen(analogies, self.relations)
         return with_company(analogies if self.limit is None else self._limited(analogies, self.limit))
@@ -85,11 +89,6 @@ def with_company(analogies: Analogies) -> Analogies:
         seen = f"{analogies.source}: {len(analogies)} usable word pairs, no two of one relation"
         raise BadInput(f"{seen}; expected at least two pairs: check the file, or leave geometry.data.relations out")
     return kept
-
-
-def _bundled() -> Analogies:
-    with bundled("word_lists") as folder:
-        return replace(read_analogies(folder / "pairs.csv"), source="bundled pairs")
 
 
 def read_analogies(path: Path) -> Analogies:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
         exchanged_parts,
         isotropic_directions,
     )
-    from latentmech.direction.positions import placed, rendered
-    from latentmech.direction.reading import Reading, rows_at
+    from latentmech.direction.positions import Reading, placed, rendered, rows_at
     from latentmech.direction.sample import LabelledRows, Parts
     from latentmech.direction.selection import Choice, Observer, Selection, ShownRates
     from latentmech.direction.settings import METHODS, RULES, DirectionSettings

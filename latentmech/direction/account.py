@@ -5,34 +5,27 @@ from collections.abc import Iterator
 import numpy as np
 
 from latentmech.data import said_of_copies
-from latentmech.direction.findings import EMBEDDING, NAMES, NULLS, SURFACE, DirectionFindings
-from latentmech.direction.tables import layer_table, left_out_table, relative_tables, stability_table, test_table
+from latentmech.direction.findings import EMBEDDING, NAMES, NULLS, DirectionFindings
+from latentmech.direction.tables import tables
 from latentmech.model import Model
 from latentmech.report import Curve, Ledger, Method, Picture, Report, account, by_depth, heat_map, layer_curve
 from latentmech.statistics import Estimate, beats, verdict
 
 ALPHA = 0.05
-FEW_TEXTS = 10  # of a kind in train
+FEW_TEXTS = 20  # of both kinds in train
 
 
 def account_of(study: object, found: DirectionFindings, model: Model) -> Report:
     """Everything a reader gets."""
-    ledger = Ledger({"study": "direction", "task": found.called, "site": found.site, "method": found.method})
+    ledger = Ledger({"study": "direction", "task": found.called, "site": found.site, "method": found.method[0]})
     numbers(found, ledger)
-    tables = {
-        "left_out": left_out_table(found),
-        "test": test_table(found),
-        "layers": layer_table(found),
-        "stability": stability_table(found),
-    }
-    tables |= {f"selection_{i}": table for i, table in enumerate(found.choice.tables)}
     pictures = {"layer_curve": layer_picture(found, model), "grid": grid_picture(found, model)}
     pictures |= {f"selection_{i}": picture for i, picture in enumerate(found.choice.pictures)}
     return account(
         study, model, ledger,
         title=f"{found.called} direction in {model.name}",
         headline=headline(found, model),
-        tables=tables | relative_tables(found),
+        tables=tables(found),
         pictures=pictures,
         curves=curves(found),
         notes=notes(found, model),
@@ -49,52 +42,44 @@ def numbers(found: DirectionFindings, ledger: Ledger) -> None:
     ledger.add("direction/layer", -1 if best.level.layer is None else best.level.layer, "layer")
     ledger.add("direction/dev/auroc", best.dev, "auroc", split="dev", layer=layer)
     for c in found.candidates:
-        name = c.name if len(found.positions) > 1 else c.level.label
-        columns = {"split": "dev", "layer": c.level.label}
-        ledger.add(f"direction/{name}/dev/auroc", c.dev, "auroc", **columns)
+        name = f"direction/{c.name if len(found.positions) > 1 else c.level.label}/dev"
+        ledger.add(f"{name}/auroc", c.dev, "auroc", split="dev", layer=c.level.label)
         for null, values in c.random_dev.items():
-            high = float(np.percentile(values, 95))
-            ledger.add(f"direction/{name}/dev/{null}_p95", high, "auroc", control=f"{null}_p95", **columns)
+            columns = {"split": "dev", "layer": c.level.label, "control": f"{null}_p95"}
+            ledger.add(f"{name}/{null}_p95", float(np.percentile(values, 95)), "auroc", **columns)
     _left_out_numbers(found, ledger)
-    for name, score in found.audit.readers.items():
-        own = name == "direction"
+    for reader, score in found.audit.readers.items():
+        name, control = ("direction", None) if reader == "direction" else (f"direction/{reader}", reader)
         for split, value in (("test", score.raw), ("matched", score.matched)):
-            flat, control = f"direction/{'' if own else f'{name}/'}{split}/auroc", None if own else name
-            ledger.add(flat, value, "auroc", split=split, layer=layer, control=control)
-    _other_numbers(found, ledger)
-
-
-def _left_out_numbers(found: DirectionFindings, ledger: Ledger) -> None:
-    own = found.left_out
-    ledger.add("direction/auroc", own.auroc, "auroc", split="left_out")
-    for name, score in own.rivals.items():
-        ledger.add(f"direction/{name}/auroc", score, "auroc", split="left_out", control=name)
-    for name, lead in own.leads.items():
-        ledger.add(f"direction/{name}/lead", lead.difference, "auroc_difference", split="left_out", control=name)
-    for name, null in own.nulls.items():
-        for which, value in (("p95", null.high), ("max", float(null.values.max()))):
-            columns = {"split": "left_out", "control": f"{name}_{which}"}
-            ledger.add(f"direction/null/{name}_{which}", value, "auroc", **columns)
-        ledger.add(f"direction/null/{name}_p", null.p, "p", split="left_out", control=name, n=len(null.values))
-
-
-def _other_numbers(found: DirectionFindings, ledger: Ledger) -> None:
-    layer, stable = found.best.level.label, found.stability
+            ledger.add(f"{name}/{split}/auroc", value, "auroc", split=split, layer=layer, control=control)
+    stable = found.stability
     if stable.cosine.n:
         ledger.add("direction/split_half_cosine", stable.cosine, "cosine", split="train", layer=layer)
         ledger.add("direction/texts_for_cosine_0.9", stable.texts_needed, "texts", split="train", layer=layer)
     for other in found.relatives:
         ledger.add(f"direction/cosine/{other.name}", other.cosine, "cosine", control=other.name, layer=layer)
     for data in found.transfers:
-        columns, name = {"control": data.name, "split": "transfer", "layer": layer}, f"direction/transfer/{data.name}"
+        name, columns = f"direction/transfer/{data.name}", {"control": data.name, "split": "transfer", "layer": layer}
         ledger.add(f"{name}/auroc", data.auroc, "auroc", **columns)
         ledger.add(f"{name}/bag_of_words/auroc", data.bag_of_words, "auroc", **columns)
         ledger.add(f"{name}/exact_duplicates", data.exact, "texts", **columns)
         ledger.add(f"{name}/near_duplicates", data.near, "texts", **columns)
-    if found.shown is not None:
-        name = found.shown.name.replace(" ", "_")
-        for kind, rate in (("positive", found.shown.positive), ("negative", found.shown.negative)):
-            ledger.add(f"direction/{name}/{kind}", Estimate(rate, n=found.shown.n), name, split="test")
+    if shown := found.shown:
+        name = shown.name.replace(" ", "_")
+        for kind, rate in (("positive", shown.positive), ("negative", shown.negative)):
+            ledger.add(f"direction/{name}/{kind}", Estimate(rate, n=shown.n), name, split="test")
+
+
+def _left_out_numbers(found: DirectionFindings, ledger: Ledger) -> None:
+    own, where = found.left_out, {"split": "left_out"}
+    ledger.add("direction/auroc", own.auroc, "auroc", **where)
+    for name, lead in own.leads.items():
+        ledger.add(f"direction/{name}/auroc", own.rivals[name], "auroc", control=name, **where)
+        ledger.add(f"direction/{name}/lead", lead.difference, "auroc_difference", control=name, **where)
+    for name, null in own.nulls.items():
+        for which, value in (("p95", null.high), ("max", float(null.values.max()))):
+            ledger.add(f"direction/null/{name}_{which}", value, "auroc", control=f"{name}_{which}", **where)
+        ledger.add(f"direction/null/{name}_p", Estimate(null.p, n=len(null.values)), "p", control=name, **where)
 
 
 def curves(found: DirectionFindings) -> tuple[Curve, ...]:
@@ -108,11 +93,10 @@ def curves(found: DirectionFindings) -> tuple[Curve, ...]:
 
 def layer_picture(found: DirectionFindings, model: Model) -> Picture:
     """Dev AUROC at every level, beside random directions."""
-    at = found.at_position()
-    bands = {}
+    at, bands = found.at_position(), {}
     for name in at[0].random_dev:
-        low, high = np.stack([np.percentile(c.random_dev[name], [5, 95]) for c in at]).T
-        bands[f"{NULLS[name]}, 5–95 %"] = (low.tolist(), high.tolist())
+        low, high = np.stack([np.percentile(c.random_dev[name], [5, 95]) for c in at]).T.tolist()
+        bands[f"{NULLS[name]}, 5–95 %"] = (low, high)
     words = found.left_out.rivals.get("bag_of_words")
     figure = layer_curve(
         [c.level.tick for c in at], {"direction": [c.dev for c in at]}, bands,
@@ -137,15 +121,12 @@ def grid_picture(found: DirectionFindings, model: Model) -> Picture:
 
 def headline(found: DirectionFindings, model: Model) -> str:
     """How well it separates texts of groups that it has not seen, what it beats, and whether the model behaves so."""
-    own, best = found.left_out, found.best
-    where = f"block {best.level.layer} of {model.name} ({best.position})"
-    if not found.folds:
-        return f"At {where} the {found.called} direction cannot be judged: no group can be left out."
-    said = (
-        f"At {where} the {found.called} direction separates texts of groups that it has not seen with AUROC "
-        f"{own.auroc:.3f}, over {own.auroc.groups} groups. It {_against(found)}."
-    )
-    return f"{said} {_behaviour(found, model)}".strip()
+    own, best = found.left_out.auroc, found.best
+    said = f"At block {best.level.layer} of {model.name} ({best.position}) the {found.called} direction"
+    if not found.plan.folds:
+        return f"{said} cannot be judged: no group can be left out."
+    said += f" separates texts of groups that it has not seen with AUROC {own:.3f}, over {own.groups} groups."
+    return f"{said} It {_against(found)}. {_behaviour(found, model)}".strip()
 
 
 def _against(found: DirectionFindings) -> str:
@@ -158,14 +139,15 @@ def _against(found: DirectionFindings) -> str:
     ]
     if unbeaten:
         return f"{verdict(ahead)}{', but is not shown to beat ' if beats(ahead) else '; '}{'; '.join(unbeaten)}"
-    chance = f"null directions (p = {max(null.p for null in nulls.values()):.2g})" if nulls else ""
-    return f"{verdict(ahead)}{', and ' if beats(ahead) else '; it does beat '}{chance}" if chance else verdict(ahead)
+    if not nulls:
+        return verdict(ahead)
+    p = max(null.p for null in nulls.values())
+    return f"{verdict(ahead)}{', and ' if beats(ahead) else '; it does beat '}null directions (p = {p:.2g})"
 
 
 def _behaviour(found: DirectionFindings, model: Model) -> str:
     """Whether the model does what the direction is named after."""
-    shown = found.shown
-    if shown is None:
+    if (shown := found.shown) is None:
         return ""
     rates = f"{shown.name}: {shown.positive:.0%} of positive and {shown.negative:.0%} of negative test texts"
     if shown.positive - shown.negative >= 0.5:
@@ -179,50 +161,40 @@ def notes(found: DirectionFindings, model: Model) -> Iterator[str]:
     if found.copies.exact.any() or found.copies.near.any():
         yield said_of_copies(found.copies, found.contrast.joint, "group")
     yield from _confounds(found)
-    yield from _evaluation_notes(found)
-    yield from _stability_notes(found)
+    if not found.plan.folds:
+        yield "Without one of the groups there is only one kind of text, so no group can be left out."
+    elif not found.anew:
+        yield f"The place was chosen once, by {found.choice.how}, and not again with each group left out."
+    for name, null in found.left_out.nulls.items():
+        if 1 / (1 + len(null.values)) > ALPHA:
+            yield f"{len(null.values)} {NULLS[name]} cannot be beaten at p = {ALPHA:g}; that takes at least 19."
+    if found.audit.test.groups == 1:
+        yield "Test is a single group: its AUROC has no interval."
+    if found.halvings and not found.stability.cosine.n:
+        yield (
+            "Train cannot be halved into groups with both kinds of text in each half: whether other texts would give "
+            "the same direction is not known."
+        )
+    if (texts := found.sizes["train"]) < FEW_TEXTS:
+        yield f"Few texts: the direction is found from {texts} training texts of both kinds together."
     yield from _transfer_notes(found)
     if found.shown is not None and found.shown.positive - found.shown.negative < 0.5:
         yield _behaviour(found, model)
 
 
 def _confounds(found: DirectionFindings) -> Iterator[str]:
-    """Rivals that are not beaten and do half as well or better, with what that means; and whether matching helps."""
+    """Rivals that are not beaten and gain at least half as much, with what that means; and whether matching helps."""
     gain = found.left_out.auroc.value - 0.5
     for name, lead in found.left_out.leads.items():
         if not lead.clear and lead.value - 0.5 >= gain / 2:
+            kind, what = ("No context needed", "single tokens") if name == EMBEDDING else ("Confound", "that")
             seen = f"{NAMES[name]} alone reaches AUROC {found.left_out.rivals[name]:.3f}"
-            what = "what single tokens say" if name == EMBEDDING else "that"
-            kind = "No context needed" if name == EMBEDDING else "Confound"
             yield f"{kind}: {seen}, which the direction is not shown to beat; it may be a direction of {what}."
     if not found.audit.n_matched:
         yield (
             "Nothing matches: no positive test text has a negative one with as many words and the same last character, "
             "so what the direction reads beyond length and punctuation cannot be told."
         )
-
-
-def _evaluation_notes(found: DirectionFindings) -> Iterator[str]:
-    if not found.folds:
-        yield "Without one of the groups there is only one kind of text, so no group can be left out."
-    elif not found.anew:
-        yield f"The place was chosen once, by {found.choice.how}, and not again with each group left out."
-    if found.audit.test.groups == 1:
-        yield "Test is a single group: its AUROC has no interval."
-    for name, null in found.left_out.nulls.items():
-        if 1 / (1 + len(null.values)) > ALPHA:
-            yield f"{len(null.values)} {NULLS[name]} cannot be beaten at p = {ALPHA:g}; that takes at least 19."
-
-
-def _stability_notes(found: DirectionFindings) -> Iterator[str]:
-    if found.halvings and not found.stability.cosine.n:
-        many = "one group" if found.train_groups == 1 else f"{found.train_groups} groups"
-        yield (
-            f"Train has {many} and cannot be halved into parts with both kinds of text: whether other texts would give "
-            "the same direction is not known."
-        )
-    if (texts := found.sizes["train"]) < 2 * FEW_TEXTS:
-        yield f"Few texts: the direction is found from {texts} training texts of both kinds together."
 
 
 def _transfer_notes(found: DirectionFindings) -> Iterator[str]:
@@ -233,41 +205,39 @@ def _transfer_notes(found: DirectionFindings) -> Iterator[str]:
                 "whatever else differs between the two sources counts as transfer."
             )
         if not data.lead.clear:
-            words = f"{SURFACE['bag_of_words']} from the direction's own training texts ({data.bag_of_words:.3f})"
-            yield f"In {data.name} the direction ({data.auroc:.3f}) is not shown to beat a {words}."
+            words = f"a {NAMES['bag_of_words']} from the direction's own training texts ({data.bag_of_words:.3f})"
+            yield f"In {data.name} the direction ({data.auroc:.3f}) is not shown to beat {words}."
 
 
 def methods(found: DirectionFindings) -> Iterator[Method]:
     """How it was found and tested, for a paper's appendix."""
-    own, several = found.left_out, len(found.positions) > 1
-    yield Method(f"Method {found.method}. {found.summary}", found.cites)
+    own, (name, summary, cites), folds = found.left_out, found.method, len(found.plan.folds)
+    yield Method(f"Method {name}. {summary}", cites)
     yield Method(
-        f"A vector was found in {found.sizes['train']} training texts at each of "
-        f"{len(found.at_position())} levels{f' and {len(found.positions)} positions' if several else ''}; the place "
-        f"was chosen by {found.choice.how}. The saved direction was read on the test texts once, at that place."
+        f"A vector was found in {found.sizes['train']} training texts at {len(found.candidates)} places (levels, "
+        f"positions); one was chosen by {found.choice.how}. The saved direction was read on test once, there."
     )
-    if found.folds:
-        again = " by the same rule on the rest of train and dev" if found.anew else ", as it was chosen once"
+    if folds:
+        again = "chosen by the same rule on the rest of train and dev" if found.anew else "the chosen one throughout"
         yield Method(
-            f"All texts were scored with their own group left out ({found.folds} folds over {own.auroc.groups} "
-            f"groups): the place{again}, the vector refitted there on all texts outside the fold, the score "
-            "standardised by these.", ("stone1974",),
-        )  # fmt: skip
+            f"All texts were scored with their own group left out ({folds} folds over {own.auroc.groups} groups): the "
+            f"place {again}, the vector refitted there on all texts outside the fold, the score standardised by these.",
+            ("stone1974",),
+        )
         rivals = ", ".join(NAMES[name] for name in own.rivals)
         yield Method(
-            f"Rivals ({rivals}) left out the same folds. The direction beats them if the interval of its paired "
-            "lead over each of them lies above 0, so that no correction for their number is needed.", ("berger1982",),
+            f"Rivals ({rivals}) left out the same folds. The direction beats them if the interval of its paired lead "
+            "over each of them lies above 0, so that no correction for their number is needed.", ("berger1982",),
         )  # fmt: skip
-    drawn = {name: len(null.values) for name, null in own.nulls.items()}
-    if drawn:
-        counts = "; ".join(f"{n} {NULLS[name]}" for name, n in drawn.items())
+    if own.nulls:
+        counts = "; ".join(f"{len(null.values)} {NULLS[name]}" for name, null in own.nulls.items())
         yield Method(
             f"Null directions ({counts}) chose their place on dev as the direction did. Labels were exchanged as they "
             "were given (in pairs, by group or by text) in train, dev and test together, and all was done again; p is "
             "one plus the number that reach the AUROC seen, over one plus all.", ("phipson2010",),
         )  # fmt: skip
-    if found.stability.cosine.n:
+    if halvings := found.stability.cosine.n:
         yield Method(
-            f"Training groups were halved at random {found.stability.cosine.n} times; what larger samples would give "
-            "follows from the mean cosine as reliability does from the length of a test.", ("spearman1910",),
+            f"Training groups were halved at random {halvings} times; what larger samples would give follows from the "
+            "mean cosine as reliability does from the length of a test.", ("spearman1910",),
         )  # fmt: skip

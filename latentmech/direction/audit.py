@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.direction.direction import unit
 from latentmech.direction.methods import DirectionMethod
-from latentmech.direction.sample import Parts, Places, Rows, Scores
+from latentmech.direction.sample import Parts, Rows, Scores
 from latentmech.direction.surface import matched, surface_of
 from latentmech.statistics import Estimate, auroc_of, clusters_of, estimate
 
@@ -27,13 +27,7 @@ class ReaderScore:
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What stands in the table of the test set.
-
-    Attributes:
-        readers: the direction, the direction refitted on matched train texts, and surface readers, by name.
-        scores: projections of the test rows.
-        n_matched: how many test texts matched.
-    """
+    """Readers of test by name, the direction first; its projections of the test rows; how many test texts matched."""
 
     readers: dict[str, ReaderScore]
     scores: Scores
@@ -46,62 +40,25 @@ class Audit:
 
 
 def audit(
-    method: DirectionMethod,
-    texts: Sequence[str],
-    parts: Parts,
-    rows: Rows,
-    vector: Float[Tensor, " d_model"],
-    *,
-    draws: int,
-    seed: int,
-) -> Audit:
-    """Read test once with everything that wants to read it.
-
-    Args:
-        texts: what can be seen of each text.
-        rows: at the chosen place.
-        vector: what was found there.
-    """
+    method: DirectionMethod, texts: Sequence[str], parts: Parts, rows: Rows, vector: Float[Tensor, " d_model"],
+    draws: int, seed: int,
+) -> Audit:  # fmt: skip
+    """Read test once with everything that wants to read it, by rows and vector of the chosen place."""
     train, test = parts.within("train"), parts.within("test")
-    kept = matched([texts[i] for i in test], parts.truth("test"), seed)
-    judge = _Judge(parts, test, kept, draws)
-    own = _projected(rows[test], vector)
-    found = {DIRECTION: judge(own)}
-    if (again := _refitted(method, parts, rows, texts, seed)) is not None:
-        found[FROM_MATCHED] = judge(_projected(rows[test], again))
-    surface = surface_of([texts[i] for i in train], parts.truth("train"), [texts[i] for i in test])
-    found |= {name: judge(scores) for name, scores in surface.items()}
-    return Audit(found, own, len(kept))
+    learned, asked = [texts[i] for i in train], [texts[i] for i in test]
+    alike, kept = train[matched(learned, parts.truth("train"), seed)], matched(asked, parts.truth("test"), seed)
+    truth, clusters = parts.truth("test"), parts.group[test]
 
-
-@dataclass(frozen=True, eq=False)
-class _Judge:
-    """Turns scores of the test rows into a `ReaderScore`."""
-
-    parts: Parts
-    test: Places
-    kept: Int[np.ndarray, " kept"]
-    draws: int
-
-    def __call__(self, scores: Scores) -> ReaderScore:
-        return ReaderScore(self._on(scores, np.arange(len(self.test))), self._on(scores, self.kept))
-
-    def _on(self, scores: Scores, places: Int[np.ndarray, " kept"]) -> Estimate:
+    def on(scores: Scores, places: np.ndarray) -> Estimate:
         if not len(places):
             return Estimate(float("nan"))
-        truth, clusters = self.parts.truth("test")[places], clusters_of(self.parts.group[self.test[places]])
-        return estimate(auroc_of(scores[places], truth, clusters), self.draws)
+        return estimate(auroc_of(scores[places], truth[places], clusters_of(clusters[places])), draws)
 
-
-def _projected(rows: Rows, vector: Float[Tensor, " d_model"]) -> Scores:
-    return (rows @ vector).double().numpy()
-
-
-def _refitted(
-    method: DirectionMethod, parts: Parts, rows: Rows, texts: Sequence[str], seed: int
-) -> Float[Tensor, " d_model"] | None:
-    """The same method at the same place on train texts that match each other; None where too few do."""
-    train = parts.within("train")
-    kept = train[matched([texts[i] for i in train], parts.truth("train"), seed)]
-    enough = len(kept) >= FEWEST and (len(parts.sample(rows, kept).pairs) or not len(parts.partners))
-    return unit(method(parts.sample(rows, kept))) if enough else None
+    own = (rows[test] @ vector).double().numpy()
+    scores = {DIRECTION: own}
+    if len(alike) >= FEWEST and (len(parts.sample(rows, alike).pairs) or not len(parts.partners)):
+        scores[FROM_MATCHED] = (rows[test] @ unit(method(parts.sample(rows, alike)))).double().numpy()
+    scores |= surface_of(learned, parts.truth("train"), asked)
+    every = np.arange(len(test))
+    readers = {name: ReaderScore(on(read, every), on(read, kept)) for name, read in scores.items()}
+    return Audit(readers, own, len(kept))

@@ -4,20 +4,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import Activations
 from latentmech.direction.direction import unit
-from latentmech.direction.folds import Fold
-from latentmech.direction.methods import DirectionMethod, Fit, directions_of
-from latentmech.direction.nulls import Drawn, covariance_directions, isotropic_directions
+from latentmech.direction.folds import Fold, folds_of
+from latentmech.direction.methods import DirectionMethod, directions_of
+from latentmech.direction.nulls import Drawn, covariance_directions, drawn_at, exchanges, isotropic_directions
 from latentmech.direction.sample import Parts, Places, Rows, pooled_std, standardised_distance
 from latentmech.model import Level
 from latentmech.statistics import auroc, folded
 
-Keys = Float[np.ndarray, "_ 2"]
+Keys = Float[np.ndarray, "_ 2"]  # what places are chosen by: AUROC on dev, and of ties the distance of the classes
+
+
+@dataclass(frozen=True, eq=False)
+class NullPlan:
+    """What is done at every candidate: what is left out, how labels are exchanged, how much is drawn at random."""
+
+    method: DirectionMethod
+    parts: Parts
+    folds: Sequence[Fold]
+    exchanges: Sequence[Parts]
+    random_draws: int
+    seed: int
+
+    @classmethod
+    def of(cls, method: DirectionMethod, parts: Parts, shuffles: int, random_draws: int, seed: int) -> "NullPlan":
+        """With folds and exchanges drawn."""
+        return cls(method, parts, folds_of(parts, seed), exchanges(parts, shuffles, seed), random_draws, seed)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,9 +46,7 @@ class DirectionCandidate:
         norm: its length before.
         spread: pooled standard deviation of a class's training rows along it.
         means: of the negative and the positive training rows.
-        dev: AUROC on dev.
-        distance: of the class means on dev along the vector, in standard deviations; breaks ties between layers that
-            all separate perfectly.
+        key: AUROC on dev, and the distance of the class means there in standard deviations, which breaks ties.
         drawn: what random directions read here, by how they were drawn.
         in_folds: what the place would be chosen by without each fold's texts.
         exchanged: what it would be chosen by under each exchange of the labels.
@@ -43,8 +58,7 @@ class DirectionCandidate:
     norm: float
     spread: float
     means: Float[Tensor, "2 d_model"]
-    dev: float
-    distance: float
+    key: tuple[float, float]
     drawn: Mapping[str, Drawn]
     in_folds: Keys
     exchanged: Keys
@@ -55,98 +69,64 @@ class DirectionCandidate:
         return f"{self.level.label}/{self.position}"
 
     @property
-    def random_dev(self) -> dict[str, Float[np.ndarray, " draw"]]:
-        """Dev AUROC of random directions, whichever sign, by how they were drawn; none where none were."""
-        return {name: folded(drawn.dev) for name, drawn in self.drawn.items() if len(drawn.dev)}
+    def dev(self) -> float:
+        """AUROC on dev."""
+        return self.key[0]
 
     @property
-    def key(self) -> tuple[float, float]:
-        """What it is chosen by."""
-        return self.dev, self.distance
+    def random_dev(self) -> dict[str, Float[np.ndarray, " draw"]]:
+        """Dev AUROC of random directions, whichever sign, by how they were drawn; none where none were."""
+        return {name: folded(drawn[0]) for name, drawn in self.drawn.items() if drawn.size}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Search:
-    """What to do at every candidate.
-
-    Attributes:
-        method: from rows to a vector.
-        folds: what is left out in turn.
-        exchanges: the same parts with labels exchanged.
-        random_draws: how many random directions of each sort.
-    """
-
-    method: DirectionMethod
-    parts: Parts
-    folds: Sequence[Fold]
-    exchanges: Sequence[Parts]
-    random_draws: int
-    seed: int
-
-    def __call__(
-        self, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
-    ) -> Iterator[DirectionCandidate]:
-        """One level after the other is read from the disk."""
-        for level in levels:
-            every = activations.level(level.hook_name).view(-1, len(positions), activations.d_model)
-            for i, position in enumerate(positions):
-                yield self._candidate(level, position, every[:, i])
-
-    def _candidate(self, level: Level, position: str, rows: Rows) -> DirectionCandidate:
-        train, dev = self.parts.within("train"), Fit(self.parts, self.parts.within("dev"))
-        sample = self.parts.sample(rows, train)
-        raw = self.method(sample)
-        vector = unit(raw)
-        ((on_dev, distance),) = keys_of(rows, vector[None], [dev]).tolist()
-        return DirectionCandidate(
-            level=level,
-            position=position,
-            vector=vector,
-            norm=float(raw.norm()),
-            spread=pooled_std((rows[train] @ vector).double().numpy(), self.parts.positive[train]),
-            means=sample.moments.means.float(),
-            dev=on_dev,
-            distance=distance,
-            drawn=self._drawn(rows, train),
-            in_folds=self._chosen_by(rows, [(self.parts, fold.train, fold.dev) for fold in self.folds]),
-            exchanged=self._chosen_by(rows, [(parts, train, dev.places) for parts in self.exchanges]),
-        )
-
-    def _drawn(self, rows: Rows, train: Places) -> dict[str, Drawn]:
-        directions = {
-            "random": isotropic_directions(self.random_draws, rows.shape[1], self.seed),
-            "covariance": covariance_directions(rows[train], self.random_draws, self.seed),
-        }
-        return {name: Drawn.of(drawn, self.parts, rows) for name, drawn in directions.items()}
-
-    def _chosen_by(self, rows: Rows, jobs: Sequence[tuple[Parts, Places, Places]]) -> Keys:
-        """For each of some labels: fitted on the first rows, judged on the second. What is the same is fitted once."""
-        distinct = {(id(parts), train.tobytes()): Fit(parts, train) for parts, train, _ in jobs}
-        vectors = dict(zip(distinct, directions_of(self.method, rows, list(distinct.values())), strict=True))
-        own = [vectors[id(parts), train.tobytes()] for parts, train, _ in jobs]
-        fits = [Fit(parts, dev) for parts, _, dev in jobs]
-        return keys_of(rows, torch.stack(own) if own else torch.empty(0, rows.shape[1]), fits)
+def candidates_of(
+    plan: NullPlan, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
+) -> Iterator[DirectionCandidate]:
+    """One level after the other is read from the disk."""
+    for level in levels:
+        for position, rows in zip(positions, by_position(activations, level, len(positions)), strict=True):
+            yield _candidate(plan, level, position, rows)
 
 
-def keys_of(rows: Rows, vectors: Float[Tensor, "fit d_model"], fits: Sequence[Fit]) -> Keys:
-    """What places are chosen by, for each fit's vector on its rows: AUROC, and of ties the distance of the classes.
+def by_position(activations: Activations, level: Level, n: int) -> Float[Tensor, "position row d_model"]:
+    """The rows of a level, of each of the positions."""
+    return rearrange(activations.level(level.hook_name), "(row position) d -> position row d", position=n)
 
-    Rows that have one kind alone say nothing: 0.5.
-    """
-    scores = (rows @ vectors.T).double().numpy()
-    found = []
-    for fit, column in zip(fits, scores.T, strict=True):
-        own, positive = column[fit.places], fit.parts.positive[fit.places]
-        both = fit.parts.have_both(fit.places)
-        found.append((auroc(own, positive), standardised_distance(own, positive)) if both else (0.5, 0.0))
-    return np.array(found).reshape(-1, 2)
+
+def _candidate(plan: NullPlan, level: Level, position: str, rows: Rows) -> DirectionCandidate:
+    parts, train, dev = plan.parts, plan.parts.within("train"), plan.parts.within("dev")
+    sample = parts.sample(rows, train)
+    raw = plan.method(sample)
+    vector = unit(raw)
+    random = {
+        "random": isotropic_directions(plan.random_draws, rows.shape[1], plan.seed),
+        "covariance": covariance_directions(rows[train], plan.random_draws, plan.seed),
+    }
+    along = (rows @ vector).double().numpy()
+    return DirectionCandidate(
+        level=level, position=position, vector=vector, norm=float(raw.norm()), means=sample.means.float(),
+        spread=pooled_std(along[train], parts.positive[train]), key=_key(along, parts, dev),
+        drawn={name: drawn_at(directions, parts, rows) for name, directions in random.items()},
+        in_folds=_keys(plan.method, rows, [(parts, fold.train, fold.dev) for fold in plan.folds]),
+        exchanged=_keys(plan.method, rows, [(other, train, dev) for other in plan.exchanges]),
+    )  # fmt: skip
+
+
+def _keys(method: DirectionMethod, rows: Rows, jobs: Sequence[tuple[Parts, Places, Places]]) -> Keys:
+    """For each of some labels: fitted on the first rows, judged on the second. What is the same is fitted once."""
+    fits = {(id(parts), train.tobytes()): (parts, train) for parts, train, _ in jobs}
+    along = (rows @ directions_of(method, rows, [*fits.values()]).T).double().numpy()
+    column = dict(zip(fits, along.T, strict=True))
+    found = [_key(column[id(parts), train.tobytes()], parts, dev) for parts, train, dev in jobs]
+    return np.array(found, dtype=float).reshape(-1, 2)
+
+
+def _key(along: Float[np.ndarray, " row"], parts: Parts, dev: Places) -> tuple[float, float]:
+    """Rows of one kind alone say nothing: 0.5."""
+    scores, positive = along[dev], parts.positive[dev]
+    return (auroc(scores, positive), standardised_distance(scores, positive)) if parts.have_both(dev) else (0.5, 0.0)
 
 
 def best_places(keys: Sequence[Keys], allowed: Sequence[int]) -> list[int]:
-    """For each fit the candidate that is chosen, out of those that may be: largest AUROC, then largest distance.
-
-    Args:
-        keys: of every candidate.
-        allowed: numbers of candidates.
-    """
+    """For each fit the number of the candidate with the largest key, out of those that may be chosen."""
     return [max(allowed, key=lambda place: tuple(keys[place][i])) for i in range(len(keys[0]))]

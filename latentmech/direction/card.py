@@ -8,7 +8,7 @@ from latentmech.data import Contrast
 from latentmech.direction.candidates import DirectionCandidate
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import LeftOut
-from latentmech.direction.reading import Reading
+from latentmech.direction.positions import Reading
 from latentmech.direction.stability import Stability
 from latentmech.model import Model
 from latentmech.statistics import Estimate
@@ -29,26 +29,18 @@ def direction_of(
     best = candidates[chosen]
     mine = {c.level.hook_name: c for c in candidates if c.position == best.position}
     return Direction(
-        hook_name=best.level.hook_name,
-        vectors={name: c.vector for name, c in mine.items()},
+        hook_name=best.level.hook_name, card={"position": best.position, **card}, resid_norms=dict(norms),
+        vectors={name: c.vector for name, c in mine.items()}, norms={name: c.norm for name, c in mine.items()},
         positive_means={name: c.means[1] for name, c in mine.items()},
         negative_means={name: c.means[0] for name, c in mine.items()},
-        norms={name: c.norm for name, c in mine.items()},
-        resid_norms=dict(norms),
         spreads={name: c.spread for name, c in mine.items()},
-        card={"position": best.position, **card},
-    )
+    )  # fmt: skip
 
 
-def card_of(
-    name: str, model: Model, reading: Reading, contrast: Contrast, sizes: Mapping[str, int], **more: Any
-) -> dict[str, Any]:
-    """Everything about a direction written down.
-
-    Args:
-        more: what only the study knows, such as seed and scores.
-    """
+def card_of(name: str, model: Model, reading: Reading, contrast: Contrast, **more: Any) -> dict[str, Any]:
+    """What is true of the direction at every level; `more` is what only the study knows, such as the seed."""
     joint = contrast.joint
+    texts = {split: joint.splits.count(split) for split in ("train", "dev", "test")}
     return {
         "name": name,
         "model": {
@@ -64,7 +56,7 @@ def card_of(
         "data": {
             "source": contrast.source,
             "fingerprint": fingerprint([joint.texts, joint.splits, contrast.labels.tolist()]),
-            "texts": dict(sizes),
+            "texts": texts,
             "paired": contrast.paired,
         },
         "method": reading.method,
@@ -75,24 +67,19 @@ def card_of(
     }
 
 
-def of_the_level(
-    best: DirectionCandidate, how: str, left_out: LeftOut, test: Estimate, stable: Stability
-) -> dict[str, Any]:
+def of_the_level(best: DirectionCandidate, how: str, own: LeftOut, test: Estimate, stable: Stability) -> dict[str, Any]:
     """What is true of the chosen level alone: how it was chosen, what it scores, where the kinds lie along it."""
+    low, high = (best.means @ best.vector).tolist()
     return {
         "layer": best.level.layer,
         "selection": how,
         "scores": {
             "dev_auroc": best.dev,
-            "auroc": dict(vars(left_out.auroc)),
+            "auroc": dict(vars(own.auroc)),
             "test_auroc": dict(vars(test)),
             "split_half_cosine": stable.cosine.value,
             "texts_needed_for_0.9": stable.texts_needed,
-            **{f"{name}_p95": null.high for name, null in left_out.nulls.items()},
+            **{f"{name}_p95": null.high for name, null in own.nulls.items()},
         },
-        "projections": {
-            "negative": float(best.means[0] @ best.vector),
-            "positive": float(best.means[1] @ best.vector),
-            "std": best.spread,
-        },
+        "projections": {"negative": low, "positive": high, "std": best.spread},
     }

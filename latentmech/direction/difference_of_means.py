@@ -10,24 +10,14 @@ What it does not show: that the two means differ by the property and not by some
 as length; nor that it separates best where the classes are long and narrow (see `lda`).
 """
 
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.sample import LabelledRows, Rows
+from latentmech.direction.sample import LabelledRows
 
 CITES = ("marks2023", "arditi2024")
 
 
 def difference_of_means(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The vector, as long as the distance of the means."""
-    return sample.moments.means[1] - sample.moments.means[0]
-
-
-def many(
-    rows: Rows, positive: Bool[Tensor, "fit row"], used: Bool[Tensor, "fit row"]
-) -> Float64[Tensor, "fit d_model"]:
-    """The same under many labellings of some of the rows at once: one product."""
-    high, low = (positive & used).double(), (~positive & used).double()
-    counts = [kind.sum(1, keepdim=True).clamp(min=1) for kind in (high, low)]
-    weights = high / counts[0] - low / counts[1]
-    return weights @ rows.double()
+    return sample.means[1] - sample.means[0]

@@ -29,12 +29,11 @@ class Direction:
     Attributes:
         hook_name: the TransformerLens hook point that was chosen.
         vectors: unit vector `[d_model]` of each hook point.
-        positive_means: mean activation of the positive training texts, by hook point; none where another tool found it.
-        negative_means: the same of the negative ones.
-        norms: length of the vector before it was made a unit vector, by hook point.
-        resid_norms: median norm of the residual stream over the words of a neutral text, by hook point.
-        spreads: pooled standard deviation of a class's training texts along the vector, by hook point; none in older
-            files and where another tool found it.
+        positive_means: mean activation of the positive training texts, by hook point, as all that follows.
+        negative_means: the same of the negative ones; where another tool found the direction there is neither.
+        norms: length of the vector before it was made a unit vector.
+        resid_norms: median norm of the residual stream over the words of a neutral text.
+        spreads: pooled standard deviation of a class's training texts along the vector; none in older files.
         card: where it comes from: model, data, method, scores.
     """
 
@@ -163,15 +162,9 @@ class Direction:
         )
         rest = {key: value for key, value in card.items() if key not in ("format", "hook_name", *NUMBERS)}
         return cls(
-            hook_name=card["hook_name"],
-            vectors=vectors,
-            positive_means=positive,
-            negative_means=negative,
-            norms=card["norms"],
-            resid_norms=card["resid_norms"],
-            spreads=card.get("spreads", {}),
-            card=rest,
-        )
+            hook_name=card["hook_name"], vectors=vectors, positive_means=positive, negative_means=negative,
+            norms=card["norms"], resid_norms=card["resid_norms"], spreads=card.get("spreads", {}), card=rest,
+        )  # fmt: skip
 
     def check(self, model: Model, *, allow_foreign: bool = False) -> tuple[str, ...]:
         """Refuse to be used with a model that it was not found in.

@@ -12,30 +12,24 @@ import numpy as np
 from jaxtyping import Float
 
 from latentmech.data import SURFACE
-from latentmech.direction.candidates import DirectionCandidate, best_places
-from latentmech.direction.folds import Fold, scores_left_out, surface_left_out
-from latentmech.direction.methods import DirectionMethod
+from latentmech.direction.candidates import DirectionCandidate, NullPlan, best_places
+from latentmech.direction.folds import scores_left_out, surface_left_out
 from latentmech.direction.nulls import read_at_best
-from latentmech.direction.sample import Parts, Rows, Scores
+from latentmech.direction.sample import Rows, Scores
 from latentmech.statistics import Estimate, Lead, Tally, auroc, auroc_of, estimate, leads, p_value
 
 EMBEDDING = "embedding"
 READERS = SURFACE | {EMBEDDING: "embedding"}
 NULLS = {
-    "random": "random directions",
-    "covariance": "random directions drawn from the states",
-    "exchanged": "exchanged labels",
+    "random": "isotropic directions",
+    "covariance": "covariance-drawn directions",
+    "exchanged": "directions of exchanged labels",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class NullReading:
-    """What null directions read, each at the place that dev likes best; and how often they reach what was seen.
-
-    Attributes:
-        values: AUROC on all texts.
-        p: of what was seen; 1 where nothing could be seen.
-    """
+    """AUROC on all texts of null directions, and how often they reach what was seen (1 where nothing was)."""
 
     values: Float[np.ndarray, " draw"]
     p: float
@@ -67,84 +61,62 @@ class LeftOut:
     nulls: Mapping[str, NullReading]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Evaluation:
-    """What is left out, and what is asked.
+def left_out(
+    plan: NullPlan, candidates: Sequence[DirectionCandidate], chosen: int, allowed: Sequence[int],
+    rows_of: Callable[[int], Rows], texts: Sequence[str], draws: int,
+) -> LeftOut:  # fmt: skip
+    """Leave out every fold, for everything that can be compared.
 
-    Attributes:
-        allowed: the candidates that may be chosen.
-        rows_of: the rows of a candidate.
+    Args:
+        chosen: the candidate at the study's place.
+        allowed: those that a fold or a null may choose.
         texts: what can be seen of each text.
     """
+    parts, folds = plan.parts, plan.folds
+    places = best_places([c.in_folds for c in candidates], allowed)
+    scores = np.full(len(texts), np.nan)
+    for place in set(places):
+        mine = [fold for fold, at in zip(folds, places, strict=True) if at == place]
+        here = scores_left_out(plan.method, parts, rows_of(place), mine)
+        scores = np.where(np.isnan(here), scores, here)
+    rivals = surface_left_out(texts, parts, folds)
+    for place, candidate in enumerate(candidates):
+        if folds and candidate.level.layer is None and candidate.position == candidates[chosen].position:
+            rivals[EMBEDDING] = scores_left_out(plan.method, parts, rows_of(place), folds)
+    at_place = _auroc(scores_left_out(plan.method, parts, rows_of(chosen), folds), parts.positive)
+    nulls = {name: read_at_best([candidates[i].drawn[name] for i in allowed]) for name in candidates[0].drawn}
+    nulls["exchanged"] = _exchanged(plan, candidates, allowed, rows_of)
 
-    method: DirectionMethod
-    parts: Parts
-    folds: Sequence[Fold]
-    exchanges: Sequence[Parts]
-    candidates: Sequence[DirectionCandidate]
-    allowed: Sequence[int]
-    rows_of: Callable[[int], Rows]
-    texts: Sequence[str]
-    draws: int
+    def tally(own: Scores) -> Tally:
+        return auroc_of(own, parts.positive, parts.group)
 
-    def __call__(self, chosen: int) -> LeftOut:
-        """Leave out every fold, for everything that can be compared."""
-        places = best_places([c.in_folds for c in self.candidates], self.allowed)
-        at_place = self._auroc(self.parts, self._at(chosen))
-        own, rivals = self._tally(self._chosen_anew(places)), self._rivals(chosen)
-        ahead = leads(own, {READERS[name]: tally for name, tally in rivals.items()}, self.draws) if self.folds else []
-        names = {READERS[name]: name for name in rivals}
-        return LeftOut(
-            auroc=estimate(own, self.draws),
-            at_place=at_place,
-            places=tuple(places),
-            rivals={name: estimate(tally, self.draws) for name, tally in rivals.items()},
-            leads={names[lead.rival]: lead for lead in ahead},
-            nulls=self._nulls(at_place),
-        )
+    ahead = {name: leads(tally(scores), {READERS[name]: tally(own)}, draws)[0] for name, own in rivals.items()}
+    return LeftOut(
+        auroc=estimate(tally(scores), draws) if folds else Estimate(float("nan")),
+        at_place=at_place, places=tuple(places),
+        rivals={name: estimate(tally(own), draws) for name, own in rivals.items()},
+        leads=dict(sorted(ahead.items(), key=lambda one: -one[1].value)),
+        nulls={
+            name: NullReading(values, p_value(at_place, values) if folds else 1.0)
+            for name, values in nulls.items()
+            if len(values) and np.isfinite(values).all()
+        },
+    )  # fmt: skip
 
-    def _at(self, place: int) -> Scores:
-        return scores_left_out(self.method, self.parts, self.rows_of(place), self.folds)
 
-    def _chosen_anew(self, places: Sequence[int]) -> Scores:
-        scores = np.full(len(self.parts.positive), np.nan)
-        for place in set(places):
-            own = [fold for fold, at in zip(self.folds, places, strict=True) if at == place]
-            found = scores_left_out(self.method, self.parts, self.rows_of(place), own)
-            scores = np.where(np.isnan(found), scores, found)
-        return scores
+def _exchanged(
+    plan: NullPlan, candidates: Sequence[DirectionCandidate], allowed: Sequence[int], rows_of: Callable[[int], Rows]
+) -> Float[np.ndarray, " exchange"]:
+    """AUROC under each exchange of the labels, at the place that it chooses."""
+    places = best_places([c.exchanged for c in candidates], allowed)
+    values = np.empty(len(places))
+    for place in set(places):
+        rows = rows_of(place)
+        for i, parts in enumerate(plan.exchanges):
+            if places[i] == place:
+                values[i] = _auroc(scores_left_out(plan.method, parts, rows, plan.folds), parts.positive)
+    return values
 
-    def _rivals(self, chosen: int) -> dict[str, Tally]:
-        position = self.candidates[chosen].position
-        scores = surface_left_out(self.texts, self.parts, self.folds)
-        for place, candidate in enumerate(self.candidates):
-            if candidate.level.layer is None and candidate.position == position:
-                scores[EMBEDDING] = self._at(place)
-        return {name: self._tally(own) for name, own in scores.items()}
 
-    def _nulls(self, seen: float) -> dict[str, NullReading]:
-        allowed = [self.candidates[place].drawn for place in self.allowed]
-        values = {name: read_at_best([drawn[name] for drawn in allowed]) for name in allowed[0]}
-        values["exchanged"] = self._exchanged()
-        return {
-            name: NullReading(found, p_value(seen, found) if np.isfinite(seen) else 1.0)
-            for name, found in values.items()
-            if len(found)
-        }
-
-    def _exchanged(self) -> Float[np.ndarray, " exchange"]:
-        """AUROC under each exchange of the labels, at the place that it chooses."""
-        places = best_places([c.exchanged for c in self.candidates], self.allowed)
-        values = np.empty(len(places))
-        for place in set(places):
-            rows = self.rows_of(place)
-            for i, parts in enumerate(self.exchanges):
-                if places[i] == place:
-                    values[i] = self._auroc(parts, scores_left_out(self.method, parts, rows, self.folds))
-        return values
-
-    def _auroc(self, parts: Parts, scores: Scores) -> float:
-        return auroc(scores, parts.positive) if self.folds else float("nan")
-
-    def _tally(self, scores: Scores) -> Tally:
-        return auroc_of(scores, self.parts.positive, self.parts.group)
+def _auroc(scores: Scores, positive: np.ndarray) -> float:
+    return auroc(scores, positive) if np.isfinite(scores).all() else float("nan")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from latentmech.data import SURFACE, Contrast, Duplicates
+from latentmech.data import Contrast, Duplicates
 from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit
-from latentmech.direction.candidates import DirectionCandidate
+from latentmech.direction.candidates import DirectionCandidate, NullPlan
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import EMBEDDING, NULLS, READERS, LeftOut
 from latentmech.direction.relatives import Relative, Transfer
@@ -15,7 +15,7 @@ from latentmech.direction.selection import Choice, ShownRates
 from latentmech.direction.stability import Stability
 
 NAMES = {DIRECTION: "direction", FROM_MATCHED: "direction from matched train texts", **READERS}
-__all__ = ["EMBEDDING", "NAMES", "NULLS", "SURFACE", "DirectionFindings"]
+__all__ = ["EMBEDDING", "NAMES", "NULLS", "DirectionFindings"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,37 +23,23 @@ class DirectionFindings:
     """Everything measured, and the facts of the measurement.
 
     Attributes:
-        called: what it is a direction of.
-        method: name of the method.
-        summary: what the method does, in a line.
-        cites: works that it rests on.
-        contrast: the texts.
+        method: name, what it does in a line, and the works that it rests on.
         copies: test texts that train or dev has.
-        sizes: texts in each split.
-        train_groups: how many groups train has.
-        folds: how many parts were left out in turn.
-        anew: whether the place was chosen anew in each of them.
-        positions: names of all positions.
+        plan: labels and splits of the texts, and what was left out and exchanged.
+        anew: whether the place was chosen anew in each fold.
         candidates: every level and position, level by level.
-        choice: which of them, and how it was chosen.
         direction: the chosen one, with vectors at every level of its position.
-        left_out: what it reads of groups that it has not seen, beside its rivals.
-        audit: what the saved one reads on test.
-        shown: whether the model shows the behaviour itself; None if nobody looked.
         halvings: how many were asked for.
-        exports: what is written or sent beside the report.
+        shown: whether the model shows the behaviour itself; None if nobody looked.
+        exports: what is sent elsewhere beside the report.
     """
 
     called: str
     site: str
-    method: str
-    summary: str
-    cites: tuple[str, ...]
+    method: tuple[str, str, tuple[str, ...]]
     contrast: Contrast
     copies: Duplicates
-    sizes: Mapping[str, int]
-    train_groups: int
-    folds: int
+    plan: NullPlan
     anew: bool
     positions: tuple[str, ...]
     candidates: Sequence[DirectionCandidate]
@@ -63,15 +49,20 @@ class DirectionFindings:
     audit: Audit
     stability: Stability
     halvings: int
-    relatives: Sequence[Relative] = ()
-    transfers: Sequence[Transfer] = ()
-    shown: ShownRates | None = None
+    relatives: Sequence[Relative]
+    transfers: Sequence[Transfer]
+    shown: ShownRates | None
     exports: Mapping[str, Callable[[Path], object]]
 
     @property
     def best(self) -> DirectionCandidate:
         """The chosen candidate."""
         return self.candidates[self.choice.candidate]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Texts in each split."""
+        return {split: len(self.plan.parts.within(split)) for split in ("train", "dev", "test")}
 
     def at_position(self) -> list[DirectionCandidate]:
         """The candidates at the chosen position, in order of depth."""

@@ -9,9 +9,7 @@ A fold holds out one group (a topic, a template); of more than 20 groups, a twen
              square distance from there (which is not 0 where a vector fits its own rows perfectly)
 
 so that scores of different folds share a scale, and the AUROC compares texts across groups. What is scored has been
-seen neither by the vector nor by the choice. All groups speak, where a single test set has a fifth of them; the spread
-over groups is what the interval is taken from (Stone 1974, "Cross-validatory choice and assessment of statistical
-predictions").
+seen neither by the vector nor by the choice (Stone 1974). All groups speak, where a test set has a fifth of them.
 
 What it does not show: how the saved direction does. That one is fitted on train alone, on fewer texts.
 """
@@ -21,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from latentmech.direction.methods import DirectionMethod, Fit, directions_of
+from latentmech.direction.methods import DirectionMethod, directions_of
 from latentmech.direction.sample import Parts, Places, Rows, Scores
 from latentmech.direction.surface import surface_of
 
@@ -32,19 +30,20 @@ FOLDS = 20
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """What is held out, and what the rest is used for.
-
-    Attributes:
-        held: rows that are scored.
-        others: all other rows.
-        train: those of them that a vector is fitted on before there is a place.
-        dev: those that choose the place.
-    """
+    """Rows that are held out, all others, and those of them that fit (`train`) and choose (`dev`) before a place is."""
 
     held: Places
     others: Places
     train: Places
     dev: Places
+
+    @classmethod
+    def of(cls, parts: Parts, held: Bool[np.ndarray, " row"]) -> "Fold":
+        """The fold that holds out some rows."""
+        others = np.flatnonzero(~held)
+        train, dev = (np.flatnonzero(~held & (parts.split == split)) for split in ("train", "dev"))
+        alone = parts.have_both(train) and parts.have_both(dev)
+        return cls(np.flatnonzero(held), others, *((train, dev) if alone else (others, others)))
 
 
 def folds_of(parts: Parts, seed: int) -> list[Fold]:
@@ -57,16 +56,8 @@ def folds_of(parts: Parts, seed: int) -> list[Fold]:
     order = order[np.argsort(splits[order], kind="stable")]
     fold_of = np.empty(len(splits), dtype=int)
     fold_of[order] = np.arange(len(splits)) * min(FOLDS, len(splits)) // len(splits)
-    folds = [_fold(parts, fold_of[parts.group] == number) for number in range(fold_of.max() + 1)]
+    folds = [Fold.of(parts, fold_of[parts.group] == number) for number in range(fold_of.max() + 1)]
     return folds if all(parts.have_both(fold.others) for fold in folds) else []
-
-
-def _fold(parts: Parts, held: np.ndarray) -> Fold:
-    others = np.flatnonzero(~held)
-    train, dev = (np.flatnonzero(~held & (parts.split == split)) for split in ("train", "dev"))
-    if not (parts.have_both(train) and parts.have_both(dev)):
-        train = dev = others
-    return Fold(np.flatnonzero(held), others, train, dev)
 
 
 def scores_left_out(method: DirectionMethod, parts: Parts, rows: Rows, folds: Sequence[Fold]) -> Scores:
@@ -74,7 +65,7 @@ def scores_left_out(method: DirectionMethod, parts: Parts, rows: Rows, folds: Se
 
     Rows that do not vary along a vector, but for rounding, score 0.
     """
-    vectors = directions_of(method, rows, [Fit(parts, fold.others) for fold in folds])
+    vectors = directions_of(method, rows, [(parts, fold.others) for fold in folds])
     along = (rows @ vectors.T).double().numpy()
     least = torch.finfo(torch.float32).eps * float(rows.norm(dim=1).mean())
     scores = np.full(len(rows), np.nan)

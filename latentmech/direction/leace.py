@@ -51,8 +51,7 @@ class Eraser:
 
 def leace(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The reading normal, whose values the eraser makes equal; as long as the distance of the means along it."""
-    rows, positive = sample.rows.double(), sample.positive
-    delta = rows[positive].mean(0) - rows[~positive].mean(0)
+    rows, delta = sample.rows.double(), sample.means[1] - sample.means[0]
     _, singular, axes = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)  # of the rows: they may be fewer
     across = _normal(singular.square(), axes, delta)
     return across * (across @ delta)

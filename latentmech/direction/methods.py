@@ -1,15 +1,12 @@
 """The methods by name. A method is a function from labelled rows to a vector, in a file of its own name.
 
-Its file may also have `many`, which finds the vectors of many labellings of the same rows in one product, and `CITES`,
-the works it rests on; the first line of its docstring says what it does.
+The first line of the file's docstring says what it does; `CITES` names the works that it rests on.
 """
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,14 +17,7 @@ from latentmech.direction.settings import METHODS
 from latentmech.errors import BadInput, expected
 
 DirectionMethod = Callable[[LabelledRows], Float[Tensor, " d_model"]]
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """What one vector is to be found from: labels, and the rows that count."""
-
-    parts: Parts
-    places: Places
+Fit = tuple[Parts, Places]  # what one vector is found from: labels, and the rows that count
 
 
 def method_of(name: str) -> DirectionMethod:
@@ -46,13 +36,5 @@ def described(method: DirectionMethod) -> tuple[str, tuple[str, ...]]:
 
 def directions_of(method: DirectionMethod, rows: Rows, fits: Sequence[Fit]) -> Float[Tensor, "fit d_model"]:
     """The unit vector of each fit."""
-    many = getattr(import_module(method.__module__), "many", None)
-    if not fits:
-        return torch.empty(0, rows.shape[1])
-    if many is None:
-        return torch.stack([unit(method(fit.parts.sample(rows, fit.places))) for fit in fits])
-    used = np.zeros((len(fits), len(rows)), dtype=bool)
-    for row, fit in zip(used, fits, strict=True):
-        row[fit.places] = True
-    positive = np.stack([fit.parts.positive for fit in fits])
-    return torch.stack([unit(vector) for vector in many(rows, torch.from_numpy(positive), torch.from_numpy(used))])
+    found = [unit(method(parts.sample(rows, places))) for parts, places in fits]
+    return torch.stack(found) if found else torch.empty(0, rows.shape[1])

@@ -6,42 +6,23 @@ covariance   drawn from the states themselves, v = sum_i z_i (x_i - mean), z nor
              as much as an isotropic one of the same length
 exchanged    found by the study's own method under labels that were exchanged as they were given (`exchanged`)
 
-Each of them may choose its place on dev as the direction may, and the first two their sign; then it is read on all
-texts. Under exchanged labels all is done again, leaving topics out at the chosen place included.
+Each may choose its place on dev as the direction may, and the first two their sign; then it is read on all texts.
+Under exchanged labels all is done again, leaving topics out at the chosen place included.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.methods import DirectionMethod, Fit, directions_of
+from latentmech.direction.methods import DirectionMethod, directions_of
 from latentmech.direction.sample import Parts, Rows
 from latentmech.statistics import aurocs, exchanged, folded
 
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """What random directions read at one place.
-
-    Attributes:
-        dev: AUROC on dev.
-        everywhere: AUROC on all texts.
-    """
-
-    dev: Float[np.ndarray, " draw"]
-    everywhere: Float[np.ndarray, " draw"]
-
-    @classmethod
-    def of(cls, directions: Float[Tensor, "draw d_model"], parts: Parts, rows: Rows) -> "Drawn":
-        """Read once."""
-        scores, dev = (rows @ directions.T).double().numpy(), parts.within("dev")
-        if not len(directions):
-            return cls(np.empty(0), np.empty(0))
-        return cls(aurocs(scores[dev], parts.positive[dev]), aurocs(scores, parts.positive))
+Drawn = Float[np.ndarray, "2 draw"]  # AUROC of each direction on dev, and on all texts
 
 
 def isotropic_directions(n: int, d_model: int, seed: int) -> Float[Tensor, "draw d_model"]:
@@ -60,13 +41,12 @@ def covariance_directions(rows: Rows, n: int, seed: int) -> Float[Tensor, "draw 
 def exchanged_parts(parts: Parts, rng: np.random.Generator) -> Parts:
     """The parts with their labels exchanged once, in all splits; pairs point from their new positive member."""
     positive = exchanged(parts.positive, parts.group, parts.partners, rng)
-    swapped = ~positive[parts.partners[:, 0]] if len(parts.partners) else np.zeros(0, dtype=bool)
-    partners = np.where(swapped[:, None], parts.partners[:, ::-1], parts.partners)
+    partners = np.where(~positive[parts.partners[:, :1]], parts.partners[:, ::-1], parts.partners)
     return replace(parts, positive=positive, partners=partners)
 
 
 def exchanges(parts: Parts, n: int, seed: int) -> list[Parts]:
-    """The parts under `n` exchanges of the labels."""
+    """The parts under `n` exchanges of the labels, the same for every level."""
     rng = np.random.default_rng(seed)
     return [exchanged_parts(parts, rng) for _ in range(n)]
 
@@ -75,11 +55,18 @@ def exchanged_directions(
     method: DirectionMethod, parts: Parts, rows: Rows, n: int, seed: int
 ) -> Float[Tensor, "draw d_model"]:
     """Unit vectors that the method finds in train under exchanged labels."""
-    return directions_of(method, rows, [Fit(one, parts.within("train")) for one in exchanges(parts, n, seed)])
+    return directions_of(method, rows, [(one, parts.within("train")) for one in exchanges(parts, n, seed)])
+
+
+def drawn_at(directions: Float[Tensor, "draw d_model"], parts: Parts, rows: Rows) -> Drawn:
+    """What random directions read at one place."""
+    scores, dev = (rows @ directions.T).double().numpy(), parts.within("dev")
+    some = [aurocs(scores[dev], parts.positive[dev]), aurocs(scores, parts.positive)] if len(directions) else []
+    return np.reshape(some, (2, -1))
 
 
 def read_at_best(drawn: Sequence[Drawn]) -> Float[np.ndarray, " draw"]:
     """AUROC on all texts of random directions, each at the place and with the sign that dev likes best."""
-    on_dev, everywhere = np.stack([one.dev for one in drawn]), np.stack([one.everywhere for one in drawn])
+    on_dev, everywhere = np.stack(drawn, axis=1)
     best = folded(on_dev).argmax(0), np.arange(on_dev.shape[1])
     return np.where(on_dev[best] >= 0.5, everywhere[best], 1 - everywhere[best])

@@ -10,13 +10,36 @@ letter            the letter of an answer such as `(A)`
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from latentmech.data import PROMPT, Examples, Span
+from einops import rearrange
+
+from latentmech.activations import ActivationStore
+from latentmech.data import PROMPT, Corpus, Examples, Span
+from latentmech.direction.sample import Rows
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Model, dialogues
+from latentmech.model import Dialogue, Layers, Level, Model, dialogues, levels_of
 
+NEUTRAL_WORDS = 1500  # of the bundled treebank
 LETTER = re.compile(r"[A-Z](?=\W*$)")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How texts are turned into rows, and by which method rows into a direction.
+
+    Attributes:
+        rule: name of the position, such as `last` or `post_-2`.
+        layers: the blocks that are collected, `all` or numbers.
+        system: a system prompt instead of the template's own.
+    """
+
+    method: str
+    rule: str
+    site: str
+    layers: Layers
+    chat_template: bool
+    system: str | None
 
 
 def rendered(model: Model, examples: Examples, chat_template: bool, system: str | None) -> list[Dialogue]:
@@ -38,6 +61,29 @@ def placed(
     names = tuple(name for candidates in found for name in candidates)
     spans = tuple(tuple(c[name][i] for c in found for name in c) for i in range(len(texts)))
     return replace(examples, texts=tuple(t.text for t in texts), spans=spans, columns={}), names
+
+
+def rows_at(reading: Reading, examples: Examples, hook_name: str, model: Model, store: ActivationStore) -> Rows:
+    """A row per text at one level, at the reading's position or, where a text has no such place, at the last token."""
+    texts = rendered(model, examples, reading.chat_template, reading.system)
+    rules = ("post_instruction",) if reading.rule.startswith("post_") else (reading.rule,)
+    try:
+        at, names = placed(model, examples, texts, rules)
+    except BadInput:
+        at, names = placed(model, examples, texts, ("last",))
+    levels = levels_of(model.n_layers, reading.site, reading.layers)  # all: the study may have collected them already
+    level = store.get(model, at, levels, "word_mean").level(hook_name)
+    rows = rearrange(level, "(row position) d -> position row d", position=len(names))
+    return rows[names.index(reading.rule) if reading.rule in names else -1]
+
+
+def median_norms(model: Model, store: ActivationStore, levels: Sequence[Level]) -> dict[str, float]:
+    """Median norm over the words of a neutral text at each level: what a strength is measured in.
+
+    A mean would be that of first tokens, which are 100 times larger.
+    """
+    activations = store.get(model, Corpus(limit=NEUTRAL_WORDS)(), levels, "word_last")
+    return {level.hook_name: float(activations.level(level.hook_name).norm(dim=1).median()) for level in levels}
 
 
 def _candidates(model: Model, examples: Examples, texts: Sequence[Dialogue], rule: str) -> dict[str, list[Span]]:

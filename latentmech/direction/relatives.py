@@ -1,6 +1,6 @@
 """The direction beside others: cosines to those of the bundled sets, and what it reads in other data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latentmech.activations import ActivationStore
 from latentmech.data import (
     SURFACE,
     Contrast,
@@ -21,15 +20,15 @@ from latentmech.data import (
     said,
 )
 from latentmech.direction.direction import Direction, unit
-from latentmech.direction.methods import method_of
-from latentmech.direction.reading import Reading, rows_at
-from latentmech.direction.sample import Parts
-from latentmech.direction.stability import stability
+from latentmech.direction.methods import DirectionMethod
+from latentmech.direction.sample import Parts, Rows, Scores
+from latentmech.direction.stability import Stability
 from latentmech.direction.surface import surface_of, visible
-from latentmech.model import Model
 from latentmech.statistics import Estimate, Lead, auroc_of, clusters_of, estimate, leads
 
 BAG = "bag_of_words"
+Halve = Callable[[Parts, Rows], Stability]
+RowsOf = Callable[[Examples], Rows]  # states of any texts at the direction's own place
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,12 @@ class Relative:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What the direction reads in other data, and how much of those it has seen.
+    """What the direction and the words of its own training texts read in `n` texts of other data.
 
     Attributes:
-        auroc: of the direction.
-        bag_of_words: of the words of the direction's own training texts.
-        lead: how far the direction is ahead of them.
-        exact: of its texts, those that train or dev has word for word.
+        exact: of these texts, those that train or dev has word for word.
         near: those that they nearly have.
-        n: its texts.
-        one_kind: whether it has one kind of text alone, which is set against the study's own negative test texts.
+        one_kind: whether they are of one kind alone, which is set against the study's own negative test texts.
     """
 
     name: str
@@ -66,33 +61,24 @@ class Transfer:
 
 
 def cosines(
-    reading: Reading,
-    own: Direction,
-    whole: float,
-    names: Sequence[str],
-    halvings: int,
-    seed: int,
-    model: Model,
-    store: ActivationStore,
+    method: DirectionMethod, own: Direction, whole: float, names: Sequence[str], rows_of: RowsOf, halve: Halve
 ) -> list[Relative]:
     """Directions of bundled sets, read at the same layer by the same method and rule.
 
     Args:
         whole: expected cosine between this direction and one from as many other texts.
-        names: of the sets.
     """
-    found, method = [], method_of(reading.method)
+    found = []
     for name in names:
         contrast = Pairs(name=name)()
-        rows, parts = rows_at(reading, contrast.joint, own.hook_name, model, store), Parts.of(contrast)
+        rows, parts = rows_of(contrast.joint), Parts.of(contrast)
         vector = unit(method(parts.sample(rows, parts.within("train"))))
-        stable = stability(method, parts, rows, halvings, seed)
-        ceiling = sqrt(max(whole, 0) * max(stable.whole, 0)) if halvings else float("nan")
+        ceiling = sqrt(max(whole, 0) * max(halve(parts, rows).whole, 0))
         found.append(Relative(name, float(vector @ own.vector), ceiling))
     return found
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Foreign:
     """Texts of other data, and which of them are positive."""
 
@@ -102,42 +88,28 @@ class Foreign:
 
     @classmethod
     def at(cls, where: str, label: str | None) -> "Foreign":
-        """A bundled set by its name, or a file or folder; texts of one kind are all taken as positive.
+        """A bundled set by its name, or a file, or a folder with files named after labels such as `label`.
 
-        Of a bundled set only test: bundled sets may share texts and groups, and are split alike.
-
-        Args:
-            label: of the positive texts, where a folder's files are named after labels.
+        Of a bundled set only test: bundled sets may share texts and groups, and are split alike. Texts of one kind are
+        all taken as positive.
         """
         if where in bundled_pairs():
             contrast = Pairs(name=where)().in_split("test")
-            return cls(name=where, examples=contrast.joint, positive=contrast.labels)
+            return cls(where, contrast.joint, contrast.labels)
         path = Path(where).expanduser()
         if has_both_kinds(path):
             contrast = Pairs(path=path, positive=label if path.is_dir() else None)()
-            return cls(name=path.stem, examples=contrast.joint, positive=contrast.labels)
+            return cls(path.stem, contrast.joint, contrast.labels)
         examples = read_texts(path)
-        return cls(name=path.stem, examples=examples, positive=np.ones(len(examples), dtype=bool))
+        return cls(path.stem, examples, np.ones(len(examples), dtype=bool))
 
 
 def transfer(
-    reading: Reading,
-    own: Direction,
-    contrast: Contrast,
-    test_scores: Float[np.ndarray, " test_text"],
-    foreign: Foreign,
-    draws: int,
-    model: Model,
-    store: ActivationStore,
+    own: Direction, contrast: Contrast, test_scores: Scores, foreign: Foreign, rows_of: RowsOf, draws: int
 ) -> Transfer:
-    """What the direction reads in other data, beside what the words of its training texts read there.
-
-    Args:
-        contrast: what the direction was found in.
-        test_scores: of its own test texts, in the order of `Contrast.joint`.
-    """
+    """Read other data, having the contrast that the direction was found in and its scores of the test texts there."""
     examples, positive = foreign.examples, foreign.positive
-    scores = own.project(rows_at(reading, examples, own.hook_name, model, store)).double().numpy()
+    scores: Float[np.ndarray, " _"] = own.project(rows_of(examples)).double().numpy()
     train, test = contrast.in_split("train"), contrast.in_split("test")
     texts, groups, one_kind = [*visible(examples)], [*examples.groups], bool(positive.all())
     if one_kind:
@@ -145,8 +117,7 @@ def transfer(
         texts, groups = [*texts, *visible(test.negative)], [*groups, *test.negative.groups]
         positive = np.concatenate([positive, np.zeros(len(test.negative), dtype=bool)])
     words = surface_of(visible(train.joint), train.labels, texts)[BAG]
-    clusters = clusters_of(groups)
-    direction, bag = (auroc_of(some, positive, clusters) for some in (scores, words))
+    direction, bag = (auroc_of(some, positive, clusters_of(groups)) for some in (scores, words))
     seen = contrast.joint.where(lambda i: contrast.joint.splits[i] != "test")
     exact, near = copies_among(said(examples).texts, said(seen).texts)
     return Transfer(

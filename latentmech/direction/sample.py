@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from latentmech.activations import Moments
@@ -19,17 +19,17 @@ Scores = Float[np.ndarray, " _"]
 
 @dataclass(frozen=True, eq=False)
 class LabelledRows:
-    """Training rows of one layer and position.
-
-    Attributes:
-        rows: activations.
-        positive: whether a row comes from a positive text.
-        pairs: rows of the positive and the negative text of each pair; none if texts are not paired.
-    """
+    """Rows of one layer and position, and which of them are the positive and the negative one of a pair, if any are."""
 
     rows: Rows
     positive: Bool[Tensor, " row"]
     pairs: Int[Tensor, "pair 2"]
+
+    @cached_property
+    def means(self) -> Float64[Tensor, "2 d_model"]:
+        """Of the negative and of the positive rows; zero where there is none."""
+        kinds = (self.rows[self.positive == kind].double() for kind in (False, True))
+        return torch.stack([kind.sum(0) / max(len(kind), 1) for kind in kinds])
 
     @cached_property
     def moments(self) -> Moments:
@@ -42,9 +42,7 @@ class Parts:
     """Which rows are train, dev and test, which are positive, and which belong together.
 
     Attributes:
-        positive: per row, whether its text is a positive one.
-        split: per row, `train`, `dev` or `test`.
-        group: per row, a number per group; groups that share a text are one.
+        group: a number per group; groups that share a text are one.
         partners: rows of the positive and the negative text of each pair.
     """
 

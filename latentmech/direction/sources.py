@@ -3,15 +3,48 @@
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from latentmech.direction.direction import Direction
-from latentmech.direction.formats import import_gguf, model_card
-from latentmech.direction.formats.hub_readme import file_name
+from latentmech.direction.formats import import_gguf
 from latentmech.errors import BadInput, LatentmechError, ResourceError
+from latentmech.statistics import Estimate
 from latentmech.storage import save_json, write_bytes
 
 ON_HUB = re.compile(r"(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/@]+))?(?:/(?P<file>[^@]+))?")
+TEXT = """\
+---
+license: {licence}
+library_name: latentmech
+tags: [activation-steering, interpretability, latentmech]
+---
+# {name}
+
+A direction in the residual stream of **{model}**{revision}, from texts without to texts with *{name}*:
+a vector of {width} dimensions for each of {count} hook points. Chosen: `{hook_name}`, raw norm {norm:.4g}.
+```python
+from latentmech.direction import load_direction
+
+direction = load_direction("hub:{repo}")
+```
+`direction.vector` is the unit vector; `direction.check(model)` refuses a model with other weights.
+
+## How it was found
+{facts}
+
+A direction separates texts; that the model uses it needs an intervention, and what the numbers are worth depends on the
+texts. `{file}.json` holds the whole card.
+
+## Licence
+{licence}, for the vectors. Model and texts keep their own.
+
+## Cite
+```bibtex
+{bibtex}
+```
+"""
 EXPECTED = "a .safetensors or .gguf file, wandb:entity/project/name:version or hub:owner/repo[@revision][/file]"
 
 
@@ -39,11 +72,9 @@ def load_direction(where: str) -> Direction:
 
 
 def push_to_hub(direction: Direction, repo: str, *, private: bool = True) -> str:
-    """Upload the direction, its card and a README in one commit; returns the commit's address.
+    """Upload the direction, its card and a README to `owner/name` in one commit; returns the commit's address.
 
     Args:
-        direction: to be uploaded.
-        repo: `owner/name`; made if it is not there.
         private: whether only its owner may see it. One that is public already is not used for a private upload.
 
     Raises:
@@ -55,9 +86,26 @@ def push_to_hub(direction: Direction, repo: str, *, private: bool = True) -> str
     except LatentmechError:
         raise
     except Exception as error:  # what the client lets through of its network library has no base in common
-        raise ResourceError(
-            f"cannot push to hub:{repo} ({_reason(error)}); run `hf auth login`, check the name and the network"
-        ) from error
+        remedy = "run `hf auth login`, check the name and the network"
+        raise ResourceError(f"cannot push to hub:{repo} ({_reason(error)}); {remedy}") from error
+
+
+def model_card(direction: Direction, repo: str) -> str:
+    """Markdown with the YAML head that the hub reads, for a repository `owner/name`."""
+    card, model = direction.card, direction.card.get("model", {})
+    revision = f" ({model['revision']})" if model.get("revision") else ""
+    return TEXT.format(
+        licence=str(card.get("licence", "other")).lower(), name=direction.name, revision=revision,
+        model=model.get("name", "an unknown model"), width=len(direction.vector), count=len(direction.vectors),
+        hook_name=direction.hook_name, norm=direction.norm, repo=repo, file=file_name(direction),
+        facts="\n".join(f"- {key}: {value}" for key, value in _facts(card).items() if value) or "- not recorded",
+        bibtex=card.get("bibtex", f"@misc{{{file_name(direction)}, title = {{{direction.name}}}}}"),
+    )  # fmt: skip
+
+
+def file_name(direction: Direction) -> str:
+    """The direction's name as a file may be called, without a suffix."""
+    return re.sub(r"[^\w.-]+", "_", direction.name).strip("._") or "direction"
 
 
 def pushed(direction: Direction, repo: str, folder: Path) -> None:
@@ -107,10 +155,8 @@ def _snapshot(repo: str, revision: str | None, wanted: list[str]) -> Path:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=wanted))
     except (OSError, ValueError) as error:
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else ""
-        raise ResourceError(
-            f"direction hub:{repo}@{revision or 'main'} is neither cached nor reachable{offline}: {_reason(error)}; "
-            "check the name and the network, or name a file"
-        ) from error
+        seen = f"direction hub:{repo}@{revision or 'main'} is neither cached nor reachable{offline}: {_reason(error)}"
+        raise ResourceError(f"{seen}; check the name and the network, or name a file") from error
 
 
 def _only_one(folder: Path, where: str) -> Path:
@@ -123,3 +169,19 @@ def _only_one(folder: Path, where: str) -> Path:
 
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
+
+
+def _facts(card: Mapping[str, Any]) -> dict[str, Any]:
+    scores = card.get("scores", {})
+    known = [name for name in ("auroc", "test_auroc") if scores.get(name, {}).get("value") is not None]
+    ends = {name: f"{Estimate(**scores[name]):.3f}" for name in known}
+    return {
+        "method": card.get("method"),
+        "position": card.get("position"),
+        "texts": card.get("data", {}).get("source"),
+        "chosen by": card.get("selection"),
+        "AUROC on groups left out": ends.get("auroc"),
+        "AUROC on test": ends.get("test_auroc"),
+        "directions drawn as states vary, 95th percentile": scores.get("covariance_p95"),
+        "imported from": card.get("imported", {}).get("file"),
+    }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentmech.direction.methods import DirectionMethod, Fit, directions_of
+from latentmech.direction.methods import DirectionMethod, directions_of
 from latentmech.direction.sample import Parts, Rows
 from latentmech.statistics import Estimate, over_seeds
 
@@ -21,12 +21,7 @@ WANTED = 0.9
 
 @dataclass(frozen=True)
 class Stability:
-    """Cosine between the directions of two random halves of the training groups.
-
-    Attributes:
-        cosine: mean over halvings, with the smallest and the largest; NaN where train cannot be halved.
-        texts: texts in a half, on average.
-    """
+    """Mean cosine over halvings with the smallest and the largest (NaN where there are none); texts in a half."""
 
     cosine: Estimate
     texts: float
@@ -54,7 +49,7 @@ def stability(method: DirectionMethod, parts: Parts, rows: Rows, repeats: int, s
         first = np.isin(parts.group[train], rng.permutation(groups)[: len(groups) // 2])
         halves = [train[first], train[~first]]
         if all(parts.have_both(half) for half in halves):
-            fits += [Fit(parts, half) for half in halves]
+            fits += [(parts, half) for half in halves]
     vectors = directions_of(method, rows, fits)
     cosines = (vectors[::2] * vectors[1::2]).sum(1).tolist()
     return Stability(over_seeds(cosines, len(groups)), len(train) / 2)

@@ -1,23 +1,20 @@
 """`DirectionStudy`: which direction tells two sets of texts apart, and what of that chance and surface explain."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from latentmech.activations import Activations, ActivationStore
-from latentmech.data import bundled_pairs, cross_split_duplicates, said
+from latentmech.data import Examples, bundled_pairs, cross_split_duplicates, said
 from latentmech.direction.account import account_of
 from latentmech.direction.audit import audit
-from latentmech.direction.candidates import DirectionCandidate, Search
+from latentmech.direction.candidates import DirectionCandidate, NullPlan, by_position, candidates_of
 from latentmech.direction.card import card_of, direction_of, of_the_level
-from latentmech.direction.evaluation import Evaluation
+from latentmech.direction.evaluation import left_out
 from latentmech.direction.findings import DirectionFindings
-from latentmech.direction.folds import folds_of
 from latentmech.direction.methods import described, method_of
-from latentmech.direction.nulls import exchanges
-from latentmech.direction.positions import placed, rendered
-from latentmech.direction.reading import Reading, median_norms
-from latentmech.direction.relatives import Foreign, Relative, Transfer, cosines, transfer
+from latentmech.direction.positions import Reading, median_norms, placed, rendered, rows_at
+from latentmech.direction.relatives import Foreign, cosines, transfer
 from latentmech.direction.sample import Parts, Rows
 from latentmech.direction.selection import Choice, Observer, Selection, by_separation, in_blocks
 from latentmech.direction.settings import DirectionSettings
@@ -52,72 +49,47 @@ class DirectionStudy(DirectionSettings):
         examples, positions = placed(model, contrast.joint, texts, self.positions)
         activations = store.get(model, examples, levels, "word_mean")
         parts, method = Parts.of(contrast), method_of(self.method)
-        folds, exchanged = folds_of(parts, self.seed), exchanges(parts, self.shuffles, self.seed)
-        search = Search(
-            method=method, parts=parts, folds=folds, exchanges=exchanged, random_draws=self.random_draws, seed=self.seed
-        )
-        candidates = list(search(activations, levels, positions))
+        plan = NullPlan.of(method, parts, self.shuffles, self.random_draws, self.seed)
+        candidates = list(candidates_of(plan, activations, levels, positions))
         norms = median_norms(model, store, levels)
         choice = self._choose(model, candidates, norms, texts, parts)
-        best, rows_of = candidates[choice.candidate], _reader(activations, candidates, positions)
-        seen, rows = visible(contrast.joint), rows_of(choice.candidate)
-        evaluation = Evaluation(
-            method=method, parts=parts, folds=folds, exchanges=exchanged, candidates=candidates, rows_of=rows_of,
-            allowed=in_blocks(candidates) if self.selection is None else [choice.candidate],
-            texts=seen, draws=self.draws,
-        )  # fmt: skip
-        left_out = evaluation(choice.candidate)
-        checked = audit(method, seen, parts, rows, best.vector, draws=self.draws, seed=self.seed)
-        stable = stability(method, parts, rows, self.halvings, self.seed)
-        sizes = {split: len(parts.within(split)) for split in ("train", "dev", "test")}
+        at, best = choice.candidate, candidates[choice.candidate]
+        rows_of, seen = _reader(activations, candidates, positions), visible(contrast.joint)
+        allowed = in_blocks(candidates) if self.selection is None else [at]
+        worth = left_out(plan, candidates, at, allowed, rows_of, seen, self.draws)
+        checked = audit(method, seen, parts, rows_of(at), best.vector, self.draws, self.seed)
+        halve = partial(stability, method, repeats=self.halvings, seed=self.seed)
+        stable = halve(parts, rows_of(at))
         reading = self.reading(best.position)
-        scored = of_the_level(best, choice.how, left_out, checked.test, stable)
-        card = card_of(self.called, model, reading, contrast, sizes, seed=self.seed, **scored)
-        direction = direction_of(candidates, choice.candidate, norms, card)
-        summary, cites = described(method)
-        findings = DirectionFindings(
-            called=self.called, site=self.site, method=self.method, summary=summary, cites=cites, contrast=contrast,
-            copies=cross_split_duplicates(said(contrast.joint)), sizes=sizes,
-            train_groups=len(set(parts.group[parts.within("train")].tolist())), folds=len(folds),
-            anew=self.selection is None, positions=positions, candidates=candidates, choice=choice,
-            direction=direction, left_out=left_out, audit=checked, stability=stable, halvings=self.halvings,
-            exports={} if self.push is None else {"hub": partial(pushed, direction, self.push)},
+        scored = of_the_level(best, choice.how, worth, checked.test, stable)
+        card = card_of(self.called, model, reading, contrast, seed=self.seed, **scored)
+        own = direction_of(candidates, at, norms, card)
+
+        def elsewhere(texts: Examples) -> Rows:
+            return rows_at(reading, texts, own.hook_name, model, store)
+
+        others = [name for name in bundled_pairs() if self.data.path is not None or name != self.data.name]
+        names = others if self.compare else []
+        foreign = [Foreign.at(name, self.data.positive) for name in self.transfer]
+        return DirectionFindings(
+            called=self.called, site=self.site, method=(self.method, *described(method)), contrast=contrast,
+            copies=cross_split_duplicates(said(contrast.joint)), plan=plan, anew=self.selection is None,
+            positions=positions, candidates=candidates, choice=choice, direction=own, left_out=worth, audit=checked,
+            stability=stable, halvings=self.halvings,
+            relatives=cosines(method, own, stable.whole, names, elsewhere, halve),
+            transfers=[transfer(own, contrast, checked.scores, one, elsewhere, self.draws) for one in foreign],
+            shown=None if self.observer is None else self.observer(model, *_of_kinds(texts, parts, "test")),
+            exports={} if self.push is None else {"hub": partial(pushed, own, self.push)},
         )  # fmt: skip
-        findings = replace(findings, relatives=self._relatives(reading, findings, model, store))
-        findings = replace(findings, transfers=self._transfers(reading, findings, model, store))
-        if self.observer is not None:
-            findings = replace(findings, shown=self.observer(model, *_of_kinds(texts, parts, "test")))
-        return findings
 
     def _choose(
-        self,
-        model: Model,
-        candidates: Sequence[DirectionCandidate],
-        norms: Mapping[str, float],
-        texts: Sequence[Dialogue],
-        parts: Parts,
-    ) -> Choice:
+        self, model: Model, candidates: Sequence[DirectionCandidate], norms: Mapping[str, float],
+        texts: Sequence[Dialogue], parts: Parts,
+    ) -> Choice:  # fmt: skip
         if self.selection is None:
             return by_separation(candidates)
         directions = [direction_of(candidates, i, norms, {"name": c.name}) for i, c in enumerate(candidates)]
-        positive, negative = _of_kinds(texts, parts, "dev")
-        return self.selection(model, directions, positive, negative)
-
-    def _relatives(
-        self, reading: Reading, findings: DirectionFindings, model: Model, store: ActivationStore
-    ) -> list[Relative]:
-        if not self.compare:
-            return []
-        names = [name for name in bundled_pairs() if self.data.path is not None or name != self.data.name]
-        own, whole = findings.direction, findings.stability.whole
-        return cosines(reading, own, whole, names, self.halvings, self.seed, model, store)
-
-    def _transfers(
-        self, reading: Reading, findings: DirectionFindings, model: Model, store: ActivationStore
-    ) -> list[Transfer]:
-        others = [Foreign.at(where, self.data.positive) for where in self.transfer]
-        own, scores = findings.direction, findings.audit.scores
-        return [transfer(reading, own, findings.contrast, scores, one, self.draws, model, store) for one in others]
+        return self.selection(model, directions, *_of_kinds(texts, parts, "dev"))
 
 
 def _reader(
@@ -126,9 +98,8 @@ def _reader(
     """The rows of a candidate, read from the disk."""
 
     def rows_of(place: int) -> Rows:
-        one = candidates[place]
-        every = activations.level(one.level.hook_name).view(-1, len(positions), activations.d_model)
-        return every[:, positions.index(one.position)]
+        level, position = candidates[place].level, candidates[place].position
+        return by_position(activations, level, len(positions))[positions.index(position)]
 
     return rows_of
 

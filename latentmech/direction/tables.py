@@ -1,5 +1,7 @@
 """The tables of a direction study: left-out groups, test, layer by layer, other texts, other directions, other data."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -7,25 +9,32 @@ from latentmech.direction.findings import NAMES, NULLS, DirectionFindings
 from latentmech.report import Table
 
 
-def left_out_table(found: DirectionFindings) -> Table:
+def tables(found: DirectionFindings) -> dict[str, Table]:
+    """All of them, in the order in which they are read."""
+    first = {"left_out": left_out(found), "test": on_test(found), "layers": by_layer(found)}
+    first["stability"] = halves(found)
+    return first | {f"selection_{i}": t for i, t in enumerate(found.choice.tables)} | dict(elsewhere(found))
+
+
+def left_out(found: DirectionFindings) -> Table:
     """The direction beside everything that lacks what it is said to have found, on groups that nobody had seen."""
     own = found.left_out
     rows: list[dict[str, object]] = [{"read by": NAMES["direction"], **own.auroc.cells("auroc", "low", "high")}]
-    for name, score in own.rivals.items():
-        ahead = own.leads[name].difference.cells("ahead by", "least", "most") if name in own.leads else {}
-        rows.append({"read by": NAMES[name], **score.cells("auroc", "low", "high"), **ahead})
+    for name, lead in own.leads.items():
+        ahead = lead.difference.cells("ahead by", "least", "most")
+        rows.append({"read by": NAMES[name], **own.rivals[name].cells("auroc", "low", "high"), **ahead})
     rows += [{"read by": f"{NULLS[name]}, p95", "auroc": null.high, "p": null.p} for name, null in own.nulls.items()]
     anew = "chosen anew each time" if found.anew else "the one of the study"
     caption = (
-        f"AUROC on all texts, each scored by what had seen none of its group ({found.folds} folds, {own.auroc.groups} "
-        f"groups); the place is {anew}. Ahead by: the direction minus the rival, paired; a rival is beaten if the "
-        "whole interval lies above 0. Null directions choose their place on dev as the direction does; p is how often "
-        f"they reach {own.at_place:.3f}, what the direction has at its place."
+        f"AUROC on all texts, each scored by what had seen none of its group ({len(found.plan.folds)} folds, "
+        f"{own.auroc.groups} groups); the place is {anew}. Ahead by: the direction minus the rival, paired; a rival is "
+        "beaten if the whole interval lies above 0. Null directions choose their place on dev as the direction does; "
+        f"p is how often they reach {own.at_place:.3f}, what the direction has at its place."
     )
     return Table(title="On groups left out", frame=pd.DataFrame(rows), caption=caption)
 
 
-def test_table(found: DirectionFindings) -> Table:
+def on_test(found: DirectionFindings) -> Table:
     """The saved direction and the surface of the texts, on all test texts and on matched ones."""
     rows = [
         {"read by": NAMES[name], **score.raw.cells("auroc", "low", "high"), **score.matched.cells("matched")}
@@ -38,15 +47,14 @@ def test_table(found: DirectionFindings) -> Table:
     return Table(title="On test", frame=pd.DataFrame(rows), caption=caption)
 
 
-def layer_table(found: DirectionFindings) -> Table:
+def by_layer(found: DirectionFindings) -> Table:
     """One row per level at the chosen position."""
     rows, times = [], found.times_chosen()
     for c in found.at_position():
-        row = {"layer": c.level.tick, "mark": "best" if c is found.best else "", "dev auroc": c.dev}
-        row |= {"distance (std)": c.distance, "chosen in folds": times[c.name], "raw norm": c.norm, "spread": c.spread}
+        row = {"layer": c.level.tick, "mark": "best" if c is found.best else "", "dev auroc": c.key[0]}
+        row |= {"distance (std)": c.key[1], "chosen in folds": times[c.name], "raw norm": c.norm, "spread": c.spread}
         row["median resid norm"] = found.direction.resid_norms[c.level.hook_name]
-        row |= {f"{name} p95": float(np.percentile(values, 95)) for name, values in c.random_dev.items()}
-        rows.append(row)
+        rows.append(row | {f"{name} p95": float(np.percentile(values, 95)) for name, values in c.random_dev.items()})
     caption = (
         f"At {found.best.position}, on dev. The place was chosen by {found.choice.how}; no other level was read on "
         "test. Spread: standard deviation of a class's training texts along the direction. Random directions count "
@@ -55,7 +63,7 @@ def layer_table(found: DirectionFindings) -> Table:
     return Table(title="Layer by layer", frame=pd.DataFrame(rows), caption=caption)
 
 
-def stability_table(found: DirectionFindings) -> Table:
+def halves(found: DirectionFindings) -> Table:
     """How alike the directions of two halves of train are."""
     stable = found.stability
     row = {**stable.cosine.cells("split-half cosine", "low", "high"), "texts in a half": stable.texts}
@@ -67,13 +75,12 @@ def stability_table(found: DirectionFindings) -> Table:
     return Table(title="Would other texts give the same direction?", frame=pd.DataFrame([row]), caption=caption)
 
 
-def relative_tables(found: DirectionFindings) -> dict[str, Table]:
+def elsewhere(found: DirectionFindings) -> Iterator[tuple[str, Table]]:
     """Cosines to other directions, and other data, as far as there are any."""
-    tables = {}
     if found.relatives:
         rows = [{"direction": r.name, "cosine": r.cosine, "noise ceiling": r.ceiling} for r in found.relatives]
         caption = "Same layer, same rule. The ceiling is what noise in both directions leaves of a true cosine of 1."
-        tables["relatives"] = Table(title="Beside the other directions", frame=pd.DataFrame(rows), caption=caption)
+        yield "relatives", Table(title="Beside the other directions", frame=pd.DataFrame(rows), caption=caption)
     if found.transfers:
         rows = [
             {
@@ -87,5 +94,4 @@ def relative_tables(found: DirectionFindings) -> dict[str, Table]:
             "Read by the saved direction, and by a bag of words from the direction's own training texts. Data of one "
             "kind only are set against the negative test texts."
         )
-        tables["transfer"] = Table(title="In other data", frame=pd.DataFrame(rows), caption=caption)
-    return tables
+        yield "transfer", Table(title="In other data", frame=pd.DataFrame(rows), caption=caption)

@@ -42,7 +42,8 @@ class Adapted:
     def __call__(self) -> Checkpoint:
         """Merge, unless that was done already."""
         base, adapter = self.base(), _Adapter(_found(self.adapter))
-        merged = cache_root() / "models" / f"{Path(adapter.base).name}-{adapter.name}-{_identity(base, adapter)[:16]}"
+        own = [MERGER, base.weights_sha256, base.config_sha256, base.tokenizer_sha256, adapter.sha256]
+        merged = cache_root() / "models" / f"{Path(adapter.base).name}-{adapter.name}-{fingerprint(own)[:16]}"
         if not merged.exists():
             adapter.check_base(base)
             _merge(base, adapter, merged)
@@ -122,10 +123,6 @@ def _found(adapter: str) -> Path:
     if not path.is_dir():
         raise BadInput(f"no adapter {adapter!r}; {expected(adapter, bundled)}; or name a folder that holds one")
     return path
-
-
-def _identity(base: Checkpoint, adapter: _Adapter) -> str:
-    return fingerprint([MERGER, base.weights_sha256, base.config_sha256, base.tokenizer_sha256, adapter.sha256])
 
 
 def _merge(base: Checkpoint, adapter: _Adapter, folder: Path) -> None:

@@ -23,13 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.fields import Positive, check
-from latentmech.model.adapter import (
-    ADAPTER_CARD,
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    adapter_checksums,
-    tensors_sha256,
-)
+from latentmech.model.adapter import ADAPTER_CARD, ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_checksums, tensors_sha256
 from latentmech.model.batching import Batch, length_sorted, pad
 from latentmech.model.chat import dialogues
 from latentmech.model.handle import Model
@@ -147,10 +141,7 @@ def _with_adapter(model: Model, settings: FineTuning) -> "PeftModel":
         model.checkpoint.folder, dtype=torch.float32, local_files_only=True, use_cache=False
     )
     update = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        target_modules=sorted(settings.modules),
+        task_type="CAUSAL_LM", r=settings.rank, lora_alpha=settings.alpha, target_modules=sorted(settings.modules)
     )
     adapted: Any = get_peft_model(base, update)
     return adapted.to(

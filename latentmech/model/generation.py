@@ -217,10 +217,7 @@ def with_room(model: Model, batch: Batch, n_tokens: int) -> Batch:
     ids, mask = batch.ids.gather(1, order), batch.mask.gather(1, order)
     new = ids.new_full((size, n_tokens), pad_id(model))
     return replace(
-        batch,
-        ids=torch.cat([ids, new], 1),
-        mask=torch.cat([mask, torch.ones_like(new)], 1),
-        shift=width - lengths,
+        batch, ids=torch.cat([ids, new], 1), mask=torch.cat([mask, torch.ones_like(new)], 1), shift=width - lengths
     )
 
 

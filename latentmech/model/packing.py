@@ -7,6 +7,7 @@ they return, with their keys and values, is handed to every variant.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -133,14 +134,12 @@ def _apart(rows: Float[Tensor, "rows *rest"] | Int[Tensor, "rows *rest"], times:
 def _side_by_side(variants: Sequence[Variant]) -> dict[str, Edit]:
     """One edit per hook point, which gives every variant its own rows."""
     names = dict.fromkeys(name for variant in variants for name in variant)
-    return {name: _split([variant.get(name, _unchanged) for variant in variants]) for name in names}
 
+    def edit(name: str, resid: Tensor) -> Tensor:
+        own = zip(variants, resid.chunk(len(variants)), strict=True)
+        return torch.cat([variant.get(name, _unchanged)(rows) for variant, rows in own])
 
-def _split(edits: Sequence[Edit]) -> Edit:
-    def edit(resid: Tensor) -> Tensor:
-        return torch.cat([one(rows) for one, rows in zip(edits, resid.chunk(len(edits)), strict=True)])
-
-    return edit
+    return {name: partial(edit, name) for name in names}
 
 
 def _unchanged(resid: Tensor) -> Tensor:

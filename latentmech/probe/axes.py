@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-LOOKED_AT = 16384  # rows that show the axes; more would not turn them
+LOOKED_AT = 4096  # rows that show the axes: more would hardly turn them
 CHUNK = 8192  # rows that are turned at a time
 
 
@@ -33,9 +33,8 @@ class Axes:
 
 def fast_dtype() -> torch.dtype:
     """bfloat16 if this processor multiplies it in units of its own, else float32."""
-    capabilities: dict[str, bool] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # newer than the oldest PyTorch that will do
+    # newer than the oldest PyTorch that will do
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     units = ("amx_bf16", "avx512_bf16", "sve_bf16")
     return torch.bfloat16 if any(capabilities.get(unit) for unit in units) else torch.float32
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from latentmech.activations import Activations
 from latentmech.model import Level
 from latentmech.probe.linear_probe import LinearProbe
-from latentmech.probe.methods import Method
+from latentmech.probe.methods import FitMethod
 from latentmech.probe.online_code import online_code
 from latentmech.probe.path import Chosen, choose_strength
 from latentmech.probe.problem import Problem
@@ -56,7 +56,7 @@ class Fitting:
         metric: the score by which strengths are chosen; default AUROC for two classes and accuracy for more.
     """
 
-    method: Method
+    method: FitMethod
     problem: Problem
     controls: Sequence[Int[np.ndarray, " unit"]] = ()
     class_weight: str | None = None

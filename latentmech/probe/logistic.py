@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.probe.axes import Axes, fast_dtype
@@ -37,13 +37,16 @@ from latentmech.probe.solution import Solution, Strengths, Targets, class_counts
 IN_CACHE = 2**17  # logits that stay in the processor's cache between the product, softmax and gradient
 FEWER, FEWEST = 8, 8192  # a cold start is solved on every eighth row first, unless there are fewer rows than this
 LOOKED_AT = 2048  # rows that show the curvature at a start
+_STATE = ("theta", "logits", "nats", "gradient")  # what a point holds for each problem
 MEMORY = 8  # pairs of steps and gradient changes that L-BFGS remembers
 TRIALS = 12  # lengths of a step, each half of the last
-ROUGH = 1e-3  # tolerances from here on leave room for the rounding of fast products
+ROUGH = 1e-4  # tolerances from here on leave room for the rounding of fast products
 
 PerProblem = Float[Tensor, " problem"]
-Vector = Float[Tensor, "problem class dim"]  # dim = d_model + 1: the bias comes last
+Vector = Float[Tensor, "problem parameter"]  # class by class, the weights along the axes and then the bias
 Logits = Float[Tensor, "problem class row"]
+Problems = Int[Tensor, " some"]
+_Pair = tuple[Vector, Vector, Float[Tensor, "problem 1"]]
 
 
 def logistic(
@@ -53,23 +56,25 @@ def logistic(
     strengths: Strengths,
     start: Solution | None = None,
     row_weights: Float[Tensor, "problem row"] | None = None,
-    tolerance: float = 2e-3,
+    tolerance: float = 1e-3,
     max_steps: int = 100,
+    from_fewer: bool = True,
 ) -> Solution:
     """Fit every problem at every level.
 
     Args:
         targets: labels of the first rows; if there are fewer than rows, the others are left out.
-        start: a solution nearby, such as that of the next larger strength; without it, that of an eighth of the rows.
+        start: a solution nearby, such as that of the next larger strength.
         row_weights: weight of each row, mean 1.
         tolerance: stop when a Newton step would lower the loss by less than about this many nats per row.
+        from_fewer: without a start, take that of an eighth of the rows.
     """
     axes = sample.axes(fast_dtype() if tolerance >= ROUGH else torch.float32)
 
     def one_level(level: int) -> _Point:
         loss = _Loss(axes[level], axes[level].rows[: targets.shape[1]], targets, n_classes, row_weights)
         near = None if start is None else _near(loss, start, level)
-        return _solved(loss, strengths[level], tolerance, max_steps, near)
+        return _solved(loss, strengths[level], tolerance, max_steps, near, from_fewer)
 
     return _Found.of(side_by_side(one_level, range(sample.n_levels)))
 
@@ -89,22 +94,27 @@ class _Loss:
         """Problems, classes, dimensions with the bias."""
         return len(self.targets), self.n_classes, self.rows.shape[1] + 1
 
-    def on_fewer_rows(self) -> "_Loss":
-        """The same on every eighth row."""
-        weights = None if self.row_weights is None else self.row_weights[:, ::FEWER]
-        rows, targets = self.rows[::FEWER].contiguous(), self.targets[:, ::FEWER]
+    def every(self, step: int) -> "_Loss":
+        """The same on every so many-th row."""
+        weights = None if self.row_weights is None else self.row_weights[:, ::step]
+        rows, targets = self.rows[::step].contiguous(), self.targets[:, ::step].contiguous()
         return replace(self, rows=rows, targets=targets, row_weights=weights)
+
+    def only(self, problems: Problems) -> "_Loss":
+        """The same for some of the problems."""
+        weights = None if self.row_weights is None else self.row_weights[problems]
+        return replace(self, targets=self.targets[problems], row_weights=weights)
 
     def is_of(self, other: "_Loss") -> bool:
         """Whether logits of the other are logits of this one."""
-        same = self.rows.data_ptr() == other.rows.data_ptr() and torch.equal(self.targets, other.targets)
-        return same and self.row_weights is other.row_weights
+        same = self.axes is other.axes and self.row_weights is other.row_weights
+        return same and len(self.rows) == len(other.rows) == len(self.axes.rows) and self.targets.equal(other.targets)
 
     def logits(self, theta: Vector) -> Logits:
         """Logits of all rows."""
-        logits = torch.empty(*theta.shape[:2], len(self.rows))
+        logits = torch.empty(*self.shape[:2], len(self.rows))
         for place in self._chunks():
-            logits[:, :, place] = self._product(theta, place)
+            self._product(theta, place, logits)
         return logits
 
     def at(
@@ -120,20 +130,20 @@ class _Loss:
         slope = torch.zeros(n_problems * n_classes, dim - 1)
         for place in self._chunks():
             if step is not None:
-                change[:, :, place] = self._product(step, place)
+                self._product(step, place, change)
             z = torch.addcmul(logits[:, :, place], change[:, :, place], length[:, None, None])
             residual, lost = self._residual(z, place)
             slope += residual.flatten(0, 1).to(self.rows.dtype) @ self.rows[place]
             offset += residual.sum(2, keepdim=True)
             nats += lost
-        gradient = torch.cat([slope.view(n_problems, n_classes, -1), offset], dim=2)
+        gradient = torch.cat([slope.view(n_problems, n_classes, -1), offset], dim=2).flatten(1)
         return nats / len(self.rows), gradient / len(self.rows)
 
     def bound(self) -> Vector:
         """Curvature of every class along every axis when nothing is known but how common the classes are."""
         share = class_counts(self.targets, self.n_classes) / self.targets.shape[1]
         width = (share * (1 - share)).clamp(min=1e-4).unsqueeze(2)
-        return torch.cat([width * self.axes.values, width], dim=2)
+        return torch.cat([width * self.axes.values, width], dim=2).flatten(1)
 
     def seen(self, logits: Logits) -> Vector:
         """The same where the logits are known: mean_i p_ic (1 - p_ic) x_ik^2 over some of the rows."""
@@ -143,17 +153,18 @@ class _Loss:
         if self.row_weights is not None:
             spread *= self.row_weights[:, None, ::step]
         along = spread @ self.rows[::step].float().square()
-        return torch.cat([along, spread.sum(2, keepdim=True)], dim=2) / spread.shape[2]
+        return torch.cat([along, spread.sum(2, keepdim=True)], dim=2).flatten(1) / spread.shape[2]
 
     def _chunks(self) -> Iterator[slice]:
         size = max(1024, IN_CACHE // (len(self.targets) * self.n_classes))
         for begin in range(0, len(self.rows), size):
             yield slice(begin, begin + size)
 
-    def _product(self, theta: Vector, place: slice) -> Logits:
-        """Classes come first and rows last: products and softmax then run along memory."""
+    def _product(self, theta: Vector, place: slice, logits: Logits) -> None:
+        """Fill some logits. Classes come first and rows last: products and softmax then run along memory."""
+        theta = theta.view(self.shape)
         product = theta[:, :, :-1].flatten(0, 1).to(self.rows.dtype) @ self.rows[place].T
-        return product.view(*theta.shape[:2], -1) + theta[:, :, -1:]
+        torch.add(product.view(*self.shape[:2], -1), theta[:, :, -1:], out=logits[:, :, place])
 
     def _residual(self, logits: Logits, place: slice) -> tuple[Logits, PerProblem]:
         """Softmax minus the target, and the summed loss of each problem."""
@@ -186,6 +197,17 @@ class _Point:
     gradient: Vector
     trail: tuple[tuple[Vector, Vector], ...] = ()
 
+    def only(self, problems: Problems) -> "_Point":
+        """Some of the problems."""
+        trail = tuple((s[problems], y[problems]) for s, y in self.trail)
+        parts = {name: getattr(self, name)[problems] for name in _STATE}
+        return replace(self, loss=self.loss.only(problems), trail=trail, **parts)
+
+    def joined(self, problems: Problems, others: "_Point") -> "_Point":
+        """This point with some of the problems moved on."""
+        parts = {name: getattr(self, name).index_copy(0, problems, getattr(others, name)) for name in _STATE}
+        return replace(self, trail=(), **parts)
+
 
 @dataclass(frozen=True)
 class _Found(Solution):
@@ -196,8 +218,11 @@ class _Found(Solution):
     @classmethod
     def of(cls, ends: list[_Point]) -> "_Found":
         """Back in the coordinates of the sample."""
-        weight = [torch.einsum("da,pca->pdc", end.loss.axes.vectors, end.theta[:, :, :-1]) for end in ends]
-        return cls(torch.stack(weight), torch.stack([end.theta[:, :, -1] for end in ends]), tuple(ends))
+        theta = [end.theta.view(end.loss.shape) for end in ends]
+        weight = [
+            torch.einsum("da,pca->pdc", e.loss.axes.vectors, t[:, :, :-1]) for e, t in zip(ends, theta, strict=True)
+        ]
+        return cls(torch.stack(weight), torch.stack([t[:, :, -1] for t in theta]), tuple(ends))
 
 
 def _near(loss: _Loss, start: Solution, level: int) -> _Point:
@@ -206,7 +231,7 @@ def _near(loss: _Loss, start: Solution, level: int) -> _Point:
     if end is not None and end.loss.axes is loss.axes:
         return end if loss.is_of(end.loss) else _point(loss, end.theta, end.trail)
     along = torch.einsum("da,pdc->pca", loss.axes.vectors, start.weight[level])
-    return _point(loss, torch.cat([along, start.bias[level].unsqueeze(2)], dim=2))
+    return _point(loss, torch.cat([along, start.bias[level].unsqueeze(2)], dim=2).flatten(1))
 
 
 def _point(loss: _Loss, theta: Vector, trail: tuple[tuple[Vector, Vector], ...] = ()) -> _Point:
@@ -214,46 +239,64 @@ def _point(loss: _Loss, theta: Vector, trail: tuple[tuple[Vector, Vector], ...] 
     return _Point(loss, theta, logits, *loss.at(logits, logits, torch.zeros(len(theta))), trail)
 
 
-def _solved(loss: _Loss, strengths: PerProblem, tolerance: float, max_steps: int, near: _Point | None = None) -> _Point:
+def _solved(
+    loss: _Loss, strengths: PerProblem, tolerance: float, max_steps: int, near: _Point | None, from_fewer: bool
+) -> _Point:
     """The end of a search from `near`, or from a rough solution on every eighth row, or from nothing.
 
     Most steps that lead to the rough solution from nothing cost an eighth. The prior on the weights is the same there,
     hence a penalty per row eight times as strong.
     """
-    if near is None and len(loss.rows) >= FEWEST:
-        rough = _solved(loss.on_fewer_rows(), FEWER * strengths, 2 * tolerance, max_steps)
+    if near is None and from_fewer and len(loss.rows) >= FEWEST:
+        rough = _solved(loss.every(FEWER), FEWER * strengths, 2 * tolerance, max_steps, None, True)
         near = _point(loss, rough.theta, rough.trail)
     bound = loss.bound()
     if near is None:
-        return _minimise(_point(loss, torch.zeros(loss.shape)), bound, strengths, tolerance, max_steps)
+        return _minimise(_point(loss, torch.zeros_like(bound)), bound, strengths, tolerance, max_steps)
     return _minimise(near, torch.maximum(loss.seen(near.logits), 0.01 * bound), strengths, tolerance, max_steps)
 
 
 def _minimise(point: _Point, curvature: Vector, strengths: PerProblem, tolerance: float, max_steps: int) -> _Point:
-    """L-BFGS on all problems side by side; each stops by itself."""
-    penalty = strengths[:, None, None].expand(point.theta.shape).clone()
-    penalty[:, :, -1] = 0
+    """L-BFGS on all problems side by side, without those that have arrived."""
+    penalty = _penalty(strengths, point.loss.shape)
     inverse = 1 / (curvature + penalty).clamp(min=1e-8)
-    pairs = [(s, y + penalty * s) for s, y in point.trail]
+    pairs = [_pair(s, y + penalty * s) for s, y in point.trail]
     logits, change = point.logits.clone(), torch.empty_like(point.logits)
     active = torch.ones(len(strengths), dtype=torch.bool)
     plain = torch.full_like(active, not pairs)
-    for _ in range(max_steps):
+    for taken in range(max_steps):
         gradient = point.gradient + penalty * point.theta
-        active = active & (_dot(gradient, inverse * gradient) / 2 > tolerance)
+        active = active & (_dot(gradient, inverse * gradient)[:, 0] / 2 > tolerance)
         if not active.any():
             break
-        step = -_inverse_hessian(gradient, inverse, pairs) * active[:, None, None]
-        length, nats, slope = _line_search(point, logits, change, step, penalty, active)
-        stuck = active & (length == 0)
-        active, plain = active & ~(stuck & plain), stuck
+        if not active.all():
+            on = active.nonzero().squeeze(1)
+            end = _minimise(point.only(on), curvature[on], strengths[on], tolerance, max_steps - taken)
+            return point.joined(on, end)
+        step = -_inverse_hessian(gradient, inverse, pairs)
+        length, nats, slope = _line_search(point, logits, change, step, penalty)
+        stuck = length == 0
+        active, plain = ~(stuck & plain), stuck
         if stuck.any():  # what is remembered misleads; without any memory nothing is left to try
-            pairs = [(s * ~stuck[:, None, None], y * ~stuck[:, None, None]) for s, y in pairs]
+            pairs = [(s, y, rho * ~stuck.unsqueeze(1)) for s, y, rho in pairs]
         torch.addcmul(logits, change, length[:, None, None], out=logits)
-        s, y = length[:, None, None] * step, slope - point.gradient
-        pairs = [*pairs[1 - MEMORY :], (s, y + penalty * s)]
+        s, y = length.unsqueeze(1) * step, slope - point.gradient
+        pairs = [*pairs[1 - MEMORY :], _pair(s, y + penalty * s)]
         point = _Point(point.loss, point.theta + s, logits, nats, slope, (*point.trail[1 - MEMORY :], (s, y)))
     return point
+
+
+def _penalty(strengths: PerProblem, shape: tuple[int, int, int]) -> Vector:
+    """The curvature that the penalty adds: none along the biases."""
+    penalty = strengths[:, None, None].repeat(1, *shape[1:])
+    penalty[:, :, -1] = 0
+    return penalty.flatten(1)
+
+
+def _pair(s: Vector, y: Vector) -> _Pair:
+    """A step, the change of the gradient along it, and 1 / their product, or 0 where that is not positive."""
+    curvature = _dot(s, y)
+    return s, y, torch.where(curvature > 1e-12, 1 / curvature, 0)
 
 
 def _line_search(
@@ -262,17 +305,17 @@ def _line_search(
     change: Logits,
     step: Vector,
     penalty: Vector,
-    active: Bool[Tensor, " problem"],
 ) -> tuple[PerProblem, PerProblem, Vector]:
-    """Halve the step of each active problem until it lowers the loss enough (Armijo).
+    """Halve the step of each problem until it lowers the loss enough (Armijo).
 
     Returns:
-        Its length (0 where none will do, or where the problem rests), and loss and gradient of the data there.
+        Its length (0 where none will do), and loss and gradient of the data there.
     """
-    pull, bend = _dot(step, penalty * point.theta), _dot(step, penalty * step)
-    descent = _dot(step, point.gradient) + pull
-    slack = 1e-7 * (point.nats + _dot(point.theta, penalty * point.theta) / 2)
-    length, waiting = active.to(step.dtype), active
+    force = penalty * point.theta
+    pull, bend = _dot(step, force)[:, 0], _dot(step, penalty * step)[:, 0]
+    descent = _dot(step, point.gradient)[:, 0] + pull
+    slack = 1e-7 * (point.nats + _dot(point.theta, force)[:, 0] / 2)
+    length, waiting = torch.ones_like(descent), torch.ones_like(descent, dtype=torch.bool)
     for trial in range(TRIALS):
         nats, slope = point.loss.at(logits, change, length, step if trial == 0 else None)
         gain = nats - point.nats + length * (pull + length * bend / 2)
@@ -280,32 +323,24 @@ def _line_search(
         if not waiting.any():
             return length, nats, slope
         length = torch.where(waiting, length / 2, length)
-    stays = waiting[:, None, None]
-    return length * ~waiting, torch.where(waiting, point.nats, nats), torch.where(stays, point.gradient, slope)
+    nats = torch.where(waiting, point.nats, nats)
+    return length * ~waiting, nats, torch.where(waiting.unsqueeze(1), point.gradient, slope)
 
 
-def _inverse_hessian(gradient: Vector, inverse: Vector, pairs: Sequence[tuple[Vector, Vector]]) -> Vector:
-    """The two loops of L-BFGS; a pair without positive curvature is passed over."""
+def _inverse_hessian(gradient: Vector, inverse: Vector, pairs: Sequence[_Pair]) -> Vector:
+    """The two loops of L-BFGS around the inverse of the curvature, scaled to what the last step has shown."""
     q, alphas = gradient, []
-    curvatures = [_dot(s, y) for s, y in pairs]
-    for (s, y), sy in zip(reversed(pairs), reversed(curvatures), strict=True):
-        alpha = _safe_ratio(_dot(s, q), sy)
-        q = torch.addcmul(q, y, alpha[:, None, None], value=-1)
-        alphas.append(alpha)
+    for s, y, rho in reversed(pairs):
+        alphas.append(rho * _dot(s, q))
+        q = torch.addcmul(q, y, alphas[-1], value=-1)
     q = inverse * q
     if pairs:
-        y = pairs[-1][1]
-        ratio = _safe_ratio(curvatures[-1], _dot(y, inverse * y))
-        q *= torch.where(ratio > 0, ratio, torch.ones_like(ratio))[:, None, None]
-    for (s, y), sy, alpha in zip(pairs, curvatures, reversed(alphas), strict=True):
-        q = torch.addcmul(q, s, (alpha - _safe_ratio(_dot(y, q), sy))[:, None, None])
+        _, y, rho = pairs[-1]
+        q *= torch.where(rho > 0, 1 / (rho * _dot(y, inverse * y)), 1)
+    for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
+        q = torch.addcmul(q, s, alpha - rho * _dot(y, q))
     return q
 
 
-def _dot(a: Vector, b: Vector) -> PerProblem:
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
-
-
-def _safe_ratio(numerator: PerProblem, denominator: PerProblem) -> PerProblem:
-    """Zero where the denominator is not positive."""
-    return torch.where(denominator > 1e-12, numerator / denominator.clamp(min=1e-12), torch.zeros_like(numerator))
+def _dot(a: Vector, b: Vector) -> Float[Tensor, "problem 1"]:
+    return torch.linalg.vecdot(a, b).unsqueeze(1)

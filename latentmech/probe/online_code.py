@@ -22,6 +22,7 @@ from latentmech.probe.solution import Solution
 
 SHARES = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 SMALLEST = 32  # rows in the first block, at least
+TOLERANCE = 2e-3  # of each fit, in nats per row
 CHUNK = 2048  # rows whose chances are computed at a time
 PRIOR = 10.0  # precision of the weights on standardised rows: 5 to 20 differ by a few hundredths on 5,000 words
 
@@ -34,7 +35,7 @@ def online_code(sample: Sample, targets: Int[Tensor, " row"], n_classes: int) ->
     solution = None
     for begin, end in pairwise(ends):
         strength = torch.full((sample.n_levels, 1), PRIOR / begin)
-        solution = logistic(sample, targets[None, :begin], n_classes, strength, solution)
+        solution = logistic(sample, targets[None, :begin], n_classes, strength, solution, tolerance=TOLERANCE)
         rows = [part[begin:end] for part in sample.train]
         bits += torch.tensor([_bits(solution, i, part, targets[begin:end], begin) for i, part in enumerate(rows)])
     return bits

@@ -13,7 +13,7 @@ from torch import Tensor
 from latentmech.activations import Activations
 from latentmech.probe.axes import Axes, axes_of
 
-CHUNK = 16384  # rows per product: single precision inside a chunk, double precision between chunks
+CHUNK = 1024  # rows that stay in the processor's cache: single precision inside, double precision between chunks
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -97,12 +97,9 @@ def _one_level(
     """
     fit, held = rows[train], rows[dev]
     mean = (sum(x.sum(0).double() for x in fit.split(CHUNK)) / len(fit)).float()
-    for part in (fit, held):
-        part.sub_(mean)
-    scale = _spread(sum(x.square().sum(0).double() for x in fit.split(CHUNK)) / len(fit), mean)
-    for part in (fit, held):
-        part.div_(scale)
-    return fit, held, mean, scale
+    scale = _spread(sum(x.sub_(mean).square().sum(0).double() for x in fit.split(CHUNK)) / len(fit), mean)
+    fit.div_(scale)
+    return fit, held.sub_(mean).div_(scale), mean, scale
 
 
 def _spread(variance: Float[Tensor, " d_model"], mean: Float[Tensor, " d_model"]) -> Float[Tensor, " d_model"]:

@@ -5,7 +5,7 @@ The report is one HTML file: no network, no script, nothing beside it; it can be
 
 import base64
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +77,10 @@ def _written(folder: Path, report: Report) -> dict[str, Path]:
 
 def as_markdown(title: str, methods: Sequence[Method]) -> str:
     """The steps as paragraphs with their citations, and the BibTeX entries of these."""
-    steps = [f"{one.said}{_cited(one.cites)}" for one in methods]
+    steps = [f"{one.said} [{'; '.join(f'@{key}' for key in one.cites)}]".removesuffix(" []") for one in methods]
     entries = [REFERENCES[key] for key in sorted({key for one in methods for key in one.cites})]
     bibtex = ["## References", "```bibtex\n" + "\n\n".join(entries) + "\n```"] if entries else []
     return "\n\n".join([f"# Methods: {title}", *steps, *bibtex]) + "\n"
-
-
-def _cited(keys: Iterable[str]) -> str:
-    shown = "; ".join(f"@{key}" for key in keys)
-    return f" [{shown}]" if shown else ""
 
 
 def render_html(report: Report, command: str, config_yaml: str, provenance: Mapping[str, Any]) -> str:
@@ -93,8 +88,9 @@ def render_html(report: Report, command: str, config_yaml: str, provenance: Mapp
 
     All text is escaped: a class name or a prompt from a user's file cannot become markup.
     """
-    template = _environment().get_template("report.html.j2")
-    return template.render(
+    loader = PackageLoader("latentmech.report", package_path="")
+    jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return jinja.get_template("report.html.j2").render(
         report=report,
         command=command,
         config_yaml=config_yaml,
@@ -112,11 +108,6 @@ def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _environment() -> Environment:
-    loader = PackageLoader("latentmech.report", package_path="")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def _table(table: Table) -> dict[str, Any]:

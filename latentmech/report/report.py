@@ -1,6 +1,6 @@
 """`Report`: everything a study has to say, before anyone decides where it goes; `Ledger` collects its numbers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,11 +106,8 @@ class Report:
 
     def frame(self) -> pd.DataFrame:
         """The rows as `results.parquet` has them: the columns `ROW_COLUMNS`, of types that do not depend on gaps."""
-        return pd.DataFrame({name: _column([row.get(name) for row in self.rows], name) for name in ROW_COLUMNS})
-
-
-def _column(values: Sequence[Any], name: str) -> pd.Series:
-    return pd.Series(values, dtype=NUMBERS.get(name, "string"))
+        kinds = {name: NUMBERS.get(name, "string") for name in ROW_COLUMNS}
+        return pd.DataFrame({k: pd.Series([row.get(k) for row in self.rows], dtype=own) for k, own in kinds.items()})
 
 
 @dataclass

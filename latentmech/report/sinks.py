@@ -21,8 +21,6 @@ from latentmech.fields import OneOf, check
 from latentmech.storage import cache_root, make_folder, plain
 
 if TYPE_CHECKING:
-    from wandb import Run
-
     from latentmech.report.report import Report
 
 KEY_VARIABLES = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")
@@ -89,7 +87,9 @@ class WandbSink:
         failures = [*_failure(partial(wandb_run.log, run, report)), *_failure(run.finish)]
         if mode == "disabled":
             return failures
-        return [*failures, f"W&B: {run.url}" if mode == "online" and not failures else _sync_command(run)]
+        if mode == "online" and not failures:
+            return [f"W&B: {run.url}"]
+        return [*failures, f"W&B: send the run with  wandb sync {shlex.quote(run.settings.sync_dir)}"]
 
 
 def _failure(act: Callable[[], None]) -> list[str]:
@@ -99,10 +99,6 @@ def _failure(act: Callable[[], None]) -> list[str]:
     except Exception as error:
         return [f"W&B upload is not complete: {first_line(error)}"]
     return []
-
-
-def _sync_command(run: "Run") -> str:
-    return f"W&B: send the run with  wandb sync {shlex.quote(run.settings.sync_dir)}"
 
 
 def fetch_artifact(name: str) -> Path:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from latentmech.report.cells import visible
 from latentmech.report.figures import png
-from latentmech.report.report import Curve, Picture, Report, Table
+from latentmech.report.report import Curve, Report, Table
 from latentmech.storage import plain
 from latentmech.tensors import save_tensors
 
@@ -54,8 +54,12 @@ def log(run: wandb.Run, report: Report) -> None:
         _log_curves(run, axis, [curve for curve in report.curves if curve.axis == axis])
     run.summary.update(plain(report.metrics))
     tables = {f"tables/{name}": _table(table) for name, table in report.tables.items()}
-    pictures = {f"figures/{name}": _image(picture) for name, picture in report.pictures.items()}
-    pages = {f"pages/{name}": _html(page) for name, page in report.pages.items()}
+    pictures = {
+        f"figures/{name}": wandb.Image(Image.open(io.BytesIO(png(own.figure))), caption=own.caption or own.title)
+        for name, own in report.pictures.items()
+    }
+    # As they are: W&B would put a style sheet from its own server into them, which a page forbids itself.
+    pages = {f"pages/{k}": wandb.Html(page, inject=False, data_is_not_path=True) for k, page in report.pages.items()}
     if tables or pictures or pages:
         run.log(tables | pictures | pages)
     for artifact in artifacts_of(report):
@@ -79,15 +83,6 @@ def _table(table: Table) -> wandb.Table:
     frame = visible(table.frame).astype(object)
     rows = plain(frame.where(frame.notna(), None).values)
     return wandb.Table(columns=list(map(str, frame.columns)), data=rows, allow_mixed_types=True)
-
-
-def _html(page: str) -> wandb.Html:
-    """As it is: what W&B would put into it is a style sheet from its own server, which the page forbids itself."""
-    return wandb.Html(page, inject=False, data_is_not_path=True)
-
-
-def _image(picture: Picture) -> wandb.Image:
-    return wandb.Image(Image.open(io.BytesIO(png(picture.figure))), caption=picture.caption or picture.title)
 
 
 def artifacts_of(report: Report) -> Iterator[wandb.Artifact]:

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from latentmech.errors import BadInput
 from latentmech.provenance import set_status
 from latentmech.run.complaints import one_line
-from latentmech.run.questions import CONF, KNOWN, ROOMS, register
+from latentmech.run.questions import CONF, KNOWN, ROOMS, help_text, register
 from latentmech.run.sweep import sweep_arguments
 from latentmech.settings import built, published, settled
 from latentmech.storage import make_folder
@@ -84,6 +84,9 @@ def _record_failure(code: str) -> None:
 def main() -> None:
     """Entry point."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us whole; `one_line` makes them short
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(help_text())
+        return
     register()
     with one_line(debug="debug=true" in sys.argv):
         sys.argv[1:] = sweep_arguments(sys.argv[1:])

@@ -86,6 +86,14 @@ def register() -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
+def help_text() -> str:
+    """What `--help` shows. Hydra would make it too, but reads every option of every group several times for it."""
+    asked = OmegaConf.load(CONF / "config.yaml").hydra.help
+    groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir())
+    listed = [f"{g.name}: {', '.join(sorted(path.stem for path in g.glob('*.yaml')))}" for g in groups]
+    return str(OmegaConf.to_container(asked, resolve=True)["template"]).replace("$GROUPS", "\n".join(listed))  # type: ignore[index, call-overload]
+
+
 def known_settings() -> list[str]:
     """Every option of every group, and every setting of every schema."""
     options = [str(p.relative_to(CONF).with_suffix("")) for p in CONF.rglob("*.yaml") if p.parent != CONF]

@@ -94,7 +94,8 @@ def _by_leaving_out(value: float, tally: Tally) -> tuple[float, float]:
     if not tally.is_share:
         spread = _spread(tally)
         return float(max(value - reach * spread, tally.worst)), float(min(value + reach * spread, tally.top))
-    least = 0.5 / max(tally.n, 1)  # half a row: without a group the score may be perfect
+    # Without a group the score may be perfect: then half a row is wrong, or half of what graded rows add up to.
+    least = min(0.5 / max(tally.n, 1), value / 2, (1 - value) / 2)
 
     log_odds = Tally(lambda w: logit(np.clip(tally.by(w), least, 1 - least)), tally.n, tally.groups, -np.inf, np.inf)
     low, high = expit(log_odds.value + np.array([-1, 1]) * reach * _spread(log_odds))

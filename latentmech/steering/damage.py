@@ -41,12 +41,8 @@ def untouched_runs(model: Model, texts: Sequence[str], n_tokens: int) -> list[Un
 
 def _untouched(model: Model, places: Sequence[int], batch: Batch, n_tokens: int) -> Untouched:
     (generated,) = packed_generate(model, [{}], batch, n_tokens, stop=())
-    whole = Batch(
-        torch.cat([batch.ids, generated.ids], 1),
-        torch.cat([batch.mask, torch.ones_like(generated.ids)], 1),
-        batch.shift,
-    )
-    n_prompt = batch.mask.sum(1)
+    mask, n_prompt = torch.cat([batch.mask, torch.ones_like(generated.ids)], 1), batch.mask.sum(1)
+    whole = Batch(torch.cat([batch.ids, generated.ids], 1), mask, batch.shift)
     logits = packed_logits(model, [{}], whole, n_tokens + 1, n_prompt=n_prompt)[0, :, :-1]
     return Untouched(places, whole, n_prompt, logits.float().log_softmax(-1), generated.ids)
 
@@ -65,13 +61,9 @@ class Divergence:
 
 
 def divergence(
-    model: Model,
-    variants: Sequence[Variant],
-    runs: Sequence[Untouched],
-    *,
-    scope: Scope = EVERYWHERE,
+    model: Model, variants: Sequence[Variant], runs: Sequence[Untouched], *, scope: Scope = EVERYWHERE,
     progress: Callable[[int], object] = int,
-) -> Divergence:
+) -> Divergence:  # fmt: skip
     """Both for every variant; variants are run a few at a time, because logits over a vocabulary are large."""
     n = sum(len(run.places) for run in runs)
     kl, loss = torch.empty(len(variants), n), torch.empty(len(variants), n)

@@ -85,10 +85,7 @@ class Steerer:
 
 
 def learned(
-    rows: Float[Tensor, "text d_model"],
-    positive: Bool[np.ndarray, " text"],
-    vector: Float[Tensor, " d_model"],
-    by: str,
+    rows: Float[Tensor, "text d_model"], positive: Bool[np.ndarray, " text"], vector: Float[Tensor, " d_model"], by: str
 ) -> Gate:
     """The gate that opens for most positive and fewest negative texts.
 
@@ -103,11 +100,7 @@ def learned(
 
 
 def threshold(values: Float[np.ndarray, " text"], positive: Bool[np.ndarray, " text"]) -> float:
-    """The value above which most positive and fewest negative texts lie (Youden's index), midway between neighbours.
-
-    Args:
-        values: cosine or projection of each dev text on the gate.
-    """
+    """The value above which most positive and fewest negative texts lie (Youden's index), midway between neighbours."""
     ordered = np.unique(values)
     cuts = np.concatenate([[ordered[0] - 1e-6], (ordered[1:] + ordered[:-1]) / 2])
     gains = [(values[positive] > cut).mean() - (values[~positive] > cut).mean() for cut in cuts]

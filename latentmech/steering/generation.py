@@ -1,6 +1,6 @@
 """Texts in, texts out: variants of a model on the same prompts, in batches that fit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -8,30 +8,24 @@ from torch import Tensor
 
 from latentmech.model import (
     Batch,
-    Edit,
     Model,
     Scope,
+    Variant,
     length_sorted,
     packed_generate,
     packed_logits,
     pad,
     tokenise,
-)
+)  # fmt: skip
 
-Variant = Mapping[str, Edit]
 EVERYWHERE = Scope()
 ROWS = 96  # rows that run together: more gain nothing on a CPU
 
 
 def completions(
-    model: Model,
-    variants: Sequence[Variant],
-    texts: Sequence[str],
-    n_tokens: int,
-    *,
-    scope: Scope = EVERYWHERE,
+    model: Model, variants: Sequence[Variant], texts: Sequence[str], n_tokens: int, *, scope: Scope = EVERYWHERE,
     progress: Callable[[int], object] = int,
-) -> list[list[str]]:
+) -> list[list[str]]:  # fmt: skip
     """Greedy answers to every text under every variant.
 
     Args:
@@ -41,9 +35,8 @@ def completions(
     for chunk in _chunks(len(variants), 1 + ROWS // max(1, min(len(texts), ROWS))):
         some = variants[chunk.start : chunk.stop]
         for places, batch in batches(model, texts, max(1, ROWS // len(some))):
-            for answers, generated in zip(
-                found[chunk.start : chunk.stop], packed_generate(model, some, batch, n_tokens, scope=scope), strict=True
-            ):
+            runs = packed_generate(model, some, batch, n_tokens, scope=scope)
+            for answers, generated in zip(found[chunk.start : chunk.stop], runs, strict=True):
                 for place, ids, length in zip(places, generated.ids, generated.lengths.tolist(), strict=True):
                     answers[place] = str(model.tokenizer.decode(ids[:length], skip_special_tokens=True))
             progress(len(some) * len(places))
@@ -51,14 +44,10 @@ def completions(
 
 
 def next_logits(
-    model: Model,
-    variants: Sequence[Variant],
-    texts: Sequence[str],
+    model: Model, variants: Sequence[Variant], texts: Sequence[str],
     read: Callable[[Float[Tensor, "prompt vocab"], Sequence[int]], Float[Tensor, "prompt *read"]],
-    *,
-    scope: Scope = EVERYWHERE,
-    progress: Callable[[int], object] = int,
-) -> Float[Tensor, "variant prompt *read"]:
+    *, scope: Scope = EVERYWHERE, progress: Callable[[int], object] = int,
+) -> Float[Tensor, "variant prompt *read"]:  # fmt: skip
     """A number, or several, from the next-token logits of every text under every variant.
 
     Args:

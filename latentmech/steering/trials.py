@@ -24,7 +24,6 @@ class Trials:
     """Prompts with their answer sets.
 
     Attributes:
-        names: one per prompt.
         texts: as the model is given them, up to where it answers.
         shown: as a reader wants to see them.
         groups: prompts of one group are resampled together.
@@ -33,7 +32,6 @@ class Trials:
         notes: what a reader of the scores must know.
     """
 
-    names: tuple[str, ...]
     texts: tuple[str, ...]
     shown: tuple[str, ...]
     groups: tuple[str, ...]
@@ -146,7 +144,6 @@ def _trials(
     if not texts:
         raise BadInput("there are no prompts to steer on; give some with trials.prompts, or raise data.limit")
     return Trials(
-        names=tuple(f"prompt-{i:03d}" for i in range(len(texts))),
         texts=tuple(text.text for text in texts),
         shown=tuple(shown),
         groups=tuple(groups),

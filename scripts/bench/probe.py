@@ -40,6 +40,7 @@ from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples, flat, limited, task
 from latentmech.model import Level, Model, RegistryPackage, levels_of
 from latentmech.probe import logistic, sample_of
+from latentmech.probe.axes import fast_dtype
 from latentmech.probe.problem import Problem, problem_of
 
 MODEL = Path(__file__).resolve().parents[2] / "conf" / "model" / "smollm2_135m_instruct.yaml"
@@ -187,7 +188,7 @@ def fit_ours(work: Work, levels: Sequence[Level]) -> Fitted:
     found = [(solution.weight[i, 0], solution.bias[i, 0]) for i in range(len(levels))]
     accuracy = [score(work, sample.dev[i], *pair) for i, pair in enumerate(found)]
     objective = [penalised_loss(work, sample.train[i], *pair) for i, pair in enumerate(found)]
-    return Fitted(seconds, accuracy, objective, [steps[i] for i in range(len(levels))])
+    return Fitted(seconds, accuracy, objective, [steps[id(axes)] for axes in sample.axes(fast_dtype())])
 
 
 class counted_evaluations:
@@ -201,17 +202,18 @@ class counted_evaluations:
 
     def __enter__(self) -> dict[int, float]:
         self.loss, self.counts = sys.modules["latentmech.probe.logistic"]._Loss, {}
-        self.inner = inner = self.loss._one_level
+        self.inner = inner = self.loss.at
 
-        def counting(own: Any, solution: Any, level: int, *rest: Any) -> None:
-            self.counts[level] = self.counts.get(level, 0) + own.sample.n_rows / self.rows
-            inner(own, solution, level, *rest)
+        def counting(own: Any, *rest: Any) -> Any:
+            level = id(own.axes)
+            self.counts[level] = self.counts.get(level, 0) + len(own.rows) / self.rows
+            return inner(own, *rest)
 
-        self.loss._one_level = counting
+        self.loss.at = counting
         return self.counts
 
     def __exit__(self, *_: object) -> None:
-        self.loss._one_level = self.inner
+        self.loss.at = self.inner
 
 
 def fit_sklearn(work: Work, levels: Sequence[Level]) -> Fitted:

@@ -3,6 +3,7 @@
 import csv
 import zlib
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import torch
 
@@ -28,15 +29,12 @@ class MadeLevels(Activations):
 
 @dataclass(frozen=True, kw_only=True)
 class MadeStore(ActivationStore):
-    """Gives every text the state that `state` makes of it; words of other texts have states of length 1 or so."""
+    """Gives every text the state that `state` makes of it."""
 
     state: object
 
     def get(self, model, examples, levels, position):
         names = tuple(level.hook_name for level in levels)
-        if position == "word_last":
-            n = sum(len(spans) for spans in examples.spans)
-            return MadeLevels(names, n, WIDTH, (), torch.ones(n, WIDTH))
         rows = torch.stack([self.state(text) for text in examples.texts])
         return MadeLevels(names, len(rows), WIDTH, (), rows)
 
@@ -70,12 +68,19 @@ def study_of(path, **settings):
 
 def found_in(path, state, model, **settings):
     """The report of a study of the file's texts, whose states are made by `state`."""
-    return study_of(path, **settings)(model, MadeStore(state=state))
+    with no_neutral_text():
+        return study_of(path, **settings)(model, MadeStore(state=state))
 
 
 def findings_in(path, state, model, **settings):
     """What the report is made of."""
-    return study_of(path, **settings).find(model, MadeStore(state=state))
+    with no_neutral_text():
+        return study_of(path, **settings).find(model, MadeStore(state=state))
+
+
+def no_neutral_text():
+    """The treebank is not read for the length of its words."""
+    return patch("latentmech.direction.study.median_norms", lambda m, s, levels: {lv.hook_name: 1.0 for lv in levels})
 
 
 def says(report):

@@ -13,9 +13,10 @@ from fake_hub import FakeHub
 from made import made
 
 from latentmech.direction import Direction
-from latentmech.direction.formats import export_gguf, model_card
-from latentmech.direction.sources import load_direction, push_to_hub
+from latentmech.direction.formats import export_gguf
+from latentmech.direction.sources import load_direction, model_card, push_to_hub
 from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.statistics import Estimate
 
 ELSEWHERE = """
 import sys
@@ -139,10 +140,8 @@ def test_an_address_that_is_none_is_refused(where):
 
 
 def test_from_a_wandb_artifact(direction, saved, monkeypatch):
-    from latentmech.report import wandb_artifact
-
     asked = []
-    monkeypatch.setattr(wandb_artifact, "fetch_artifact", lambda name: asked.append(name) or saved.parent)
+    monkeypatch.setattr("latentmech.report.fetch_artifact", lambda name: asked.append(name) or saved.parent)
     loaded = load_direction("wandb:me/latentmech/kindness:v2")
     assert asked == ["me/latentmech/kindness:v2"] and torch.equal(loaded.vector, direction.vector)
     direction.save(saved.with_name("second.safetensors"))
@@ -162,7 +161,7 @@ def test_a_damaged_file_is_refused_wherever_it_comes_from(saved):
 
 def test_the_model_card_says_what_how_and_under_which_licence(direction):
     card = {**direction.card, "method": "lda", "bibtex": "@misc{x}", "data": {"source": "refusal.jsonl"}}
-    card |= {"scores": {"test_auroc": {"value": 0.9, "ci_low": 0.8, "ci_high": 0.95}, "random_p95": 0.7}}
+    card |= {"scores": {"test_auroc": vars(Estimate(0.9, 0.8, 0.95, kind="95% interval")), "random_p95": 0.7}}
     text = model_card(replace(direction, card=card), "me/kindness")
     assert text.startswith("---\nlicense: apache-2.0\n")
     for part in ("# kindness", "**tiny**", direction.hook_name, "- method: lda", "- texts: refusal.jsonl", "@misc{x}"):

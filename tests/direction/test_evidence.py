@@ -1,14 +1,17 @@
 """Surface features, nulls, stability and selection, on data whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from latentmech.data import Examples, contrast_of
 from latentmech.direction import Parts, isotropic_directions, method_of, unit
 from latentmech.direction.sample import standardised_distance
-from latentmech.direction.stability import stability
+from latentmech.direction.stability import Stability, stability
 from latentmech.direction.surface import matched, surface_of
-from latentmech.statistics import auroc, aurocs, folded
+from latentmech.statistics import Estimate, auroc, aurocs, folded
 
 
 def test_many_aurocs_are_each_the_one():
@@ -103,3 +106,28 @@ def test_the_standardised_distance():
     scores = np.array([0.0, 2.0, 10.0, 12.0])
     assert standardised_distance(scores, np.array([False, False, True, True])) == pytest.approx(10.0)
     assert standardised_distance(np.ones(4), np.array([False, False, True, True])) == 0
+
+
+@pytest.mark.parametrize(
+    ("cosine", "known"), [(0.5, True), (0.0, False), (-0.2, False), (1.0, False), (1 - 1e-9, False)]
+)
+def test_how_many_texts_are_needed_is_not_told_from_a_cosine_that_says_nothing(cosine, known):
+    needed = Stability(Estimate(cosine), 100.0).texts_needed
+    assert np.isfinite(needed) == known and (not known or needed == pytest.approx(900))
+
+
+def test_what_cannot_be_halved_has_no_cosine():
+    rows, parts, _ = planted(40, 8, 1.0)
+    whole = replace(parts, group=np.zeros_like(parts.group))
+    stable = stability(method_of("difference_of_means"), whole, rows, 5, 0)
+    assert np.isnan(stable.cosine.value) and stable.cosine.n == 0 and np.isnan(stable.texts_needed)
+
+
+def test_groups_that_share_a_text_are_one():
+    texts = ("a b", "c d", "e f", "a  b", "g h", "i j")
+    joint = Examples(
+        ids=tuple("123456"), texts=texts, groups=tuple("xxyzzw"), splits=("train",) * 3 + ("dev", "test", "test")
+    )
+    parts = Parts.of(contrast_of(joint, np.array([1, 0, 1, 0, 1, 0], dtype=bool), paired=False))
+    x, y, z, w = (parts.group[i] for i in (0, 1, 2, 5))  # positives first: 1, 3, 5, then 2, 4, 6
+    assert x == parts.group[3] == parts.group[4] == z and len({x, y, w}) == 3

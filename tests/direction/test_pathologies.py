@@ -50,10 +50,8 @@ def test_a_leak_is_named(tiny, tmp_path):
         for i, (text, k) in enumerate(texts)
     ]
     report = found_in(written(tmp_path / "leak.csv", rows), reads("good"), tiny)
-    assert (
-        "96 test texts stand in train or dev word for word, 0 more nearly so, in the splits that came with the data."
-        in report.notes
-    )
+    copies = "96 of 96 test texts stand in train or dev word for word, 0 more nearly so"
+    assert f"{copies}, in the splits that came with the data." in report.notes
     assert "over 12 groups" in report.headline, "groups that share a text are left out together"
 
 
@@ -108,7 +106,7 @@ def test_six_training_pairs_of_one_topic_are_noted(tiny, tmp_path):
     rows = [(plain(t, i, " good"), plain(t, i, " poor"), t, split[t]) for t in TOPICS for i in range(6)]
     report = found_in(paired(tmp_path / "p.csv", rows), reads("good"), tiny)
     assert "Few texts: the direction is found from 12 training texts of both kinds together." in report.notes
-    assert any(note.startswith("Train has one group and cannot be halved") for note in report.notes)
+    assert any(note.startswith("Train cannot be halved") for note in report.notes)
     assert "direction/split_half_cosine" not in report.metrics
 
 
@@ -136,9 +134,9 @@ def test_a_direction_that_the_embedding_has_is_noted(tiny, tmp_path):
 def test_too_few_nulls_are_noted(tiny, tmp_path):
     rows = pairs_of(lambda t, i: plain(t, i, " good"), lambda t, i: plain(t, i, " poor"), n=2)
     report = found_in(paired(tmp_path / "p.csv", rows), reads("good"), tiny, shuffles=18, random_draws=0)
-    assert "18 exchanged labels cannot be beaten at p = 0.05; that takes at least 19." in report.notes
+    assert "18 directions of exchanged labels cannot be beaten at p = 0.05; that takes at least 19." in report.notes
     assert "Switched off by setting: random directions." in report.notes
-    assert "but is not shown to beat exchanged labels" in report.headline or "; exchanged labels" in report.headline
+    assert "directions of exchanged labels (95th percentile" in report.headline
 
 
 def test_texts_of_one_kind_are_set_against_other_texts_and_that_is_said(tiny, tmp_path):
@@ -172,7 +170,7 @@ def noise_labels(unit, rng):
 @pytest.mark.parametrize("unit", ["row", "pair", "group"])
 def test_noise_is_not_called_a_finding(unit, tiny, tmp_path):
     claims = 0
-    for seed in range(12):
+    for seed in range(8):
         rows = noise_labels(unit, np.random.default_rng(seed))
         if unit == "pair":
             ordered = [(a, b) if a[1] == "positive" else (b, a) for a, b in zip(rows[::2], rows[1::2], strict=True)]

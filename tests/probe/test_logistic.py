@@ -92,7 +92,7 @@ def test_starting_on_fewer_rows_ends_where_all_rows_do(problem, monkeypatch):
         solver, "_minimise", lambda point, *rest: (seen.append(point.logits.shape[2]), inner(point, *rest))[1]
     )
     nested = logistic(sample, targets, 4, strengths, row_weights=row_weights, **asked)
-    assert sorted(seen) == [38, 38, 150, 150, 600, 600]  # at either level
+    assert list(dict.fromkeys(seen)) == [38, 150, 600]
     torch.testing.assert_close(nested.weight, plain.weight, atol=2e-3, rtol=1e-2)
 
 

@@ -12,7 +12,7 @@ from latentmech.report import Ledger
 from latentmech.retrieval.account import headline, methods, notes, numbers
 from latentmech.retrieval.findings import at_levels
 from latentmech.retrieval.near_duplicates import threshold_of
-from latentmech.retrieval.tables import level_table
+from latentmech.retrieval.tables import level_table, way_table
 
 
 def said(found):
@@ -100,6 +100,12 @@ def test_noise_is_not_said_to_beat():
         found = replace(findings_of({"model": 0.5}), scores=noise, shuffled=rng.normal(0.5, 0.05, 99))
         claims += "It beats" in said(found) or ("it beats shuffled" in said(found) and "not shown" not in said(found))
     assert claims <= 3
+
+
+def test_every_way_is_shown_at_its_best_level():
+    found = findings_of({"model": 0.5})
+    frame = way_table(found).frame
+    assert frame["best level"].tolist() == ["0"] and frame["ndcg@10"][0] == max(c.score for c in found.candidates)
 
 
 def test_at_levels_takes_the_best_of_each():

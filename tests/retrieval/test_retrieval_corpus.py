@@ -87,6 +87,8 @@ def test_clusters_agree_with_what_is_there_and_not_with_shuffled_labels():
     assert found["ari"].ci_low > 0.95 and found["ami"].ci_low > 0.95
     assert found["shuffled_ari"].ci_low > -0.15 and found["shuffled_ari"].ci_high < 0.15
     assert found["ari"].kind == "range" and found["ari"].n == 5
+    noise = agreement(Vectors(tuple(map(str, range(80))), torch.randn(80, 16), {}), labels, seed=0)["ari"]
+    assert noise.ci_low < noise.value < noise.ci_high, "every seed has a start of its own"
     texts = [f"{'red green blue grey'.split()[int(label)]} thing {i}" for i, label in enumerate(labels)]
     assert agreement_of_words(texts, labels, seed=0)["ari"].value > 0.5
 

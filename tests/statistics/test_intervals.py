@@ -197,3 +197,13 @@ def test_a_p_value_is_never_nought():
     assert p_value(1.0, np.zeros(19)) == 1 / 20
     assert p_value(0.5, np.array([0.5, 0.4, 0.6])) == 3 / 4
     assert p_value(1.0, np.empty(0)) == 1.0
+
+
+def test_a_small_mean_of_graded_scores_lies_in_its_interval():
+    """One query of 33 finds its answer, late: nDCG is less than a row of right and wrong can be."""
+    scores = np.zeros(33)
+    for found in ([0.27], [0.27, 0.3], [0.9]):
+        scores[: len(found)] = found
+        for values in (scores, 1 - scores):
+            one = estimate(mean_of(values, np.arange(33), 0, 1))
+            assert one.ci_low < one.value < one.ci_high

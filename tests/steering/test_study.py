@@ -14,7 +14,7 @@ from latentmech.errors import BadInput
 from latentmech.model import levels_of
 from latentmech.report import at_strength, joined
 from latentmech.steering import Requests, SteeringSettings, SteeringStudy, Stems, StemsSettings
-from latentmech.storage import save_json
+from latentmech.storage import plain, save_json
 from latentmech.tensors import save_tensors
 
 STEMS = Stems(prompts=[f"The {what} is" for what in "food book film house song team road game tree".split()],

@@ -6,7 +6,6 @@ from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
     from latentmech.direction.formats.gguf import export_gguf, import_gguf
-    from latentmech.direction.formats.hub_readme import model_card
     from latentmech.direction.formats.lm_eval import export_lm_eval
     from latentmech.direction.formats.steering_vectors import export_steering_vectors, import_steering_vectors
 

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.direction.direction import Direction
-from latentmech.direction.formats.blocks import Levels, block_vectors, from_blocks
+from latentmech.direction.formats.steering_vectors import Levels, block_vectors, from_blocks
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.storage import canonical_json, write_bytes
 
@@ -43,13 +43,11 @@ def export_gguf(
     """Write a control vector; returns the SHA-256 of the file.
 
     Args:
-        direction: at the output of a block, not of block 0.
-        path: the `.gguf` file.
         levels: the chosen block alone, or all from block 1 on.
         model_hint: what the file calls the model; by default as the card does. Nobody checks it.
 
     Raises:
-        BadInput: the direction does not lie where a control vector can.
+        BadInput: the direction does not lie at the output of a block, or at that of block 0.
     """
     vectors = block_vectors(direction, levels, FIRST)
     hint = model_hint or direction.card.get("model", {}).get("name", "unknown")
@@ -60,11 +58,7 @@ def export_gguf(
 
 
 def import_gguf(path: str | Path, *, layer: int | None = None) -> Direction:
-    """Read a control vector.
-
-    Args:
-        path: the `.gguf` file.
-        layer: the 0-based block to choose, where the file holds several and does not say which.
+    """Read a control vector; `layer` is the 0-based block to choose, where the file holds several without saying which.
 
     Raises:
         BadInput: it is no control vector, or it is not clear which block is meant.

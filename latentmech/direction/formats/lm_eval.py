@@ -28,7 +28,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.direction.direction import Direction
-from latentmech.direction.formats.blocks import Levels, block_vectors
+from latentmech.direction.formats.steering_vectors import Levels, block_vectors
 from latentmech.storage import save_json, write_bytes
 from latentmech.tensors import save_tensors
 
@@ -40,17 +40,13 @@ CODER |= {"multi_topk": False, "skip_connection": False, "transcode": False}
 def export_lm_eval(
     direction: Direction, folder: str | Path, value: float, *, levels: Levels = "chosen", blocks: str = "layers"
 ) -> Path:
-    """Write `steer.csv`, which clamps the direction, and the one-feature autoencoders that it names.
+    """Write `steer.csv`, which clamps the direction, and the one-feature autoencoders that it names; returns its path.
 
     Args:
-        direction: at the output of a block.
         folder: where to; the CSV holds its absolute path.
         value: what the part along the unit vector is set to, in activation units.
         levels: clamp at the chosen block, or at every block along the vector of its own.
         blocks: what the model's own code calls its list of blocks, below the base model: `layers`, or `h` in GPT-2.
-
-    Returns:
-        The path of the CSV file.
 
     Raises:
         BadInput: the direction is not at the output of a block.

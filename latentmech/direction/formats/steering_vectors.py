@@ -1,5 +1,9 @@
 """Vectors for the steering-vectors package, which pickles its own: here as safetensors, without code inside.
 
+Like every tool it numbers blocks as we do, from 0, and knows no unit vector with a length beside it. So the length goes
+into the numbers: what is exported, here and by the other formats, is `unit vector * norm`, in activation units, as
+float32. Back from a file come those very numbers; made a unit vector again, they can differ in the last bit.
+
 Keys are `layer_activations.<block>`, the block counted from 0 as in `model.layers`; the vector is added to the block's
 output, `blocks.<block>.hook_resid_post`, and is as long as it was found. This turns the file into a `SteeringVector`:
 
@@ -11,13 +15,20 @@ output, `blocks.<block>.hook_resid_post`, and is as long as it was found. This t
     vector = SteeringVector(layer_activations=layers, layer_type="decoder_block")
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
-from latentmech.direction.direction import Direction
-from latentmech.direction.formats.blocks import Levels, block_vectors, from_blocks
+from jaxtyping import Float
+from torch import Tensor
+
+from latentmech.direction.direction import Direction, layer_of, unit
 from latentmech.errors import BadInput
+from latentmech.storage import file_sha256
 from latentmech.tensors import load_tensors, save_tensors
 
+Levels = Literal["all", "chosen"]
+OUTPUT = "blocks.{}.hook_resid_post"
 FORMAT = "steering_vectors.SteeringVector"
 KEY = "layer_activations."
 KIND = "decoder_block"
@@ -35,11 +46,7 @@ def export_steering_vectors(direction: Direction, path: str | Path, *, levels: L
 
 
 def import_steering_vectors(path: str | Path, *, layer: int | None = None) -> Direction:
-    """Read such a file.
-
-    Args:
-        path: the `.safetensors` file.
-        layer: the 0-based block to choose, where the file holds several and does not say which.
+    """Read such a file; `layer` is the 0-based block to choose, where the file holds several without saying which.
 
     Raises:
         BadInput: it is another kind of file, or it is not clear which block is meant.
@@ -58,3 +65,56 @@ def import_steering_vectors(path: str | Path, *, layer: int | None = None) -> Di
     vectors = {int(number): tensors[name].float() for name, number in numbers.items()}
     facts = {key: value for key, value in card.items() if key not in ("format", "layer_type")}
     return from_blocks(vectors, layer, facts, path)
+
+
+def block_vectors(direction: Direction, levels: Levels, first: int = 0) -> dict[int, Float[Tensor, " d_model"]]:
+    """Vectors at their raw length, float32, by 0-based block: the chosen one, or all from `first` on.
+
+    Raises:
+        BadInput: the chosen vector is not one of a block's output, or the format has no room for its block.
+    """
+    layer = direction.layer
+    if layer is None or direction.hook_name != OUTPUT.format(layer):
+        raise BadInput(f"{direction.name} is at {direction.hook_name}; only a block's output (resid_post) is exported")
+    if layer < first:
+        raise BadInput(f"{direction.name} is at block {layer}, the format begins at {first}; choose another with at()")
+    wanted = [direction.hook_name] if levels == "chosen" else list(direction.vectors)
+    blocks = {block: name for name in wanted if (block := _output_of(name)) is not None and block >= first}
+    raw = {name: direction.vectors[name].double() * direction.norms[name] for name in blocks.values()}
+    return {block: raw[blocks[block]].float() for block in sorted(blocks)}
+
+
+def from_blocks(
+    vectors: Mapping[int, Float[Tensor, " d_model"]], layer: int | None, card: Mapping[str, Any], path: Path
+) -> Direction:
+    """A direction from what another tool has written. Class means and the norm of the residual stream are not known.
+
+    Args:
+        vectors: by 0-based block; a vector of zeros stands for none.
+        layer: the block to choose; not needed if there is one alone, or if the card says which.
+        card: what the file says about itself; may hold `hook_name`.
+        path: the file.
+
+    Raises:
+        BadInput: no block is chosen, or there is nothing at the chosen one.
+    """
+    kept = {OUTPUT.format(block): vector for block, vector in sorted(vectors.items()) if vector.any()}
+    if len({len(vector) for vector in kept.values()}) > 1:
+        raise BadInput(f"{path} holds vectors of different widths; expected those of one model")
+    chosen = card.get("hook_name") if layer is None else OUTPUT.format(layer)
+    chosen = next(iter(kept)) if chosen is None and len(kept) == 1 else chosen
+    if chosen not in kept:
+        blocks = ", ".join(str(layer_of(name)) for name in kept)
+        raise BadInput(f"{path} has vectors for blocks {blocks or '(none)'}; layer={layer} is none of them, choose one")
+    own = {key: value for key, value in card.items() if key != "hook_name"}
+    return Direction(
+        hook_name=chosen, vectors={name: unit(vector) for name, vector in kept.items()}, positive_means={},
+        negative_means={}, norms={name: float(vector.double().norm()) for name, vector in kept.items()}, resid_norms={},
+        card={"name": path.stem, **own, "imported": {"file": path.name, "sha256": file_sha256(path)}},
+    )  # fmt: skip
+
+
+def _output_of(hook_name: str) -> int | None:
+    """The block that a hook point is the output of, if it is one."""
+    layer = layer_of(hook_name)
+    return layer if layer is not None and hook_name == OUTPUT.format(layer) else None

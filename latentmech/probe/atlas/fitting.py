@@ -12,7 +12,7 @@ from latentmech.model import Level
 from latentmech.probe.atlas.subject import Subject
 from latentmech.probe.findings import CONTROL, SHUFFLED
 from latentmech.probe.fitting import Fitting, LevelFit
-from latentmech.probe.methods import Method
+from latentmech.probe.methods import FitMethod
 from latentmech.probe.sample import sample_of_level, side_by_side
 from latentmech.statistics import Tally
 
@@ -65,7 +65,7 @@ def fit_all(
     activations: Activations,
     subjects: Sequence[Subject],
     levels: Sequence[Level],
-    method: Method,
+    method: FitMethod,
     labellings: Sequence[Labellings],
 ) -> list[Fitted]:
     """Fit all subjects, which read the same activations.

@@ -16,7 +16,7 @@ from latentmech.probe.atlas.settings import NEXT_TOKEN, WITH_TEXTS, AtlasSetting
 from latentmech.probe.atlas.sources import Sources
 from latentmech.probe.atlas.subject import Subject, subjects_of
 from latentmech.probe.atlas.transfer import by_task, known_texts, transferred
-from latentmech.probe.methods import Method, method_of
+from latentmech.probe.methods import FitMethod, method_of
 from latentmech.report import Report
 from latentmech.statistics import Tally, estimate
 
@@ -64,7 +64,7 @@ class AtlasStudy(AtlasSettings):
         return Sources(data=self.data, texts={name: getattr(self, name) for name in WITH_TEXTS}, pose=pose)
 
     @property
-    def _method(self) -> Method:
+    def _method(self) -> FitMethod:
         method = method_of(self.method, self.strengths)
         longer = self.method == "ridge" and self.strengths is None
         return replace(method, path=STRONGER + method.path) if longer else method

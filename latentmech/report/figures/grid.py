@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import CenteredNorm, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
@@ -72,13 +71,10 @@ def inscribe(figure: Figure, words: Sequence[Sequence[str]]) -> Figure:
     for row, line in enumerate(words):
         for column, word in enumerate(line):
             colour = INK if bright[row, column] else "white"
-            text = _short("".join(c if ord(c) in known else "□" for c in word))
+            text = "".join(c if ord(c) in known else "□" for c in word)
+            text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
             axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=colour, parse_math=False)
     return figure
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"
 
 
 def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[str], title: str) -> Figure:
@@ -97,18 +93,15 @@ def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[st
     side = min(max(3.2, 1.6 + 0.42 * len(classes)), 12)
     figure, axes = canvas(side + 2 + 0.08 * max(map(len, classes)), side + 0.8)
     axes.set_facecolor("#E6E6E6")
-    _colour_bar(figure, axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1)))
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+    bar = figure.colorbar(image, shrink=0.9, aspect=28, ticks=SHARES, format=PercentFormatter(1))
+    bar.set_label("share of the true class (in the cells: per cent)", fontsize=10.5, color=INK)
+    bar.outline.set_visible(False)
     dress(axes, title, "predicted class", "true class (rows)")
     _name_classes(axes, classes, totals[:, 0])
     if len(classes) <= MAX_NUMBERED:
         _number_cells(axes, shares)
     return figure
-
-
-def _colour_bar(figure: Figure, image: AxesImage) -> None:
-    bar = figure.colorbar(image, shrink=0.9, aspect=28, ticks=SHARES, format=PercentFormatter(1))
-    bar.set_label("share of the true class (in the cells: per cent)", fontsize=10.5, color=INK)
-    bar.outline.set_visible(False)
 
 
 def _name_classes(axes: Axes, classes: Sequence[str], totals: np.ndarray) -> None:

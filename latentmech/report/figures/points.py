@@ -49,6 +49,11 @@ class ClassStyle:
     members: np.ndarray
 
     @property
+    def marker(self) -> str:
+        """Its shape, as matplotlib calls it."""
+        return "." if self.shape is None else MARKERS[self.shape]
+
+    @property
     def legend(self) -> str:
         """Name and size."""
         return f"{self.name} ({len(self.members):,})"
@@ -69,10 +74,7 @@ def class_styles(labels: Int[np.ndarray, " point"], classes: Sequence[str]) -> I
 
 
 def point_maps(
-    maps: Sequence[PointMap],
-    colourings: Mapping[str, Int[np.ndarray, " point"]],
-    classes: Sequence[str],
-    title: str,
+    maps: Sequence[PointMap], colourings: Mapping[str, Int[np.ndarray, " point"]], classes: Sequence[str], title: str
 ) -> Figure:
     """Draw a column for every map and a row for every colouring of its points.
 
@@ -93,15 +95,17 @@ def point_maps(
             axes = figure.add_subplot(len(colourings), len(maps), place, projection=None if flat else "3d")
             _scatter(axes, one, styles)
             axes.set_title(f"{one.name}, {name}\n{one.said[row]}", fontsize=9.5, color=INK, loc="left")
-    handles = [_handle(style) for style in class_styles(next(iter(colourings.values())), classes)]
+    handles = [
+        Line2D([], [], color=one.colour, marker=one.marker, linestyle="none", markersize=6, label=one.legend)
+        for one in class_styles(next(iter(colourings.values())), classes)
+    ]
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=9.5)
     return figure
 
 
 def _scatter(axes: Axes, one: PointMap, styles: Sequence[ClassStyle]) -> None:
     for style in styles:
-        drawn: dict[str, Any] = {"s": 13, "alpha": 0.75, "linewidths": 0, "c": style.colour}
-        drawn["marker"] = "." if style.shape is None else MARKERS[style.shape]
+        drawn: dict[str, Any] = {"s": 13, "alpha": 0.75, "linewidths": 0, "c": style.colour, "marker": style.marker}
         axes.scatter(*one.coordinates[style.members].T, **drawn)
     for number, name in enumerate("xyz"[: one.coordinates.shape[1]], 1):
         axes.set(**{f"{name}label": f"{one.kind} axis {number}"})
@@ -110,8 +114,3 @@ def _scatter(axes: Axes, one: PointMap, styles: Sequence[ClassStyle]) -> None:
     if one.coordinates.shape[1] == 2:
         axes.set_aspect("equal", adjustable="datalim")
         axes.spines[["top", "right"]].set_visible(False)
-
-
-def _handle(style: ClassStyle) -> Line2D:
-    marker = "." if style.shape is None else MARKERS[style.shape]
-    return Line2D([], [], color=style.colour, marker=marker, linestyle="none", markersize=6, label=style.legend)
