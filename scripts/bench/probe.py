@@ -39,8 +39,9 @@ from torch import Tensor
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples, flat, limited, task
 from latentmech.model import Level, Model, RegistryPackage, levels_of
-from latentmech.probe import logistic, sample_of
+from latentmech.probe import sample_of
 from latentmech.probe.axes import fast_dtype
+from latentmech.probe.logistic import logistic
 from latentmech.probe.problem import Problem, problem_of
 
 MODEL = Path(__file__).resolve().parents[2] / "conf" / "model" / "smollm2_135m_instruct.yaml"

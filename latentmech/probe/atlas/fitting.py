@@ -10,7 +10,6 @@ from jaxtyping import Int
 from latentmech.activations import Activations
 from latentmech.model import Level
 from latentmech.probe.atlas.subject import Subject
-from latentmech.probe.findings import CONTROL, SHUFFLED
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.methods import FitMethod
 from latentmech.probe.sample import sample_of_level, side_by_side
@@ -100,11 +99,3 @@ def _alike(subjects: Sequence[Subject]) -> list[list[int]]:
         parts = [subject.problem.rows[subject.problem.index[split]].tobytes() for split in ("train", "dev")]
         shelves.setdefault((subject.pairing, *parts), []).append(i)
     return list(shelves.values())
-
-
-def controls_of(subject: Subject, n_tasks: int, n_shuffles: int, seed: int) -> Labellings:
-    """Control tasks (Hewitt & Liang 2019), which need words that recur, and shuffled labels."""
-    problem = subject.problem
-    n_tasks = n_tasks if subject.unit == "word" else 0
-    tasks = [(CONTROL, problem.control_labels(seed + i)) for i in range(n_tasks)]
-    return tasks + [(SHUFFLED, problem.shuffled_labels(seed + i)) for i in range(n_shuffles)]

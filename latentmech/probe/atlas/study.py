@@ -10,7 +10,7 @@ from latentmech.errors import BadInput
 from latentmech.model import Level, Model, levels_of
 from latentmech.probe.atlas.account import account_of
 from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasTransfer
-from latentmech.probe.atlas.fitting import Fitted, Labellings, best_of, controls_of, fit_all
+from latentmech.probe.atlas.fitting import Fitted, Labellings, best_of, fit_all
 from latentmech.probe.atlas.next_token import NextTokens
 from latentmech.probe.atlas.settings import NEXT_TOKEN, WITH_TEXTS, AtlasSettings
 from latentmech.probe.atlas.sources import Sources
@@ -74,7 +74,7 @@ class AtlasStudy(AtlasSettings):
     ) -> Iterable[tuple[Fitted, Fitted | None]]:
         """Probes of the subjects that share their activations, and those of the random-init twin."""
         examples, position = subjects[0].examples, subjects[0].position
-        controls = [controls_of(s, self.control_seeds, self.shuffles, self.seed) for s in subjects]
+        controls = [s.problem.labellings(self.control_seeds, self.shuffles, self.seed) for s in subjects]
         own = fit_all(store.get(model, examples, levels, position), subjects, levels, self._method, controls)
         if not self.random_init:
             return [(one, None) for one in own]
