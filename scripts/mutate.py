@@ -189,8 +189,8 @@ def red(tree: Path, *arguments: str) -> bool:
     """Whether these tests fail."""
     env = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not real", "-p", "no:cacheprovider", *arguments]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=tree, env=env, start_new_session=True, **quiet) as run:
+    mute = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=tree, env=env, start_new_session=True, stdout=mute, stderr=mute) as run:
         try:
             return run.wait(SECONDS) not in (0, 5)  # 5: none of that name
         except subprocess.TimeoutExpired:
