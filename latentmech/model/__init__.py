@@ -7,8 +7,9 @@ from latentmech.lazily import lazily
 if TYPE_CHECKING:
     from latentmech.model.adapter import Adapted
     from latentmech.model.batching import PADDING_SIDES, Batch, batches_under, length_sorted, out_of_memory, pad
-    from latentmech.model.chat import Dialogue, dialogues
+    from latentmech.model.chat import REASONING, Dialogue, Templated, dialogues
     from latentmech.model.checkpoint import Checkpoint
+    from latentmech.model.continuation import NextWords, next_words
     from latentmech.model.finetune import FineTuning, train_adapter
     from latentmech.model.fold import Writers, bias_place, fold_ablation, fold_addition, save_folded, writers
     from latentmech.model.generation import Generated, Runner, end_ids

@@ -1,7 +1,8 @@
 """Settings of models, encoders, word vectors and scopes, as the command line reads them: without torch."""
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
 from latentmech.errors import BadInput
 from latentmech.fields import OneOf, check
@@ -22,7 +23,9 @@ class ModelSettings:
         dtype: `float32`, `bfloat16` or `float16`, of weights and computation.
         compatibility_mode: TransformerLens's folded and centred weights. They give other residual streams,
             so the flag is part of the fingerprint.
-        prepend_bos: put the tokenizer's BOS token before every text (if it has one).
+        prepend_bos: put the tokenizer's BOS token before every text (if it has one). A text that a chat template
+            wrote begins as the template begins it.
+        chat_arguments: what the chat template is told besides, such as `{enable_thinking: false}`.
     """
 
     builds: ClassVar[str] = "latentmech.model.handle.Model"
@@ -35,6 +38,7 @@ class ModelSettings:
     dtype: Annotated[str, OneOf("float32", "bfloat16", "float16")] = "float32"
     compatibility_mode: bool = False
     prepend_bos: bool = True
+    chat_arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check(self, "model")

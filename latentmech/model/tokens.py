@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from latentmech.errors import BadInput
+from latentmech.model.chat import Templated
 from latentmech.model.handle import Model
 
 
@@ -36,7 +37,8 @@ class Tokens:
 def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens:
     """Tokenise `texts` under the model's BOS policy; nothing is ever cut off.
 
-    A text that begins with the BOS token, as a chat template writes it, gets no second one.
+    A text that begins with the BOS token gets no second one, and one that a chat template wrote (`Templated`) only
+    the one that the template wrote.
 
     Args:
         names: one per text, for messages.
@@ -46,7 +48,10 @@ def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens
     """
     encoded = model.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
     bos = model.tokenizer.bos_token_id if model.prepend_bos else None
-    n_bos = tuple(int(bos is not None and row[:1] != [bos]) for row in encoded["input_ids"])
+    n_bos = tuple(
+        int(bos is not None and row[:1] != [bos] and not isinstance(text, Templated))
+        for text, row in zip(texts, encoded["input_ids"], strict=True)
+    )
     ids = tuple(np.array([bos] * n + row, dtype=np.int64) for n, row in zip(n_bos, encoded["input_ids"], strict=True))
     offsets = [
         np.array([(0, 0)] * n + row, dtype=np.int64).reshape(-1, 2)

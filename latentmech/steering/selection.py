@@ -21,14 +21,14 @@ from tqdm import tqdm
 
 from latentmech.direction import Choice, Direction
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Level, Model, Scope
+from latentmech.model import Dialogue, Level, Model, NextWords, Scope, next_words
 from latentmech.report import Picture, Table, heat_map
 from latentmech.steering.ablations import ablation, check_affine
 from latentmech.steering.damage import divergence, untouched_runs
 from latentmech.steering.generation import EVERYWHERE, Variant, next_logits
 from latentmech.steering.interventions import Addition
 from latentmech.steering.settings import CausalSettings
-from latentmech.steering.trials import Ids, first_tokens, log_odds_of
+from latentmech.steering.trials import log_odds_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +44,19 @@ class CausalSelection(CausalSettings):
         self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]
     ) -> Choice:
         """Score every candidate, choose one, and show the whole grid."""
-        harmful, harmless = ([d.text for d in texts[: self.limit]] for texts in (positive, negative))
+        harmful, harmless = (
+            next_words(model, [d.opening for d in some], [self.phrases] * len(some))
+            for some in (positive[: self.limit], negative[: self.limit])
+        )
         allowed = [
             i for i, c in enumerate(candidates) if c.layer is not None and c.layer < (1 - self.prune) * model.n_layers
         ]
         if not allowed:
             raise BadInput(f"selection.prune={self.prune:g} leaves no candidate; set direction.layers=all or lower it")
         scores = np.full((3, len(candidates)), np.nan)
-        ask = _Asking(model, first_tokens(model, self.phrases, spaced=False))
+        ask = _Asking(model)
         with tqdm(total=len(allowed), unit="candidate", desc=f"{model.name}: causal selection", mininterval=1) as bar:
-            runs = untouched_runs(model, harmless, 1)
+            runs = untouched_runs(model, [asked.text for asked in harmless], 1)
             for i in allowed:
                 plan = ablation(candidates[i], model.n_layers, self.ablation)
                 added = {candidates[i].hook_name: Addition(candidates[i].norm * candidates[i].vector)}
@@ -91,13 +94,13 @@ class _Asking:
     """Mean refusal score of requests under an edit."""
 
     model: Model
-    towards: Ids
 
-    def __call__(self, edits: Variant, texts: Sequence[str], scope: Scope = EVERYWHERE) -> float:
+    def __call__(self, edits: Variant, asked: Sequence[NextWords], scope: Scope = EVERYWHERE) -> float:
         def read(logits: Tensor, places: Sequence[int]) -> Tensor:
-            return log_odds_of(logits.float().log_softmax(-1), [self.towards] * len(places), [()] * len(places))
+            towards = [tuple(set(asked[i].first.values())) for i in places]
+            return log_odds_of(logits.float().log_softmax(-1), towards, [()] * len(places))
 
-        return float(next_logits(self.model, [edits], texts, read, scope=scope).mean())
+        return float(next_logits(self.model, [edits], [one.text for one in asked], read, scope=scope).mean())
 
 
 def _table(candidates: Sequence[Direction], scores: np.ndarray, passed: np.ndarray, best: int) -> Table:
