@@ -39,11 +39,12 @@ def cell(value: Any) -> str:
         return GAP
     if not isinstance(value, float | np.floating):
         return str(value)
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    if not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.2e}"
-    return f"{value:,.3f}" if abs(value) < 100 else f"{value:,.1f}"
+    number = float(value)
+    if number == 0 or not math.isfinite(number):
+        return f"{number:g}"
+    if not 1e-3 <= abs(number) < 1e5:
+        return f"{number:.2e}"
+    return f"{number:,.3f}" if abs(number) < 100 else f"{number:,.1f}"
 
 
 def _is_gap(value: Any) -> bool:

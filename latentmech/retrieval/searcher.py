@@ -8,7 +8,6 @@ import numpy as np
 from latentmech.data import Collection, Examples
 from latentmech.errors import BadInput
 from latentmech.retrieval.ranking import DEPTH, NOTHING, Ranking
-from latentmech.retrieval.spaces import CosineSpace
 from latentmech.retrieval.vector_database import VectorDatabase
 from latentmech.retrieval.vector_index import VectorIndex
 from latentmech.retrieval.vectors import Vectors
@@ -23,13 +22,11 @@ class Searcher:
         documents: their vectors.
         index: holds them.
         encode: makes vectors of other texts, in the same way.
-        space: the coordinates of a model's vectors.
     """
 
     documents: Vectors
     index: VectorIndex
     encode: Callable[[Examples], Vectors]
-    space: CosineSpace | None = None
 
     def ranking(self, collection: Collection) -> Ranking:
         """What is found for the queries of `collection`."""

@@ -1,7 +1,6 @@
 import ast
 import json
 import re
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,13 +88,3 @@ def test_every_work_that_is_cited_has_an_entry_and_every_entry_is_cited():
     assert cited == set(references()) and len(cited) > 50
     for key, entry in references().items():
         assert re.fullmatch(r"@\w+\{" + key + r",\n(  \w+ = \{.+\},?\n){4}\}", entry), entry
-
-
-def test_what_is_no_code_goes_into_the_wheel():
-    """Hatch takes a package's files, whatever they are, save those that git ignores."""
-    folder = Path(latentmech.__file__).parent
-    settings = tomllib.loads((folder.parent / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-    assert settings["targets"]["wheel"]["packages"] == ["latentmech"] and "exclude" not in settings["targets"]["wheel"]
-    assert {path.name for path in (folder / "report").glob("*.*") if path.suffix != ".py"} == {
-        *("references.bib", "report.html.j2", "map.html.j2"),
-    }

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, cycle
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -110,7 +110,7 @@ def _mark_best(axes: Axes, labels: Sequence[str], values: Sequence[float], best:
         return
     at = int(np.nanargmax(values)) if best is None else list(labels).index(best)
     axes.plot(at, values[at], "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, zorder=5)
-    look = {"textcoords": "offset points", "fontsize": 10, "color": INK, "zorder": 6}
+    look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 10, "color": INK, "zorder": 6}
     side = "left" if at < len(labels) / 6 else "right" if at > len(labels) * 5 / 6 else "center"
     text = axes.annotate(f"best: {labels[at]} ({values[at]:.3g})", (at, values[at]), (0, 11), ha=side, **look)
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])
