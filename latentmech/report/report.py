@@ -1,6 +1,6 @@
 """`Report`: everything a study has to say, before anyone decides where it goes; `Ledger` collects its numbers."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -142,8 +142,3 @@ class Ledger:
         counts = {"n": one.n or None, "groups": one.groups or None}
         self.metrics[name] = one.value
         self.rows.append({**self.common, **columns, "metric": metric, "value": one.value, **around, **counts})
-
-    def few_groups(self, below: int) -> Iterable[int]:
-        """The numbers of groups, ascending, that some interval has and that lie below a limit."""
-        found = {row["groups"] for row in self.rows if row["groups"] and row["interval"] not in (None, "range")}
-        return sorted(n for n in found if n < below)

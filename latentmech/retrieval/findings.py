@@ -12,9 +12,9 @@ from latentmech.retrieval.candidates import SearchCandidate, best_of
 from latentmech.retrieval.clusters import Agreement
 from latentmech.retrieval.near_duplicates import Threshold
 from latentmech.retrieval.ranking import MAIN, Scores
-from latentmech.retrieval.searcher import Searcher
 from latentmech.retrieval.settings import RetrievalSettings
 from latentmech.retrieval.spaces import CosineSpace
+from latentmech.retrieval.vector_database import Searcher
 from latentmech.statistics import (
     Estimate,
     Lead,

@@ -18,10 +18,9 @@ from latentmech.retrieval.findings import RetrievalFindings
 from latentmech.retrieval.near_duplicates import Threshold, cosines, near_duplicates, shared_trigrams, threshold_of
 from latentmech.retrieval.okapi import bm25
 from latentmech.retrieval.ranking import DEPTH, MAIN, Ranking, per_query, shuffled_scores
-from latentmech.retrieval.searcher import Searcher, searcher
 from latentmech.retrieval.settings import RetrievalSettings
 from latentmech.retrieval.spaces import fit
-from latentmech.retrieval.vector_database import VectorDatabase
+from latentmech.retrieval.vector_database import Searcher, VectorDatabase, searcher
 from latentmech.retrieval.vectors import LevelEncoder, Vectors, by_sentence_encoder
 
 

@@ -5,15 +5,14 @@ Colours and shapes are those of the pictures; a click on a class hides it, a dou
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from latentmech.report.figures.points import ClassStyle, PointMap, class_styles
+from latentmech.report.figures.points import ClassStyle, Colourings, PointMap, class_styles
 from latentmech.report.figures.style import INK
 
 if TYPE_CHECKING:
@@ -23,14 +22,9 @@ SYMBOLS = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-o
 
 
 def map_page(
-    maps: Sequence[PointMap],
-    colourings: Mapping[str, Int[np.ndarray, " point"]],
-    classes: Sequence[str],
-    texts: Sequence[str],
-    *,
-    title: str,
-    intro: str,
-) -> str:
+    maps: Sequence[PointMap], colourings: Colourings, classes: Sequence[str], texts: Sequence[str],
+    *, title: str, intro: str,
+) -> str:  # fmt: skip
     """An HTML page with one figure for the flat maps and one for those in three dimensions.
 
     Args:
@@ -58,12 +52,7 @@ def filled(template: str, **values: Any) -> str:
     return jinja.get_template(template).render(**values)
 
 
-def _figure(
-    maps: Sequence[PointMap],
-    colourings: Mapping[str, Int[np.ndarray, " point"]],
-    classes: Sequence[str],
-    texts: Sequence[str],
-) -> "Figure":
+def _figure(maps: Sequence[PointMap], colourings: Colourings, classes: Sequence[str], texts: Sequence[str]) -> "Figure":
     from plotly.subplots import make_subplots
 
     n_axes, n = maps[0].coordinates.shape[1], len(colourings)
@@ -109,7 +98,7 @@ def _columns(one: PointMap, members: np.ndarray) -> dict[str, list[float]]:
     return {name: column.round(3).tolist() for name, column in zip("xyz", one.coordinates[members].T, strict=False)}
 
 
-def _button(one: PointMap, members: Sequence[np.ndarray], colourings: Mapping[str, Any]) -> dict[str, Any]:
+def _button(one: PointMap, members: Sequence[np.ndarray], colourings: Colourings) -> dict[str, Any]:
     """Moves the points of every trace to their places in this map, and names axes and panels after it."""
     columns = [_columns(one, own) for own in members]
     places = {name: [own[name] for own in columns] for name in columns[0]}
