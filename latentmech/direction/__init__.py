@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
+    from latentmech.direction.card import source_of
     from latentmech.direction.direction import Direction, layer_of, unit
     from latentmech.direction.leace import Eraser
     from latentmech.direction.methods import DirectionMethod, method_of

@@ -37,19 +37,19 @@ def direction_of(
     )  # fmt: skip
 
 
+def source_of(model: Model) -> dict[str, Any]:
+    """Which weights these are, as a card says it."""
+    own = {"name": model.name, "revision": model.checkpoint.revision, "fingerprint": model.fingerprint}
+    return {**own, "identity": model.identity, "note": model.checkpoint.note}
+
+
 def card_of(name: str, model: Model, reading: Reading, contrast: Contrast, **more: Any) -> dict[str, Any]:
     """What is true of the direction at every level; `more` is what only the study knows, such as the seed."""
     joint = contrast.joint
     texts = {split: joint.splits.count(split) for split in ("train", "dev", "test")}
     return {
         "name": name,
-        "model": {
-            "name": model.name,
-            "revision": model.checkpoint.revision,
-            "fingerprint": model.fingerprint,
-            "identity": model.identity,
-            "note": model.checkpoint.note,
-        },
+        "model": source_of(model),
         "site": reading.site,
         "chat_template": reading.chat_template and bool(model.tokenizer.chat_template),
         "system": reading.system,

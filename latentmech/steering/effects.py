@@ -152,8 +152,9 @@ class Estimating:
             if name != EXCHANGED
         }
         if RANDOM in others and self.neutral is not None:
-            n = range(len(others[RANDOM].change))
-            pairs["random directions at equal KL"] = [at_equal_kl(own, others[RANDOM], i, end, self.neutral) for i in n]
+            some = others[RANDOM]
+            equal = [at_equal_kl(own, some, i, end, self.neutral) for i in range(len(some.change))]
+            pairs[f"{TITLES[RANDOM]} at equal KL"] = equal
         return DoseEnd(
             name=f"at {end.at:+g}" if end.base is None else f"from {end.base:+g} to {end.at:+g}",
             sense=end.sense,

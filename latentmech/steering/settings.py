@@ -218,7 +218,7 @@ class RefusalRateSettings:
         limit: requests of either kind, at most.
     """
 
-    builds: ClassVar[str] = "latentmech.steering.refusals.RefusalRate"
+    builds: ClassVar[str] = "latentmech.steering.necessity.RefusalRate"
 
     n_tokens: Positive = 16
     limit: Positive = 40
