@@ -78,6 +78,11 @@ class DirectionCandidate:
         """Dev AUROC of random directions, whichever sign, by how they were drawn; none where none were."""
         return {name: folded(drawn[0]) for name, drawn in self.drawn.items() if drawn.size}
 
+    @property
+    def high_dev(self) -> dict[str, float]:
+        """The 95th percentile of these."""
+        return {name: float(np.percentile(values, 95)) for name, values in self.random_dev.items()}
+
 
 def candidates_of(
     plan: NullPlan, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
@@ -97,16 +102,13 @@ def _candidate(plan: NullPlan, level: Level, position: str, rows: Rows) -> Direc
     parts, train, dev = plan.parts, plan.parts.within("train"), plan.parts.within("dev")
     sample = parts.sample(rows, train)
     raw = plan.method(sample)
-    vector = unit(raw)
-    random = {
-        "random": isotropic_directions(plan.random_draws, rows.shape[1], plan.seed),
-        "covariance": covariance_directions(rows[train], plan.random_draws, plan.seed),
-    }
+    vector, even = unit(raw), isotropic_directions(plan.random_draws, rows.shape[1], plan.seed)
+    as_rows_vary = covariance_directions(rows[train], plan.random_draws, plan.seed)
     along = (rows @ vector).double().numpy()
     return DirectionCandidate(
         level=level, position=position, vector=vector, norm=float(raw.norm()), means=sample.means.float(),
         spread=pooled_std(along[train], parts.positive[train]), key=_key(along, parts, dev),
-        drawn={name: drawn_at(directions, parts, rows) for name, directions in random.items()},
+        drawn={"random": drawn_at(even, parts, rows), "covariance": drawn_at(as_rows_vary, parts, rows)},
         in_folds=_keys(plan.method, rows, [(parts, fold.train, fold.dev) for fold in plan.folds]),
         exchanged=_keys(plan.method, rows, [(other, train, dev) for other in plan.exchanges]),
     )  # fmt: skip

@@ -66,9 +66,9 @@ def placed(
 def rows_at(reading: Reading, examples: Examples, hook_name: str, model: Model, store: ActivationStore) -> Rows:
     """A row per text at one level, at the reading's position or, where a text has no such place, at the last token."""
     texts = rendered(model, examples, reading.chat_template, reading.system)
-    rules = ("post_instruction",) if reading.rule.startswith("post_") else (reading.rule,)
+    rule = "post_instruction" if reading.rule.startswith("post_") else reading.rule
     try:
-        at, names = placed(model, examples, texts, rules)
+        at, names = placed(model, examples, texts, (rule,))
     except BadInput:
         at, names = placed(model, examples, texts, ("last",))
     levels = levels_of(model.n_layers, reading.site, reading.layers)  # all: the study may have collected them already
@@ -88,23 +88,18 @@ def median_norms(model: Model, store: ActivationStore, levels: Sequence[Level]) 
 
 def _candidates(model: Model, examples: Examples, texts: Sequence[Dialogue], rule: str) -> dict[str, list[Span]]:
     """Candidates by name, each with its span in every text."""
-    if rule == "post_instruction":
-        return _post_instruction(model, texts)
     if rule == "last":
         return {rule: [(len(t.text) - 1, len(t.text)) for t in texts]}
     if rule == "prompt_mean":
         return {rule: [t.user for t in texts]}
-    return {rule: [_within(examples, i, text, rule) for i, text in enumerate(texts)]}
-
-
-def _post_instruction(model: Model, texts: Sequence[Dialogue]) -> dict[str, list[Span]]:
-    """`post_-1` is the last token of the template, as negative indices count."""
+    if rule != "post_instruction":
+        return {rule: [_within(examples, i, text, rule) for i, text in enumerate(texts)]}
     begin, end = texts[0].after_user
     piece = texts[0].text[begin:end]
     offsets = model.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     if not piece.strip():
         raise BadInput("direction.positions=post_instruction needs a chat template; use last, or chat_template=true")
-    starts = [t.after_user[0] for t in texts]
+    starts = [t.after_user[0] for t in texts]  # `post_-1` is the last token, as negative indices count
     return {f"post_{i - len(offsets)}": [(at + a, at + b) for at in starts] for i, (a, b) in enumerate(offsets)}
 
 

@@ -51,51 +51,43 @@ def account_of(study: object, found: SteeringFindings, model: Model) -> Report:
 
 
 def numbers(found: SteeringFindings, ledger: Ledger) -> None:
-    """Every number, by its flat name and as a tidy row."""
+    """Every number, by its flat name and as a tidy row; of all nulls the hardest to beat has the bare name."""
+
+    def add(name: str, value: Estimate | float, metric: str, **columns: object) -> None:
+        ledger.add(f"steering/{name}", value, metric, **columns)
+
     for name, one in found.overall.items():
-        ledger.add(f"steering/{name}", one, METRICS.get(name, name), control=CONTROLS.get(name))
+        add(name, one, METRICS.get(name, name), control=CONTROLS.get(name))
     for strength, estimates in found.doses.items():
         for name, one in estimates.items():
-            ledger.add(f"steering/{name}{at_strength(strength)}", one, METRICS.get(name, name), strength=strength)
+            add(f"{name}{at_strength(strength)}", one, METRICS.get(name, name), strength=strength)
     for kind, null in found.nulls.items():
+        path = "" if kind == "random" else f"/{kind}"
         for strength in found.strengths if kind == "random" else null.strengths:
-            _null_numbers(found, kind, strength, ledger)
+            effects, at = found.null(kind, strength), at_strength(strength)
+            for end, value in (("min", effects.min()), ("max", effects.max())):
+                add(f"null_{end}{path}{at}", float(value), "effect", strength=strength, control=f"{kind}_{end}")
+            if kind == "random":
+                beyond, name = found.doses[strength]["effect"].value - float(effects.mean()), "effect_minus_null"
+                add(f"{name}{at}", beyond, name, strength=strength)
+            if strength in null.strengths:
+                kl = found.null_kl(kind, strength)
+                add(f"null_next_kl{path}{at}", kl, "next_kl", strength=strength, control=kind)
     if found.exchanged is not None:
-        ledger.add("steering/exchanged/p", found.exchanged[0], "p", control="exchanged")
-    ledger.add("steering/shown", float(found.verdict.holds), "verdict")
-    _necessity_numbers(found, ledger)
-
-
-def _null_numbers(found: SteeringFindings, kind: str, strength: float, ledger: Ledger) -> None:
-    """The range of what directions without meaning do; those that are hardest to beat have the bare name."""
-    path, effects = "" if kind == "random" else f"/{kind}", found.null(kind, strength)
-    for end, value in (("min", float(effects.min())), ("max", float(effects.max()))):
-        columns = {"strength": strength, "control": f"{kind}_{end}"}
-        ledger.add(f"steering/null_{end}{path}{at_strength(strength)}", value, "effect", **columns)
-    if kind == "random":
-        beyond, name = found.doses[strength]["effect"].value - float(effects.mean()), "effect_minus_null"
-        ledger.add(f"steering/{name}{at_strength(strength)}", beyond, name, strength=strength)
-    if strength in found.nulls[kind].strengths:
-        name = f"steering/null_next_kl{path}{at_strength(strength)}"
-        ledger.add(name, found.null_kl(kind, strength), "next_kl", strength=strength, control=kind)
-
-
-def _necessity_numbers(found: SteeringFindings, ledger: Ledger) -> None:
-    """Rates and what they cost, if that was asked."""
+        add("exchanged/p", found.exchanged[0], "p", control="exchanged")
+    add("shown", float(found.verdict.holds), "verdict")
     if (own := found.necessity) is None:
         return
-    sides = {"harmful": ("ablated", own.ablated, min), "harmless": ("added", own.induced, max)}
-    for kind, (edited, rates, extreme) in sides.items():
-        shares: dict[str, Estimate | float] = {"clean": rates.clean, edited: rates.edited}
-        shares |= {f"{edited}_{null}": extreme(some) for null, some in rates.random.items()}
-        for name, share in shares.items():
-            ledger.add(f"steering/refusal_rate/{kind}/{name}", share, "refusal_rate", control=name, split="test")
-    ledger.add("steering/ablation/neutral_perplexity", own.perplexity, "perplexity_factor", split="test")
-    ledger.add("steering/added_times_raw", own.added, "strength_raw")
-    for one in own.removals:
-        path, columns = f"steering/ablation/{one.kind}/dev", {"split": "dev", "control": one.kind}
-        ledger.add(f"{path}/refusal_rate", one.rate, "refusal_rate", **columns)
-        ledger.add(f"{path}/neutral_perplexity", one.perplexity, "perplexity_factor", **columns)
+    for kind, how, rates in (("harmful", "ablated", own.ablated), ("harmless", "added", own.induced)):
+        most = {f"{how}_{null}": share for null, share in rates.most.items()}
+        for name, share in {"clean": rates.clean, how: rates.edited, **most}.items():
+            add(f"refusal_rate/{kind}/{name}", share, "refusal_rate", control=name, split="test")
+    add("ablation/neutral_perplexity", own.perplexity, "perplexity_factor", split="test")
+    add("added_times_raw", own.added, "strength_raw")
+    for removal in own.removals:
+        for name, value in (("refusal_rate", removal.rate), ("neutral_perplexity", removal.perplexity)):
+            columns = {"split": "dev", "control": removal.kind}
+            add(f"ablation/{removal.kind}/dev/{name}", value, METRICS.get(name, name), **columns)
 
 
 def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Picture]]:
@@ -130,8 +122,8 @@ def curves(found: SteeringFindings) -> Iterator[Curve]:
     }
     if "random" in found.nulls:
         drawn["null_min"], drawn["null_max"] = _ends_of_null(found)
+    steps = tuple(sorted(found.strengths))
     for name, heights in drawn.items():
-        steps = tuple(sorted(found.strengths))
         yield Curve(name=f"steering/{name}", axis="steering/strength", steps=steps, values=tuple(heights))
 
 

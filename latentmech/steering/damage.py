@@ -1,4 +1,4 @@
-"""What steering costs: how unlikely its own text and a neutral text become, and how much the model repeats itself."""
+"""What steering does to text: how unlikely it and a neutral one become, what it repeats, and what is read in it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentmech.activations import Request, collect
 from latentmech.data import Corpus
-from latentmech.model import Batch, Model, Scope, packed_generate, packed_logits, pad, tokenise
+from latentmech.direction import Direction
+from latentmech.model import (
+    Batch,
+    Model,
+    Scope,
+    length_sorted,
+    packed_generate,
+    packed_logits,
+    pad,
+    text_rows,
+    tokenise,
+)
 from latentmech.steering.generation import EVERYWHERE, Variant, batches
 
 CONTEXT = 128  # tokens of a neutral text that are read in one piece
@@ -131,3 +143,26 @@ def repetition(texts: Sequence[str]) -> float:
     trigrams = [list(zip(own, own[1:], own[2:], strict=False)) for own in words]
     total, distinct = sum(map(len, trigrams)), sum(len(set(own)) for own in trigrams)
     return (total - distinct) / total if total else 0.0
+
+
+def readings(model: Model, direction: Direction, answers: Sequence[Sequence[str]]) -> Float[np.ndarray, " variant"]:
+    """Mean projection of each variant's answers, as a distance from the first variant's in its standard deviations.
+
+    They are read by the untouched model, at the direction's own place, as means over their tokens. This judges the text
+    and not the edit, but by the same direction: it can be high for text that merely mentions the subject.
+
+    Args:
+        answers: per variant, the untouched model's first; empty answers are left out.
+    """
+    kept = [[text for text in texts if text.strip()] for texts in answers]
+    flat = [text for texts in kept for text in texts]
+    if not kept[0] or not flat:
+        return np.full(len(answers), np.nan)
+    tokens = tokenise(model, flat, [f"answer {i}" for i in range(len(flat))])
+    names = (direction.hook_name,)
+    request = Request(model=model, tokens=tokens, rows=text_rows(tokens), hook_names=names, pooling="mean")
+    order, along = length_sorted(tokens.lengths), np.empty(len(flat))
+    along[order] = direction.project(collect(request, order)[0].float()).double().numpy()
+    parts = np.split(along, np.cumsum([len(texts) for texts in kept])[:-1])
+    spread = parts[0].std() or 1.0
+    return np.array([(part.mean() - parts[0].mean()) / spread if len(part) else np.nan for part in parts])

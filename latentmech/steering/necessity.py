@@ -75,14 +75,16 @@ class TextRates:
     Attributes:
         clean: by the untouched model.
         edited: by the edited one.
-        random: by each random direction, by the kind of these.
+        most: under the most effective random direction, by the kind of these.
+        others: how many of these there are.
         ahead: how much more the direction changes the share than each of them does.
         answers: `(request, clean answer, whether it shows the behaviour, edited answer, whether that does)`.
     """
 
     clean: Estimate
     edited: Estimate
-    random: Mapping[str, Sequence[float]]
+    most: Mapping[str, float]
+    others: Mapping[str, int]
     ahead: Sequence[Lead]
     answers: Sequence[tuple[str, str, bool, str, bool]]
 
@@ -187,7 +189,8 @@ def _rates(
     return TextRates(
         clean=estimate(mean_of(before, clusters, 0.0, 1.0), draws),
         edited=estimate(mean_of(after, clusters, 0.0, 1.0), draws),
-        random={name: [float(shown.mean()) for shown in some] for name, some in null.items() if some},
+        most={name: sense * max(sense * float(shown.mean()) for shown in some) for name, some in null.items() if some},
+        others={name: len(some) for name, some in null.items() if some},
         ahead=[leads(changed(after), {name: changed(shown)}, draws)[0] for name, shown in rivals],
         answers=list(zip(texts.texts, *sides, strict=True)),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +16,7 @@ from latentmech.model import Model, Scope, levels_of, writers
 from latentmech.report import Report
 from latentmech.statistics import clusters_of
 from latentmech.steering.account import account_of
-from latentmech.steering.damage import divergence, untouched_runs
+from latentmech.steering.damage import divergence, readings, untouched_runs
 from latentmech.steering.edits import EDIT_KINDS, EditKind, Gate, Steerer, learned
 from latentmech.steering.effects import Estimating, spans
 from latentmech.steering.findings import SteeringFindings
@@ -24,7 +25,6 @@ from latentmech.steering.interventions import check_affine
 from latentmech.steering.layer import LayerChoice, choose_layer, choosing
 from latentmech.steering.necessity import Necessity
 from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, NullSource
-from latentmech.steering.reading import readings
 from latentmech.steering.settings import SteeringSettings
 from latentmech.steering.strength import Strength, calibrated, in_units, is_close
 from latentmech.steering.sweep import Dosed, Doses, swept
@@ -32,6 +32,7 @@ from latentmech.steering.trials import Trials
 from latentmech.steering.weights import exports
 
 Prompts = Callable[[str], Trials]  # of a split
+Exports = Mapping[str, Callable[[Path], object]]
 NEUTRAL_WORDS = 1500  # whose states stand for those of a saved direction's texts
 CHOOSING = 10  # random directions that choose a block of their own
 SAME_LINE = 0.99  # cosine at which exchanging labels has left a direction on the line where it was
@@ -68,9 +69,7 @@ class SteeringStudy(SteeringSettings):
         steerer = Steerer(model=model, kind=self.kind, scope=self.scope, gate_at=self._gates(origin, source))
         direction, choice = self._placed(steerer, origin.direction, prompts)
         doses, missed = self._doses(steerer, direction, prompts)
-        folded = self.kind.in_weights and self.scope == EVERYWHERE and self.gate is None
-        lengths = [dose.along(direction) for dose in doses.values()] if folded else []
-        exported = exports(model, origin.direction, direction, lengths) if self.export == "weights" else {}
+        exported = self._exports(model, origin.direction, direction, doses)
         ends, trials = spans(list(doses), self.kind.neutral), prompts("test")
         last = {value: doses[value] for end in ends for value in (end.base, end.at) if value is not None}
         nulls = self._nulls(steerer, direction, source, doses, last, prompts)
@@ -217,6 +216,12 @@ class SteeringStudy(SteeringSettings):
             "Necessity was not tested: a saved direction comes without its texts.": self.necessity and self.file,
         }
         return [sentence for sentence, holds in said.items() if holds]
+
+    def _exports(self, model: Model, found: Direction, placed: Direction, doses: Doses) -> Exports:
+        """What writes the edited models, where that is asked."""
+        in_weights = self.kind.in_weights and self.scope == EVERYWHERE and self.gate is None
+        lengths = [dose.along(placed) for dose in doses.values()] if in_weights else []
+        return exports(model, found, placed, lengths) if self.export == "weights" else {}
 
     def _told(self, trials: Trials) -> Mapping[str, Sequence[str]]:
         """The prompts with an instruction in front, inside the chat template where they are in one."""
