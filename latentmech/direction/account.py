@@ -58,10 +58,10 @@ def numbers(found: DirectionFindings, ledger: Ledger) -> None:
         for which, value in (("p95", drawn.high), ("max", float(drawn.values.max()))):
             add(f"null/{name}_{which}", value, control=f"{name}_{which}", split="left_out")
         add(f"null/{name}_p", Estimate(drawn.p, n=len(drawn.values)), "p", control=name, split="left_out")
-    for reader, score in found.audit.readers.items():
+    for reader, (raw, matched) in found.audit.readers.items():
         path, control = ("", None) if reader == "direction" else (f"{reader}/", reader)
-        add(f"{path}test/auroc", score.raw, split="test", control=control, **at)
-        add(f"{path}matched/auroc", score.matched, split="matched", control=control, **at)
+        add(f"{path}test/auroc", raw, split="test", control=control, **at)
+        add(f"{path}matched/auroc", matched, split="matched", control=control, **at)
     if stable.cosine.n:
         add("split_half_cosine", stable.cosine, "cosine", split="train", **at)
         add("texts_for_cosine_0.9", stable.texts_needed, "texts", split="train", **at)

@@ -37,26 +37,24 @@ Halve = Callable[[Parts, Rows], Stability]
 RowsOf = Callable[[Examples], Rows]  # states of any texts at the direction's own place
 
 
-@dataclass(frozen=True)
-class ReaderScore:
-    """AUROC on test of one reader, on all texts and on matched ones (NaN where too few match)."""
-
-    raw: Estimate
-    matched: Estimate
-
-
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """Readers of test by name, the direction first; its projections of the test rows; how many test texts matched."""
+    """AUROC on test.
 
-    readers: dict[str, ReaderScore]
+    Attributes:
+        readers: by name, the direction first: on all texts, and on matched ones (NaN where too few match).
+        scores: the direction's projections of the test rows.
+        n_matched: how many test texts matched.
+    """
+
+    readers: dict[str, tuple[Estimate, Estimate]]
     scores: Scores
     n_matched: int
 
     @property
     def test(self) -> Estimate:
         """The direction on all test texts."""
-        return self.readers[DIRECTION].raw
+        return self.readers[DIRECTION][0]
 
 
 def audit(
@@ -80,7 +78,7 @@ def audit(
         scores[FROM_MATCHED] = (rows[test] @ unit(method(sample))).double().numpy()
     scores |= surface_of(learned, known, asked)
     every = np.arange(len(test))
-    readers = {name: ReaderScore(on(read, every), on(read, kept)) for name, read in scores.items()}
+    readers = {name: (on(read, every), on(read, kept)) for name, read in scores.items()}
     return Audit(readers, scores[DIRECTION], len(kept))
 
 

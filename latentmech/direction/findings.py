@@ -7,10 +7,9 @@ from pathlib import Path
 
 from latentmech.data import Contrast, Duplicates
 from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit, Relative, Transfer
-from latentmech.direction.candidates import DirectionCandidate, NullPlan
+from latentmech.direction.candidates import Choice, DirectionCandidate, NullPlan, ShownRates
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import EMBEDDING, NULLS, READERS, LeftOut
-from latentmech.direction.selection import Choice, ShownRates
 from latentmech.direction.stability import Stability
 
 NAMES = {DIRECTION: "direction", FROM_MATCHED: "direction from matched train texts", **READERS}

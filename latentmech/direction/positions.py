@@ -12,8 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from einops import rearrange
-
 from latentmech.activations import ActivationStore
 from latentmech.data import PROMPT, Corpus, Examples, Span
 from latentmech.direction.sample import Rows
@@ -73,8 +71,7 @@ def rows_at(reading: Reading, examples: Examples, hook_name: str, model: Model, 
         at, names = placed(model, examples, texts, ("last",))
     levels = levels_of(model.n_layers, reading.site, reading.layers)  # all: the study may have collected them already
     level = store.get(model, at, levels, "word_mean").level(hook_name)
-    rows = rearrange(level, "(row position) d -> position row d", position=len(names))
-    return rows[names.index(reading.rule) if reading.rule in names else -1]
+    return level[names.index(reading.rule) if reading.rule in names else len(names) - 1 :: len(names)]
 
 
 def median_norms(model: Model, store: ActivationStore, levels: Sequence[Level]) -> dict[str, float]:

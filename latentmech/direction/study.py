@@ -10,14 +10,22 @@ from latentmech.activations import ActivationStore
 from latentmech.data import Contrast, Examples, bundled_pairs, cross_split_duplicates, said
 from latentmech.direction.account import account_of
 from latentmech.direction.audit import audit, cosines, transfer
-from latentmech.direction.candidates import DirectionCandidate, NullPlan, by_position, candidates_of
+from latentmech.direction.candidates import (
+    DirectionCandidate,
+    NullPlan,
+    Observer,
+    Selection,
+    by_position,
+    by_separation,
+    candidates_of,
+    in_blocks,
+)
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import LeftOut, left_out
 from latentmech.direction.findings import DirectionFindings
 from latentmech.direction.methods import described, method_of
 from latentmech.direction.positions import Reading, median_norms, placed, rendered, rows_at
 from latentmech.direction.sample import Parts, Rows, visible
-from latentmech.direction.selection import Observer, Selection, by_separation, in_blocks
 from latentmech.direction.settings import DirectionSettings
 from latentmech.direction.sources import pushed
 from latentmech.direction.stability import Stability, stability

@@ -36,8 +36,8 @@ def left_out(found: DirectionFindings) -> Table:
 def on_test(found: DirectionFindings) -> Table:
     """The saved direction and the surface of the texts, on all test texts and on matched ones."""
     rows = [
-        {"read by": NAMES[name], **score.raw.cells("auroc", "low", "high"), **score.matched.cells("matched")}
-        for name, score in found.audit.readers.items()
+        {"read by": NAMES[name], **raw.cells("auroc", "low", "high"), **matched.cells("matched")}
+        for name, (raw, matched) in found.audit.readers.items()
     ]
     caption = (
         f"AUROC on {found.sizes['test']} test texts, read once at the chosen place by what was fitted on train, and on "

@@ -179,7 +179,7 @@ def _rates(
     """By the untouched model, under the direction's plan and under every other's; `sense` is 1 if it should rise."""
     clusters, (clean, edited) = clusters_of(texts.groups), (answers(plan, texts.texts) for plan in (Plan(), own))
     before, after = _refused(clean), _refused(edited)
-    null = {name: [_refused(answers(plan, texts.texts)) for plan in some] for name, some in others.items()}
+    null = {name: [_refused(answers(plan, texts.texts)) for plan in some] for name, some in others.items() if some}
 
     def changed(shown: Float[np.ndarray, " answer"]) -> Tally:
         return mean_of(sense * (shown - before), clusters, -1.0, 1.0)
@@ -189,8 +189,8 @@ def _rates(
     return TextRates(
         clean=estimate(mean_of(before, clusters, 0.0, 1.0), draws),
         edited=estimate(mean_of(after, clusters, 0.0, 1.0), draws),
-        most={name: sense * max(sense * float(shown.mean()) for shown in some) for name, some in null.items() if some},
-        others={name: len(some) for name, some in null.items() if some},
+        most={name: sense * max(sense * float(shown.mean()) for shown in some) for name, some in null.items()},
+        others={name: len(some) for name, some in null.items()},
         ahead=[leads(changed(after), {name: changed(shown)}, draws)[0] for name, shown in rivals],
         answers=list(zip(texts.texts, *sides, strict=True)),
     )

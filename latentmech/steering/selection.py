@@ -67,18 +67,16 @@ class CausalSelection(CausalSettings):
             for i in allowed:
                 here, plan = candidates[i], ablation(candidates[i], model.n_layers, self.ablation)
                 added = Plan({here.hook_name: Addition(here.norm * here.vector)})
-                kl = divergence(model, [plan.edits], runs, scope=plan.scope).kl
-                scores[:, i] = score(plan, harmful), score(added, harmless), float(kl.mean())
+                cost = divergence(model, [plan.edits], runs, scope=plan.scope).kl
+                scores[:, i] = score(plan, harmful), score(added, harmless), float(cost.mean())
                 bar.update()
-        return self._choice(candidates, scores, score(Plan(), harmful), score(Plan(), harmless))
-
-    def _choice(self, candidates: Sequence[Direction], scores: Scores, harmful: float, harmless: float) -> Choice:
-        """The lowest bypass score among those that pass; if none does, among those that at least induce."""
+            high, low = score(Plan(), harmful), score(Plan(), harmless)
         bypass, induce, kl = scores
         passed = (induce > self.induce_above) & (kl < self.kl_below)
+        # the lowest bypass score among those that pass; if none does, among those that at least induce
         pool = next(some for some in (passed, induce > self.induce_above, np.isfinite(bypass)) if some.any())
         best = int(np.argmin(np.where(pool, bypass, np.inf)))
-        notes = [f"Untouched, harmful requests score {harmful:+.2f} and harmless ones {harmless:+.2f} nats on dev."]
+        notes = [f"Untouched, harmful requests score {high:+.2f} and harmless ones {low:+.2f} nats on dev."]
         if not passed.any():
             none = f"No candidate passes the thresholds (induce > {self.induce_above:g}, KL < {self.kl_below:g})"
             notes.append(f"{none}; the best bypass of those that induce was taken.")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -17,7 +18,17 @@ from latentmech.report import Report
 from latentmech.statistics import clusters_of
 from latentmech.steering.account import account_of
 from latentmech.steering.damage import divergence, readings, untouched_runs
-from latentmech.steering.edits import EDIT_KINDS, EditKind, Gate, Steerer, learned
+from latentmech.steering.edits import (
+    EDIT_KINDS,
+    EditKind,
+    Gate,
+    Steerer,
+    Strength,
+    calibrated,
+    in_units,
+    is_close,
+    learned,
+)
 from latentmech.steering.effects import Estimating, spans
 from latentmech.steering.findings import SteeringFindings
 from latentmech.steering.generation import EVERYWHERE
@@ -26,7 +37,6 @@ from latentmech.steering.layer import LayerChoice, choose_layer, choosing
 from latentmech.steering.necessity import Necessity
 from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, NullSource
 from latentmech.steering.settings import SteeringSettings
-from latentmech.steering.strength import Strength, calibrated, in_units, is_close
 from latentmech.steering.sweep import Dosed, Doses, swept
 from latentmech.steering.trials import Trials
 from latentmech.steering.weights import exports
@@ -38,14 +48,13 @@ CHOOSING = 10  # random directions that choose a block of their own
 SAME_LINE = 0.99  # cosine at which exchanging labels has left a direction on the line where it was
 
 
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """The direction where it was found, its texts, what a reader must know about it, and how it was chosen."""
+class Origin(NamedTuple):
+    """The direction where it was found, and what a reader must know; its texts and how it was chosen, if found here."""
 
     direction: Direction
-    contrast: Contrast | None
     notes: tuple[str, ...]
-    selection: Choice | None
+    contrast: Contrast | None = None
+    selection: Choice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,12 +126,10 @@ class SteeringStudy(SteeringSettings):
     def _origin(self, model: Model, store: ActivationStore) -> Origin:
         if self.file is not None:
             direction = load_direction(self.file)
-            notes = direction.check(model, allow_foreign=self.allow_foreign)
-            return Origin(direction=direction, contrast=None, notes=notes, selection=None)
+            return Origin(direction, direction.check(model, allow_foreign=self.allow_foreign))
         only = replace(self.direction, compare=False, transfer=(), observer=None, random_draws=0, shuffles=0)
         found = only.find(model, store)
-        notes = found.contrast.notes
-        return Origin(direction=found.direction, contrast=found.contrast, notes=notes, selection=found.choice)
+        return Origin(found.direction, found.contrast.notes, found.contrast, found.choice)
 
     def _null_source(self, model: Model, store: ActivationStore, origin: Origin) -> NullSource:
         """From the states of the direction's own texts at any hook point; of words, where it comes without."""

@@ -10,9 +10,8 @@ from tqdm import tqdm
 
 from latentmech.direction import Direction
 from latentmech.steering.damage import Divergence, divergence, kl_of, neutral_perplexity, untouched_runs
-from latentmech.steering.edits import Steerer
+from latentmech.steering.edits import Steerer, Strength
 from latentmech.steering.generation import completions, next_logits
-from latentmech.steering.strength import Strength
 from latentmech.steering.trials import Trials, log_odds_of
 
 Doses = Mapping[float, Strength]  # by the number that was asked for
