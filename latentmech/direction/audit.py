@@ -3,31 +3,19 @@
 Test is read once, beside what the surface gives away: on all texts and on matched ones.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from latentmech.data import (
-    SURFACE,
-    Contrast,
-    Examples,
-    Pairs,
-    bundled_pairs,
-    copies_among,
-    ending,
-    has_both_kinds,
-    read_texts,
-    said,
-)
+from latentmech.data import Contrast, Examples, Pairs, bundled_pairs, copies_among, has_both_kinds, read_texts, said
 from latentmech.direction.direction import Direction, unit
 from latentmech.direction.methods import DirectionMethod
-from latentmech.direction.sample import Labels, Parts, Rows, Scores, surface_of, visible
+from latentmech.direction.sample import Parts, Rows, Scores, matched, surface_of, visible
 from latentmech.direction.stability import Stability
 from latentmech.statistics import Estimate, Lead, auroc_of, clusters_of, estimate, leads
 
@@ -80,15 +68,6 @@ def audit(
     every = np.arange(len(test))
     readers = {name: (on(read, every), on(read, kept)) for name, read in scores.items()}
     return Audit(readers, scores[DIRECTION], len(kept))
-
-
-def matched(texts: Sequence[str], labels: Labels, seed: int) -> Int[np.ndarray, " kept"]:
-    """Indices of as many positive as negative texts of each length in words and last character, drawn at random."""
-    strata: dict[tuple[int, str], dict[bool, list[int]]] = defaultdict(lambda: {True: [], False: []})
-    for i in np.random.default_rng(seed).permutation(len(texts)).tolist():
-        strata[len(texts[i].split()), ending(texts[i])][bool(labels[i])].append(i)
-    kept = [i for kinds in strata.values() for two in zip(kinds[True], kinds[False], strict=False) for i in two]
-    return np.array(sorted(kept), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -176,6 +155,6 @@ def transfer(
     exact, near = copies_among(said(examples).texts, said(seen).texts)
     return Transfer(
         name=name, auroc=estimate(direction, draws), bag_of_words=estimate(bag, draws),
-        lead=leads(direction, {SURFACE[BAG]: bag}, draws)[0], exact=int(exact.sum()), near=int(near.sum()),
+        lead=leads(direction, {BAG: bag}, draws)[0], exact=int(exact.sum()), near=int(near.sum()),
         n=len(examples), one_kind=one_kind,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Rows with their labels: what every method starts from, which are train, dev and test, what their words give away."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from latentmech.activations import Moments
-from latentmech.data import PROMPT, Contrast, Examples, said, surface_scores, tied_groups
+from latentmech.data import PROMPT, Contrast, Examples, ending, said, surface_scores, tied_groups
 from latentmech.statistics import clusters_of
 
 Rows = Float[Tensor, "row d_model"]
@@ -107,3 +108,12 @@ def surface_of(train: Sequence[str], labels: Labels, texts: Sequence[str]) -> di
     """
     scores = surface_scores(train, labels.astype(np.int64), 2, texts)
     return {name: np.round(values[:, 1] - values[:, 0], 9) for name, values in scores.items()}
+
+
+def matched(texts: Sequence[str], labels: Labels, seed: int) -> Int[np.ndarray, " kept"]:
+    """Indices of as many positive as negative texts of each length in words and last character, drawn at random."""
+    strata: dict[tuple[int, str], dict[bool, list[int]]] = defaultdict(lambda: {True: [], False: []})
+    for i in np.random.default_rng(seed).permutation(len(texts)).tolist():
+        strata[len(texts[i].split()), ending(texts[i])][bool(labels[i])].append(i)
+    kept = [i for kinds in strata.values() for two in zip(kinds[True], kinds[False], strict=False) for i in two]
+    return np.array(sorted(kept), dtype=np.int64)

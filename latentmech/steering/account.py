@@ -1,21 +1,9 @@
 """What a steering study says: numbers, pictures, sentences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from latentmech.model import Model
-from latentmech.report import (
-    Curve,
-    Ledger,
-    Method,
-    Picture,
-    Report,
-    account,
-    at_strength,
-    band,
-    layer_curve,
-    trade_off,
-    values,
-)
+from latentmech.report import Curve, Ledger, Method, Picture, Report, account, at_strength, band, layer_curve, trade_off
 from latentmech.statistics import Estimate
 from latentmech.steering.findings import SteeringFindings
 from latentmech.steering.tables import tables
@@ -30,7 +18,7 @@ CONTROLS = {"clean": "clean", "prompting/for": "prompting_for", "prompting/again
 def account_of(study: object, found: SteeringFindings, model: Model) -> Report:
     """Everything a reader gets."""
     direction, place = found.direction, {"layer": found.direction.level.label, "site": found.direction.hook_name}
-    ledger = Ledger({"study": "steering", "task": direction.name, "method": found.edit, **place})
+    ledger = Ledger({"study": "steering", "task": direction.name, "method": found.settings.edit, **place})
     numbers(found, ledger)
     selected = enumerate(found.selection.pictures if found.selection else ())
     return account(
@@ -93,12 +81,12 @@ def numbers(found: SteeringFindings, ledger: Ledger) -> None:
 def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """Effect against strength beside directions without meaning, and against damage."""
     name, ticks = found.direction.name, [f"{strength:+g}" for strength in sorted(found.strengths)]
-    bands = {name: band(found.of("effect"))}
+    effects, bands = _drawn(found, "effect"), {name: band(found.of("effect"))}
     if "random" in found.nulls:
         bands[found.title("random")] = _ends_of_null(found)
     told = {kind: one.value for kind, one in found.overall.items() if kind.startswith("prompting/")}
     figure = layer_curve(
-        ticks, {name: values(found.of("effect"))}, bands,
+        ticks, {name: effects}, bands,
         {f"instruction {kind.partition('/')[2]} it": value for kind, value in told.items()},
         "change of log-odds (nats)", f"{name} at {found.direction.level.place} of {model.name}",
         xlabel=f"strength ({found.unit})", best="",
@@ -106,7 +94,7 @@ def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Pictu
     caption = "Effect against strength with 95 % intervals, and the range of random directions of the same length."
     yield "dose_response", Picture(title="Dose and response", figure=figure, caption=caption)
     if len(ticks) > 1:
-        points = list(zip(values(found.of("kl")), values(found.of("effect")), ticks, strict=True))
+        points = list(zip(_drawn(found, "kl"), effects, ticks, strict=True))
         figure = trade_off(
             points, title=f"What {name} steering costs in {model.name}",
             xlabel="KL to the untouched model (nats per token)", ylabel="change of log-odds (nats)",
@@ -117,14 +105,17 @@ def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Pictu
 
 def curves(found: SteeringFindings) -> Iterator[Curve]:
     """Everything against strength."""
-    drawn: dict[str, Sequence[float]] = {
-        name: values(found.of(name)) for name in ("effect", "kl", "own_perplexity", "neutral_perplexity")
-    }
+    shown = ("effect", "kl", "own_perplexity", "neutral_perplexity")
+    drawn = {name: _drawn(found, name) for name in shown}
     if "random" in found.nulls:
         drawn["null_min"], drawn["null_max"] = _ends_of_null(found)
     steps = tuple(sorted(found.strengths))
     for name, heights in drawn.items():
         yield Curve(name=f"steering/{name}", axis="steering/strength", steps=steps, values=tuple(heights))
+
+
+def _drawn(found: SteeringFindings, name: str) -> list[float]:
+    return [one.value for one in found.of(name)]
 
 
 def _ends_of_null(found: SteeringFindings) -> tuple[list[float], list[float]]:
@@ -174,12 +165,13 @@ def notes(found: SteeringFindings, model: Model) -> Iterator[str]:
 
 def methods(found: SteeringFindings) -> Iterator[Method]:
     """What was done, step by step."""
-    gate = f", only where its {found.gate} exceeds what separates the dev texts" if found.gate else ""
+    asked = found.settings
+    gate = f", only where its {asked.gate} exceeds what separates the dev texts" if asked.gate else ""
     yield Method(
-        f"The {found.direction.name} direction was used at {found.direction.hook_name} ({found.edit}{gate}) in "
+        f"The {found.direction.name} direction was used at {found.direction.hook_name} ({asked.edit}{gate}) in "
         f"{len(found.strengths)} strengths ({found.unit}; {found.kind.zero}). Effect: change of the log-odds of the "
         f"next tokens that count for the behaviour, over {len(found.trials)} prompts. Damage: KL over "
-        f"{found.kl_tokens} tokens of the untouched model's own text, and perplexity of a neutral text.",
+        f"{asked.kl_tokens} tokens of the untouched model's own text, and perplexity of a neutral text.",
         ("turner2023",),
     )
     if found.choice is not None:

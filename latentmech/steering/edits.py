@@ -124,26 +124,17 @@ class EditKind:
     in_weights: bool = False
 
 
-def addition(direction: Direction, strength: Strength) -> Edit:
-    """So far along the direction."""
-    return Addition(strength.along(direction) * direction.vector)
-
-
-def rotation(direction: Direction, strength: Strength) -> Edit:
-    """So far along the direction, and back to the norm that it had."""
-    return Rotation(strength.along(direction) * direction.vector)
-
-
-def clamp(direction: Direction, strength: Strength) -> Edit:
-    """Exactly so far along the direction, wherever it was."""
-    return Clamp(direction.vector, strength.along(direction))
-
-
 UNTOUCHED, NO_PART = "0 is the untouched model", "0 takes the projection away, which is not the untouched model"
 EDIT_KINDS = {
-    "addition": EditKind(make=addition, verb="Adding", zero=UNTOUCHED, neutral=0.0, in_weights=True),
-    "rotation": EditKind(make=rotation, verb="Rotating towards", zero=UNTOUCHED, neutral=0.0),
-    "clamp": EditKind(make=clamp, verb="Clamping along", zero=NO_PART),
+    "addition": EditKind(  # so far along the direction
+        make=lambda d, s: Addition(s.along(d) * d.vector), verb="Adding", zero=UNTOUCHED, neutral=0.0, in_weights=True
+    ),
+    "rotation": EditKind(  # so far along it, and back to the norm that it had
+        make=lambda d, s: Rotation(s.along(d) * d.vector), verb="Rotating towards", zero=UNTOUCHED, neutral=0.0
+    ),
+    "clamp": EditKind(  # exactly so far along it, wherever it was
+        make=lambda d, s: Clamp(d.vector, s.along(d)), verb="Clamping along", zero=NO_PART
+    ),
 }
 
 

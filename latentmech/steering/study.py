@@ -94,11 +94,10 @@ class SteeringStudy(SteeringSettings):
             made = (source.random, source.isotropic)
             necessity = self.necessity(model, origin.direction, origin.contrast, *made, self.draws)
         return SteeringFindings(
-            direction=direction, trials=trials, kind=self.kind, edit=self.edit, unit=self.kind.unit or self.unit,
-            gate=self.gate, n_tokens=self.n_tokens, kl_tokens=self.kl_tokens, strengths=tuple(doses),
-            ends=tuple(last), doses=found, overall=of.overall(), exchanged=exchanged, sweep=sweep,
-            verdict=of.verdict(found, exchanged), slope=of.slope(), choice=choice, selection=origin.selection,
-            necessity=necessity,
+            settings=self, direction=direction, trials=trials, kind=self.kind, unit=self.kind.unit or self.unit,
+            strengths=tuple(doses), ends=tuple(last), doses=found, overall=of.overall(), exchanged=exchanged,
+            sweep=sweep, verdict=of.verdict(found, exchanged), slope=of.slope(), choice=choice,
+            selection=origin.selection, necessity=necessity,
             notes=(*origin.notes, *missed, *self._left_out(bool(swapped) and exchanged is None)), exports=exported,
         )  # fmt: skip
 

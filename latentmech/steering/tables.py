@@ -37,8 +37,8 @@ def strength_table(found: SteeringFindings) -> Table:
     caption = (
         f"Strength ({found.unit}): {found.kind.zero}. Effect: change of the log-odds against the untouched model, in "
         f"nats, mean over {len(found.trials)} prompts with a 95 % interval over their groups. Random directions are "
-        f"drawn as the states vary, of the same length. KL in nats per token over {found.kl_tokens} tokens of the "
-        "untouched model's text; own ppl: perplexity of that text when steered; reading: what the direction reads in "
+        f"drawn as the states vary, of the same length. KL in nats per token over {found.settings.kl_tokens} tokens of "
+        "the untouched model's text; own ppl: perplexity of that text when steered; reading: what the direction reads in "
         "the answers, in standard deviations of the untouched model's."
     )
     return Table(title="Dose and response", frame=pd.DataFrame(rows), caption=caption)
@@ -88,7 +88,7 @@ def completion_table(found: SteeringFindings) -> Table:
     said = list(zip(names, found.sweep.answers, strict=True))
     rows = [(shown, name, own[i]) for i, shown in enumerate(found.trials.shown[:SHOWN]) for name, own in said]
     frame = pd.DataFrame(rows, columns=["prompt", "strength", "text"]).sort_values("prompt", kind="stable")
-    caption = f"Greedy, {found.n_tokens} tokens, first prompts."
+    caption = f"Greedy, {found.settings.n_tokens} tokens, first prompts."
     return Table(title="What it says", frame=frame.reset_index(drop=True), caption=caption)
 
 
