@@ -40,7 +40,7 @@ def numbers(found: DirectionFindings, ledger: Ledger) -> None:
     """Every number, by its flat name and as a tidy row."""
     best, at, stable, own = found.best, {"layer": found.best.level.label}, found.stability, found.left_out
 
-    def add(name: str, value: Estimate | float, metric: str = "auroc", **columns: object) -> None:
+    def add(name: str, value: Estimate | float | int, metric: str = "auroc", **columns: object) -> None:
         ledger.add(f"direction/{name}", value, metric, **columns)
 
     add("layer", -1 if best.level.layer is None else best.level.layer, "layer")

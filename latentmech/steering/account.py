@@ -41,7 +41,7 @@ def account_of(study: object, found: SteeringFindings, model: Model) -> Report:
 def numbers(found: SteeringFindings, ledger: Ledger) -> None:
     """Every number, by its flat name and as a tidy row; of all nulls the hardest to beat has the bare name."""
 
-    def add(name: str, value: Estimate | float, metric: str, **columns: object) -> None:
+    def add(name: str, value: Estimate | float | int, metric: str, **columns: object) -> None:
         ledger.add(f"steering/{name}", value, metric, **columns)
 
     for name, one in found.overall.items():

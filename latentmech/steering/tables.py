@@ -38,8 +38,8 @@ def strength_table(found: SteeringFindings) -> Table:
         f"Strength ({found.unit}): {found.kind.zero}. Effect: change of the log-odds against the untouched model, in "
         f"nats, mean over {len(found.trials)} prompts with a 95 % interval over their groups. Random directions are "
         f"drawn as the states vary, of the same length. KL in nats per token over {found.settings.kl_tokens} tokens of "
-        "the untouched model's text; own ppl: perplexity of that text when steered; reading: what the direction reads in "
-        "the answers, in standard deviations of the untouched model's."
+        "the untouched model's text; own ppl: perplexity of that text when steered; reading: what the direction reads "
+        "in the answers, in standard deviations of the untouched model's."
     )
     return Table(title="Dose and response", frame=pd.DataFrame(rows), caption=caption)
 
