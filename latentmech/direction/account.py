@@ -69,8 +69,8 @@ def numbers(found: DirectionFindings, ledger: Ledger) -> None:
         add(f"cosine/{other.name}", other.cosine, "cosine", control=other.name, **at)
     for data in found.transfers:
         columns = {"control": data.name, "split": "transfer", **at}
-        for name, value in (("auroc", data.auroc), ("bag_of_words/auroc", data.bag_of_words)):
-            add(f"transfer/{data.name}/{name}", value, **columns)
+        add(f"transfer/{data.name}/auroc", data.auroc, **columns)
+        add(f"transfer/{data.name}/bag_of_words/auroc", data.bag_of_words, **columns)
         for name, n in (("exact", data.exact), ("near", data.near)):
             add(f"transfer/{data.name}/{name}_duplicates", n, "texts", **columns)
     if shown := found.shown:

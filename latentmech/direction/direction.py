@@ -55,8 +55,8 @@ class Direction:
         card = {**self.card, "name": f"not {self.card.get('name', '')}".strip()}
         if lie := card.get("projections"):
             card["projections"] = {**lie, "negative": -lie["positive"], "positive": -lie["negative"]}
-        means = {"positive_means": self.negative_means, "negative_means": self.positive_means}
-        return replace(self, vectors=flipped, card=card, **means)
+        low, high = self.positive_means, self.negative_means
+        return replace(self, vectors=flipped, positive_means=high, negative_means=low, card=card)
 
     @property
     def name(self) -> str:
@@ -153,7 +153,7 @@ class Direction:
         tensors, card = load_tensors(Path(path))
         if card.get("format") != FORMAT:
             raise IntegrityError(f"{path} is no direction (format {card.get('format')!r}); expected {FORMAT}")
-        kinds = {
+        kinds: dict[str, Any] = {
             f"{kind}s": {name.removeprefix(f"{kind}/"): t for name, t in tensors.items() if name.startswith(f"{kind}/")}
             for kind in PER_LEVEL
         }

@@ -24,7 +24,7 @@ LETTER = re.compile(r"[A-Z](?=\W*$)")
 
 @dataclass(frozen=True)
 class Reading:
-    """How texts are turned into rows, and by which method rows into a direction.
+    """How texts are turned into rows.
 
     Attributes:
         rule: name of the position, such as `last` or `post_-2`.
@@ -32,7 +32,6 @@ class Reading:
         system: a system prompt instead of the template's own.
     """
 
-    method: str
     rule: str
     site: str
     layers: Layers

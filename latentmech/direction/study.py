@@ -55,7 +55,7 @@ class DirectionStudy(DirectionSettings):
 
     def reading(self, position: str) -> Reading:
         """How this study reads texts at one of its positions."""
-        return Reading(self.method, position, self.site, self.layers, self.chat_template, self.system)
+        return Reading(position, self.site, self.layers, self.chat_template, self.system)
 
     def find(self, model: Model, store: ActivationStore) -> DirectionFindings:
         """Everything that the report is made of."""

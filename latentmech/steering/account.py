@@ -68,7 +68,8 @@ def numbers(found: SteeringFindings, ledger: Ledger) -> None:
         return
     for kind, how, rates in (("harmful", "ablated", own.ablated), ("harmless", "added", own.induced)):
         most = {f"{how}_{null}": share for null, share in rates.most.items()}
-        for name, share in {"clean": rates.clean, how: rates.edited, **most}.items():
+        shares: dict[str, Estimate | float] = {"clean": rates.clean, how: rates.edited, **most}
+        for name, share in shares.items():
             add(f"refusal_rate/{kind}/{name}", share, "refusal_rate", control=name, split="test")
     add("ablation/neutral_perplexity", own.perplexity, "perplexity_factor", split="test")
     add("added_times_raw", own.added, "strength_raw")

@@ -5,7 +5,7 @@ Every score here is a log-odds in nats: of one set of next tokens against anothe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -133,7 +133,7 @@ def _trials(
 ) -> Trials:  # fmt: skip
     if not texts:
         raise BadInput("there are no prompts to steer on; give some with trials.prompts, or raise data.limit")
-    own = {"shown": shown, "groups": groups, "towards": towards, "away": away, "notes": notes}
+    own: dict[str, Any] = {"shown": shown, "groups": groups, "towards": towards, "away": away, "notes": notes}
     return Trials(texts=tuple(text.text for text in texts), **{name: tuple(values) for name, values in own.items()})
 
 
@@ -142,7 +142,7 @@ def first_tokens(model: Model, words: Sequence[str], *, spaced: bool = True) -> 
 
     A word that is several tokens counts by its first, so it should not share that with a word of the other set.
     """
-    found = []
+    found: list[int] = []
     for word in words:
         ids = model.tokenizer(f" {word}" if spaced else word, add_special_tokens=False)["input_ids"]
         found += ([i for i in ids if str(model.tokenizer.decode([i])).strip()] or ids)[:1]
