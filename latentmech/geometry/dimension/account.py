@@ -72,8 +72,9 @@ def pictures(found: DimensionFindings, model: Model) -> Iterator[tuple[str, Pict
     for name, title in names.items():
         drawn = {model.name: found.of(name)} | {text: found.of(name, who) for who, text in found.controls.items()}
         caption = f"{title} at every level with the range over draws, and of the controls."
-        said = {"ylabel": f"dimension ({title})", "title": f"{title} in {model.name}"}
-        yield name.partition("_k")[0], line_picture(title, ticks, drawn, caption, around=drawn, **said)
+        yield name.partition("_k")[0], line_picture(
+            title, ticks, drawn, caption, around=drawn, ylabel=f"dimension ({title})", title=f"{title} in {model.name}",
+        )  # fmt: skip
     if len(shares := found.settings.shares) > 1:
         n, scans = len(ticks), [found.of("two_nn", share=share) for share in shares]
         chosen = np.unique(np.linspace(0, n - 1, min(SHOWN_LEVELS, n)).round().astype(int)).tolist()

@@ -47,8 +47,8 @@ class LensStudy(LensSettings):
         if not len(drawn.ids):
             raise BadInput(f"geometry.text={self.text!r} is one token of {model.name}; give a longer one")
         own, parts = self._read(model, places), np.array(examples.splits)
-        others = [examples.select(np.flatnonzero(parts == split).tolist()) for split in ("train", "dev")]
-        frequency = unigram(model, *others, places)
+        train, dev = (examples.select(np.flatnonzero(parts == split).tolist()) for split in ("train", "dev"))
+        frequency = unigram(model, train, dev, places)
         beside, elsewhere = cosines(places, embedding(model), unembedding(model), self.seed)
         grids = {"model": own.own, "shuffled": own.shuffled}
         if self.random_init:
