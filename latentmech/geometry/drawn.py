@@ -27,7 +27,7 @@ def with_ends(name: str, line: Sequence[Estimate], low: str = "low", high: str =
 
 def curves_of(axis: str, lines: Mapping[str, Line]) -> tuple[Curve, ...]:
     """Lines by level as a tracker draws them, against the level's place from 0 on."""
-    curves = {name: tuple(getattr(one, "value", one) for one in line) for name, line in lines.items()}
+    curves: dict[str, Any] = {name: tuple(getattr(one, "value", one) for one in line) for name, line in lines.items()}
     steps = {name: tuple(map(float, range(len(own)))) for name, own in curves.items()}
     return tuple(Curve(name=name, axis=axis, steps=steps[name], values=own) for name, own in curves.items())
 
@@ -55,7 +55,7 @@ def line_picture(
         bands: of controls.
         drawn: what `layer_curve` is told beside.
     """
-    series = {name: [getattr(one, "value", one) for one in line] for name, line in lines.items()}
+    series: dict[str, Any] = {name: [getattr(one, "value", one) for one in line] for name, line in lines.items()}
     own: dict[str, Any] = {name: band(line) for name, line in lines.items() if name in around}  # type: ignore[arg-type]
     figure = layer_curve(labels, series, own | dict(bands or {}), best="", **drawn)
     return Picture(title=title, figure=figure, caption=caption)

@@ -96,7 +96,8 @@ def _own(
         "procrustes": around_if_unbiased(formulas.procrustes(a, b), turned, *size),
     }
     if a.shape[1] == b.shape[1]:
-        sets = [[_axes(side[rows], settings) for side in (a, b)] for rows in (slice(None), *parts)]
+        every = [(a, b), *((a[rows], b[rows]) for rows in parts)]
+        sets = [[_axes(side, settings) for side in both] for both in every]
         whole, *shares = (formulas.overlap(*both) for both in sets)
         found["subspace"] = around_if_unbiased(whole, shares, *size)
     return found
@@ -112,7 +113,7 @@ def _chance(a: Tensor, b: Tensor, settings: CompareSettings) -> dict[str, Estima
             "cka": formulas.debiased_cka(gram_a, gram_b[order][:, order]),
             "knn": float(formulas.shared(near_a, near_b[order][:, order]).mean()),
             "procrustes": formulas.procrustes(a, b[order]),
-            "subspace": formulas.overlap(axes, formulas.random_subspace(*axes.shape, seed)),
+            "subspace": formulas.overlap(axes, formulas.random_subspace(axes.shape[0], axes.shape[1], seed)),
         })  # fmt: skip
     return {name: over_seeds(one[name] for one in found) for name in found[0]}
 
