@@ -18,7 +18,6 @@ from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import method_of
 from latentmech.probe.online_code import online_code
 from latentmech.probe.problem import CONTROL, Problem, problem_of
-from latentmech.probe.sample import sample_of
 from latentmech.probe.scores import Scored, compared_by, mean_of_tallies, metric_of, scored, scored_on_test
 from latentmech.probe.settings import ProbeSettings
 from latentmech.probe.surface import surface_answers
@@ -135,9 +134,8 @@ class ProbeStudy(ProbeSettings):
 
     def _bits(self, problem: Problem, activations: Activations, fit: LevelFit, labels: np.ndarray) -> float:
         """Online code length of some labels at one level."""
-        parts = (problem.activation_rows(split) for split in ("train", "dev"))
-        sample = sample_of(activations, [fit.level.hook_name], *parts)
-        return float(online_code(sample, torch.from_numpy(problem.of("train", labels)), problem.n_classes)[0])
+        sample = problem.sample(activations.level(fit.level.hook_name))
+        return online_code(sample, torch.from_numpy(problem.of("train", labels)), problem.n_classes)
 
     def _subsets(self, problem: Problem, probe: Scored, duplicates: Duplicates) -> dict[str, Estimate]:
         """Accuracy on parts of test: seen and unseen words, and without texts that train has too."""

@@ -23,7 +23,8 @@ from latentmech.probe.atlas.settings import PAIRINGS
 from latentmech.probe.atlas.sources import labelled
 from latentmech.probe.atlas.tables import spelled
 from latentmech.probe.ridge import ridge
-from latentmech.probe.sample import sample_of_level
+from latentmech.probe.sample import sample_of
+from latentmech.probe.solution import Targets
 from latentmech.statistics import mean_of
 
 LEVELS = [Level(None, "embed"), *(Level(i, f"block {i}") for i in range(10))]
@@ -46,9 +47,9 @@ def test_agreement_is_in_the_product_and_not_in_the_concatenation():
     scores = {}
     for pairing in PAIRINGS:
         features = paired(mentions, pairing, mentions[:400])
-        sample = sample_of_level(features, torch.arange(400), torch.arange(400, 600))
-        solution = ridge(sample, agree[None, :400], 2, torch.full((1, 1), 0.1))
-        scores[pairing] = float((solution.logits(sample.dev[0], 0).argmax(1) == agree[400:]).float().mean())
+        sample = sample_of(features, torch.arange(400), torch.arange(400, 600))
+        solution = ridge(sample, Targets(agree[None, :400], 2), torch.tensor([0.1]))
+        scores[pairing] = float((solution.logits(sample.dev).argmax(1) == agree[400:]).float().mean())
     assert scores["product"] == scores["difference"] == 1 and scores["concatenation"] < 0.65, scores
 
 

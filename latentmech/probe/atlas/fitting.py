@@ -12,7 +12,7 @@ from latentmech.model import Level
 from latentmech.probe.atlas.subject import Subject
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.methods import FitMethod
-from latentmech.probe.sample import sample_of_level, side_by_side
+from latentmech.probe.sample import side_by_side
 from latentmech.statistics import Tally
 
 Labellings = Sequence[tuple[str, np.ndarray]]
@@ -83,9 +83,8 @@ def fit_all(
         found: dict[int, LevelFit] = {}
         for shelf in shelves:
             first = subjects[shelf[0]]
-            train, dev = first.problem.activation_rows("train"), first.problem.activation_rows("dev")
-            sample = sample_of_level(first.features(rows), train, dev)
-            found |= {i: fittings[i].on(sample, [level])[0] for i in shelf}
+            sample = first.problem.sample(first.features(rows))
+            found |= {i: fittings[i].on(sample, level) for i in shelf}
         return found
 
     by_level = side_by_side(one_level, levels)
