@@ -1,7 +1,7 @@
 """Probes for every level: one pass over the activations, everything that shares a level's rows done at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,11 +14,10 @@ from latentmech.model import Level
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import FitMethod
 from latentmech.probe.online_code import online_code
-from latentmech.probe.path import choose_strength
 from latentmech.probe.problem import Problem
 from latentmech.probe.sample import Sample, side_by_side
-from latentmech.probe.scores import metric_of, score_logits
-from latentmech.probe.solution import Solution, Targets
+from latentmech.probe.scores import Score, metric_of, score_logits
+from latentmech.probe.solution import Fit, Solution, Targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,3 +113,48 @@ class Fitting:
     def _probe(self, solution: Solution, sample: Sample, level: Level, number: int = 0) -> LinearProbe:
         weight, bias = solution.in_model_coordinates(sample, number)
         return LinearProbe(weight, bias, self.problem.classes, level.hook_name, level.layer)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The solution of one problem that the development part likes best.
+
+    Attributes:
+        strengths: where on the path it lies.
+        score: its score on the development part.
+        nats: minus the mean log-likelihood of the development labels (if logits are such), at its best on the path.
+    """
+
+    solution: Solution
+    strengths: Float[Tensor, "1"]
+    score: Float[Tensor, ""]
+    nats: Float[Tensor, ""]
+
+
+def choose_strength(
+    fit: Fit, sample: Sample, targets: Targets, path: Sequence[float], score: Score, dev: Int[Tensor, " other"]
+) -> Chosen:
+    """Walk down the path, each solution starting from the last, until neither score nor likelihood gains.
+
+    Args:
+        targets: one labelling.
+        path: strengths in falling order.
+        score: what to maximise, given the logits of the development rows.
+        dev: labels of the development rows.
+    """
+
+    def at(strength: float, start: Solution | None) -> Chosen:
+        strengths = torch.tensor([strength])
+        solution = fit(sample, targets, strengths, start)
+        logits = solution.logits(sample.dev)
+        nats = torch.nn.functional.cross_entropy(logits, dev)
+        return Chosen(solution, strengths, torch.tensor(score(logits)), nats)
+
+    best = here = at(path[0], None)
+    for strength in path[1:]:
+        here = at(strength, here.solution)
+        gains, likelier = bool(here.score > best.score), bool(here.nats < best.nats)
+        best = replace(here if gains else best, nats=torch.minimum(here.nats, best.nats))
+        if not gains and not likelier:
+            break
+    return best

@@ -43,7 +43,11 @@ class ProbeStudy(ProbeSettings):
         levels, position = levels_of(model.n_layers, self.site, self.layers), f"{problem.unit}_{self.position}"
         activations = store.get(model, examples, levels, position)
         labellings = problem.labellings(self.control_seeds, self.shuffles, self.seed)
-        fitting = self._fitting(problem, labellings)
+        fitting = Fitting(
+            method=method_of(self.method, self.strengths), problem=problem,
+            controls=[labels for _, labels in labellings], class_weight=self.class_weight,
+            with_code=self.code_length and self.method == "logistic", memory_gib=self.memory_gib,
+        )  # fmt: skip
         own = self._levels(fitting, activations, levels, model.name)
         test, controls = self._read(problem, activations, own, labellings)
         test |= self._surface(problem, asked, "test")
@@ -74,16 +78,6 @@ class ProbeStudy(ProbeSettings):
             if split not in units.split:
                 raise BadInput(f"{examples.source} has no {split} rows for {asked.name}; raise probe.data.limit")
         return problem_of(units, examples, asked.positive, self.seed)
-
-    def _fitting(self, problem: Problem, labellings: Labellings) -> Fitting:
-        return Fitting(
-            method=method_of(self.method, self.strengths),
-            problem=problem,
-            controls=[labels for _, labels in labellings],
-            class_weight=self.class_weight,
-            with_code=self.code_length and self.method == "logistic",
-            memory_gib=self.memory_gib,
-        )
 
     def _levels(self, fitting: Fitting, activations: Activations, levels: Sequence[Level], title: str) -> ProbedLevels:
         """Probes at every level, and the block among them that does best on dev; the lower one of two equals."""

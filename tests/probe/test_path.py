@@ -5,7 +5,7 @@ import torch
 from test_logistic import correlated, sample_from
 
 from latentmech.probe import Solution
-from latentmech.probe.path import choose_strength
+from latentmech.probe.fitting import choose_strength
 from latentmech.probe.solution import Targets
 
 PATH = (1.0, 0.3, 0.1, 0.03, 0.01)
