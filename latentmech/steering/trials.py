@@ -49,25 +49,19 @@ class Trials:
 
     def log_odds(self, logits: Float[Tensor, "prompt vocab"]) -> Float[Tensor, " prompt"]:
         """Log-odds of each prompt's next token, in nats."""
-        return self.odds(logits.float().log_softmax(-1))
-
-    def odds(self, log_probs: Float[Tensor, "prompt vocab"]) -> Float[Tensor, " prompt"]:
-        """The same from log-probabilities."""
-        return log_odds_of(log_probs, self.towards, self.away)
+        return log_odds_of(logits.float().log_softmax(-1), self.towards, self.away)
 
 
 def log_odds_of(
     log_probs: Float[Tensor, "prompt vocab"], towards: Sequence[Ids], away: Sequence[Ids]
 ) -> Float[Tensor, " prompt"]:
     """Log-odds of each row's sets, in nats; an empty set against stands for all other tokens."""
-    return torch.stack([_odds(*row) for row in zip(log_probs, towards, away, strict=True)])
-
-
-def _odds(chances: Float[Tensor, " vocab"], towards: Ids, away: Ids) -> Float[Tensor, ""]:
-    for_it = chances[list(towards)].logsumexp(0)
-    if away:
-        return for_it - chances[list(away)].logsumexp(0)
-    return for_it - torch.log1p(-for_it.exp().clamp(max=1 - 1e-7))
+    found = []
+    for chances, good, bad in zip(log_probs, towards, away, strict=True):
+        for_it = chances[list(good)].logsumexp(0)
+        rest = chances[list(bad)].logsumexp(0) if bad else torch.log1p(-for_it.exp().clamp(max=1 - 1e-7))
+        found.append(for_it - rest)
+    return torch.stack(found)
 
 
 @runtime_checkable
@@ -134,7 +128,7 @@ def _trials(
     towards: Sequence[Sequence[str]],
     away: Sequence[Sequence[str]],
 ) -> Trials:
-    """Trials that are scored by how these words begin behind the texts. A token of both sets counts neither way."""
+    """Trials scored by how these words begin behind the texts. A token of both sets counts neither way."""
     if not texts:
         raise BadInput("there are no prompts to steer on; give some with trials.prompts, or raise data.limit")
     words = [[*some, *others] for some, others in zip(towards, away, strict=True)]
