@@ -16,7 +16,7 @@ from latentmech.model.handle import Model
 
 PLACE, REPLY, RULE = "«what the user says»", "«what is answered»", "«what the system says»"
 MARKS = re.compile(f"({PLACE}|{REPLY})")
-REASONING = re.compile(r"<think>.*?</think>\s*", re.DOTALL)
+REASONING = re.compile(r"<think>(.*?)</think>\s*", re.DOTALL)
 
 
 class Templated(str):
@@ -54,16 +54,17 @@ class Dialogue:
 
     @property
     def reasoning(self) -> Span | None:
-        """The block in which a reasoning model thinks before it answers, its marks included."""
+        """The block in which a reasoning model thinks before it answers, its marks included; None if it is empty."""
         found = REASONING.search(self.text, self.said[-1][1])
-        return found.span() if found else None
+        return found.span() if found and found[1].strip() else None
 
     @property
     def answer_proper(self) -> Span | None:
-        """The answer without its reasoning."""
+        """The answer behind its reasoning."""
         if self.answer is None:
             return None
-        return max(self.answer[0], self.reasoning[1] if self.reasoning else 0), self.answer[1]
+        found = REASONING.match(self.text, *self.answer)
+        return found.end() if found else self.answer[0], self.answer[1]
 
 
 def dialogues(
