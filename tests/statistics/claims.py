@@ -19,9 +19,10 @@ from latentmech.data.analogies import Analogies, all_questions
 from latentmech.data.contrast import Contrast, contrast_of
 from latentmech.direction import DirectionStudy
 from latentmech.direction.account import headline as said_of_direction
+from latentmech.geometry import AnalogiesSettings
 from latentmech.geometry.analogies.account import headline as said_of_analogies
-from latentmech.geometry.analogies.answering import answers_in
 from latentmech.geometry.analogies.findings import AnalogiesFindings, SpaceResult
+from latentmech.geometry.analogies.offsets import answers_in
 from latentmech.geometry.analogies.questions import Asked
 from latentmech.geometry.similarity import prepared
 from latentmech.model import Level, Model, Tiny
@@ -289,10 +290,8 @@ def analogies(near: float, size: float) -> Callable[[int, bool], Outcome]:
             answers = answers_in(vectors, asked.questions, 3, seed)
             named = ("embed", "embed", None) if block < 0 else (f"layer_{block:02d}", str(block), block)
             results.append(SpaceResult(*named, "state", answers))
-        found = AnalogiesFindings(
-            asked=asked, results=results, twin=[], draws=100, site="resid_post", template="{}", similarity="cosine",
-            common_left_out=False,
-        )  # fmt: skip
+        settings = AnalogiesSettings(template="{}", draws=100)
+        found = AnalogiesFindings(settings=settings, asked=asked, results=results, twin=[])
         ahead = all(lead.difference.value > 0 for lead in found.leads(found.best, "3cosadd"))
         return Outcome("it adds something" in said_of_analogies(found, model()), ahead)
 
