@@ -98,7 +98,7 @@ def dialogues(
 
 def _check_arguments(model: Model) -> None:
     template = str(model.tokenizer.get_chat_template())
-    for name in model.chat_arguments:
+    for name in model.chat_arguments or ():
         if not re.search(rf"\b{re.escape(name)}\b", template):
             raise BadInput(f"model.chat_arguments.{name}: the chat template of {model.name} asks for no such thing")
 
@@ -166,7 +166,7 @@ class _Template:
 
         said = {"system": self.system, "user": prompt, "assistant": answer}
         messages = [{"role": role, "content": words} for role, words in said.items() if words is not None]
-        chosen = {"add_generation_prompt": answer is None} | dict(self.model.chat_arguments)
+        chosen = {"add_generation_prompt": answer is None} | dict(self.model.chat_arguments or {})
         try:
             return str(self.model.tokenizer.apply_chat_template(messages, tokenize=False, **chosen))
         except TemplateError as error:

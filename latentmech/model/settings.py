@@ -1,7 +1,7 @@
 """Settings of models, encoders, word vectors and scopes, as the command line reads them: without torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from latentmech.errors import BadInput
@@ -38,7 +38,7 @@ class ModelSettings:
     dtype: Annotated[str, OneOf("float32", "bfloat16", "float16")] = "float32"
     compatibility_mode: bool = False
     prepend_bos: bool = True
-    chat_arguments: Mapping[str, Any] = field(default_factory=dict)
+    chat_arguments: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check(self, "model")
