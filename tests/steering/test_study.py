@@ -153,7 +153,7 @@ def test_a_saved_direction_stands_beside_the_states_of_neutral_words(tiny, tmp_p
     direction.save(tmp_path / "d.safetensors")
     saved = study(strengths=[-1.0, 1.0], file=str(tmp_path / "d.safetensors"), layer="dev")
     found = saved.find(tiny, ActivationStore())
-    assert set(found.nulls) == {"random", "isotropic", "own_block"}
+    assert set(found.sweep.others) == {"random", "isotropic", "own_block"}
     assert "No exchanged labels: a saved direction comes without its texts." in found.notes
     origin = saved._origin(tiny, ActivationStore())
     (own, *_) = saved._null_source(tiny, ActivationStore(), origin).random(found.direction, 3)
@@ -169,9 +169,12 @@ def test_a_saved_direction_stands_beside_the_states_of_neutral_words(tiny, tmp_p
 
 def test_nulls_choose_where_the_direction_chose(tiny):
     found = study(strengths=[-1.0, 0.5, 1.0], layer="dev").find(tiny, ActivationStore())
-    assert set(found.nulls) == {"random", "isotropic", "own_block", "exchanged"}
-    assert found.nulls["random"].strengths == (-1.0, 0.5, 1.0) and found.nulls["exchanged"].strengths == (-1.0, 1.0)
+    assert set(found.sweep.others) == {"random", "isotropic", "own_block", "exchanged"}
+    assert found.sweep.others["random"].strengths == (-1.0, 0.5, 1.0) and found.sweep.others["exchanged"].strengths == (
+        -1.0,
+        1.0,
+    )
     assert "more than random directions at blocks of their own choice at +1" in {c.asked for c in found.verdict.claims}
-    assert set(study(strengths=[1.0], layer="found").find(tiny, ActivationStore()).nulls) == {
+    assert set(study(strengths=[1.0], layer="found").find(tiny, ActivationStore()).sweep.others) == {
         "random", "isotropic", "exchanged",
     }  # fmt: skip
