@@ -15,7 +15,6 @@ from latentmech.model import levels_of
 from latentmech.report import at_strength, joined
 from latentmech.steering import Requests, SteeringSettings, SteeringStudy, Stems, StemsSettings
 from latentmech.steering.account import headline
-from latentmech.steering.effects import Estimating, spans
 from latentmech.storage import plain, save_json
 from latentmech.tensors import save_tensors
 
@@ -132,12 +131,7 @@ def test_what_is_no_steering_is_named_in_the_headline(low, high, kl, said, tiny)
     n, sweep = len(real.trials), real.sweep
     change = np.array([low, high])[None, :, None] + 0.1 * np.random.default_rng(0).normal(size=(1, 2, n))
     own, cost = replace(sweep.own, change=change), replace(sweep.cost, kl=torch.full((2, n), kl))
-    planted = Estimating(
-        sweep=replace(sweep, own=own, cost=cost), clusters=np.arange(n), neutral=0.0, ends=spans((-1.0, 1.0), 0.0),
-        draws=100,
-    )  # fmt: skip
-    doses = planted.of_doses(np.zeros(3), [{}, {}])
-    told = headline(replace(real, doses=doses, verdict=planted.verdict(doses, planted.exchanged())), tiny)
+    told = headline(replace(real, sweep=replace(sweep, own=own, cost=cost), clusters=np.arange(n), draws=100), tiny)
     assert "It is not shown to steer" in told and "more than directions without meaning do" not in told
     assert all(cause in told for cause in said)
 
