@@ -51,12 +51,12 @@ def account_of(study: object, found: AnalogiesFindings, model: Model) -> Report:
         study, model, ledger,
         title=f"Word analogies in {model.name}",
         headline=headline(found, model),
-        tables=dict(tables(found)),
-        pictures={"levels": level_picture(found, model), "relations": relation_picture(found, model)},
+        tables=dict(_tables(found)),
+        pictures={"levels": _level_picture(found, model), "relations": _relation_picture(found, model)},
         curves=curves_of(f"{ROOM}/depth", curves),
         groups="first words",
         notes=notes(found, model),
-        methods=methods(found),
+        methods=_methods(found),
         provenance={"data": data},
     )  # fmt: skip
 
@@ -66,8 +66,7 @@ def _columns(result: SpaceResult, method: str) -> dict[str, object]:
     return {"layer": layer, "method": method, "control": twin or (None if method in RIVALS else method)}
 
 
-def level_picture(found: AnalogiesFindings, model: Model) -> Picture:
-    """Right answers by level, with and without the offset."""
+def _level_picture(found: AnalogiesFindings, model: Model) -> Picture:
     results = found.of_model
     series = {name: [found.estimate(r, method) for r in results] for name, method in DRAWN.items()}
     if found.twin:
@@ -82,8 +81,7 @@ def level_picture(found: AnalogiesFindings, model: Model) -> Picture:
     )  # fmt: skip
 
 
-def relation_picture(found: AnalogiesFindings, model: Model) -> Picture:
-    """What the offset adds, relation by relation."""
+def _relation_picture(found: AnalogiesFindings, model: Model) -> Picture:
     names = found.questions.names
     gains = [[found.over_none(r, "3cosadd", i).difference.value for r in found.results] for i in range(len(names))]
     return grid_picture(
@@ -151,8 +149,7 @@ def runs(layers: Sequence[int]) -> str:
     return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]}-{g[-1]}" for g in groups)
 
 
-def methods(found: AnalogiesFindings) -> Iterator[Method]:
-    """What was done and what it was tested against, for a paper's appendix."""
+def _methods(found: AnalogiesFindings) -> Iterator[Method]:
     names, pairs, asked = found.questions.names, found.asked.analogies, found.settings
     yield Method(
         f"{len(found.questions.first)} word pairs of {len(names)} relations ({pairs.source}) were asked as analogies "
@@ -178,8 +175,7 @@ def methods(found: AnalogiesFindings) -> Iterator[Method]:
         yield Method("The same architecture with random weights was asked the same questions.")
 
 
-def tables(found: AnalogiesFindings) -> Iterator[tuple[str, Table]]:
-    """All of them: an offset from one example and the mean offset by space, then in the prominent spaces the rest."""
+def _tables(found: AnalogiesFindings) -> Iterator[tuple[str, Table]]:
     n, candidates = len(found.questions.first), len(found.asked.candidates)
     others = ("mean_b", "other_relation") if len(found.questions.names) > 1 else ("mean_b",)
     yield "one_example", Table(

@@ -30,7 +30,7 @@ def account_of(study: object, found: CompareFindings, model: Model) -> Report:
         data=found.examples,
         groups="groups (documents or topics)",
         notes=notes(found, model),
-        methods=methods(found, model),
+        methods=_methods(found, model),
     )  # fmt: skip
 
 
@@ -121,8 +121,7 @@ def _about(other: Against, model: Model) -> Iterator[str]:
         )
 
 
-def methods(found: CompareFindings, model: Model) -> Iterator[Method]:
-    """What was done, for an appendix."""
+def _methods(found: CompareFindings, model: Model) -> Iterator[Method]:
     asked = found.settings
     yield Method(
         f"The states of {len(found.words.rows):,} words (each form once, first words of texts left out) were compared "

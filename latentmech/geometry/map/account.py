@@ -32,20 +32,20 @@ def account_of(study: object, found: MapFindings, model: Model) -> Report:
     columns = {"layer": found.best.level.layer, "method": "full"}
     ledger.add(f"{ROOM}/best/label_agreement_p", found.chance_at_best[1], "label_agreement_p", **columns)
     title = f"Maps of {found.task} in {model.name}"
-    tables = {"maps": map_table(found), "clusters": cluster_table(found)}
+    tables = {"maps": _map_table(found), "clusters": _cluster_table(found)}
     drawn = ("label_agreement", "label_agreement_shuffled")
     curves = {f"{ROOM}/full/{name}": [one.space[name].value for one in found.levels] for name in drawn}
     return account(
         study, model, ledger,
         title=title,
         headline=headline(found, model),
-        tables=tables | ({"outliers": outlier_table(found)} if found.settings.outliers else {}),
+        tables=tables | ({"outliers": _outlier_table(found)} if found.settings.outliers else {}),
         pictures=dict(pictures(found, model)),
-        pages={"maps": page(found, title)},
+        pages={"maps": _page(found, title)},
         curves=by_depth("geometry/depth", [one.level for one in found.levels], curves),
         data=found.examples,
-        notes=notes(found),
-        methods=methods(found),
+        notes=_notes(found),
+        methods=_methods(found),
     )  # fmt: skip
 
 
@@ -55,8 +55,7 @@ def shown_name(name: str) -> str:
     return f"{NAMES[method]} {axes.replace('d', '-D')}".strip() if method in NAMES else f"{name} space"
 
 
-def map_table(found: MapFindings) -> Table:
-    """Every map of every level, each number with its null."""
+def _map_table(found: MapFindings) -> Table:
     rows, k = [], found.settings.neighbours
     for one in found.levels:
         for layout in one.layouts:
@@ -82,8 +81,7 @@ def _around(title: str, estimate: Estimate) -> dict[str, float]:
     return {title: estimate.value, f"± {title}": (estimate.ci_high - estimate.ci_low) / 2}
 
 
-def cluster_table(found: MapFindings) -> Table:
-    """Clusters of every level, in the space and in its flat maps."""
+def _cluster_table(found: MapFindings) -> Table:
     rows = []
     for one in found.levels:
         for (where, method), scores in one.clusters.items():
@@ -102,8 +100,7 @@ def cluster_table(found: MapFindings) -> Table:
     return Table(title="Clusters", frame=pd.DataFrame(rows), caption=caption)
 
 
-def outlier_table(found: MapFindings) -> Table:
-    """The most distant points of every level, with their text."""
+def _outlier_table(found: MapFindings) -> Table:
     points, k = found.shown, found.settings.neighbours
     rows = [
         {"level": one.level.tick, "distance": float(one.remoteness[i]), "furthest by chance": one.remoteness_null}
@@ -146,8 +143,7 @@ def _point_map(one: LevelFindings, kind: int) -> PointMap:
     return PointMap(name=one.level.place, coordinates=layout.coordinates[0], kind=method, said=(true, chance))
 
 
-def page(found: MapFindings, title: str) -> str:
-    """All maps on one page of HTML that stands alone."""
+def _page(found: MapFindings, title: str) -> str:
     points = found.shown
     kinds = range(len(found.levels[0].layouts))
     maps = [_point_map(one, kind) for kind in kinds for one in found.levels]
@@ -198,8 +194,7 @@ def _on_clusters(one: LevelFindings) -> str:
     )
 
 
-def notes(found: MapFindings) -> Iterator[str]:
-    """What a reader must know before believing a map."""
+def _notes(found: MapFindings) -> Iterator[str]:
     once = "." if found.settings.repeats else ", every word form once at most."
     unit = "word" if found.shown.per_word else "text"
     yield f"{len(found.shown):,} points a seed{once} {said_of_the_first(f'{unit}_{found.settings.position}')}"
@@ -212,8 +207,7 @@ def notes(found: MapFindings) -> Iterator[str]:
     )
 
 
-def methods(found: MapFindings) -> Iterator[Method]:
-    """What was done and what it was tested against, for a paper's appendix."""
+def _methods(found: MapFindings) -> Iterator[Method]:
     names = " and ".join(shown_name(layout.name) for layout in found.levels[0].layouts)
     n, k = len(found.draws[0].labellings) - 1, found.settings.neighbours
     yield Method(
