@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from latentmech.statistics.scores import Flags, Rows
-
+Rows = Float[np.ndarray, " row"]
+Flags = Bool[np.ndarray, " row"]
 Weights = Float[np.ndarray, "draw group"]
 Values = Float[np.ndarray, " draw"]
 Clusters = Int[np.ndarray, " row"]
