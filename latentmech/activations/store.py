@@ -62,9 +62,8 @@ class ActivationStore(ActivationStoreSettings):
             shards = self._fill(folder, key, request)
         Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
         self._verified.update(folder / shard.file for shard in shards)
-        return Activations(
-            hook_names, _n_rows(examples, position), model.d_model, tuple(folder / s.file for s in shards)
-        )
+        paths = tuple(folder / shard.file for shard in shards)
+        return Activations(hook_names, sum(shard.rows for shard in shards), model.d_model, paths)
 
     def _root(self) -> Path:
         return Path(self.root).expanduser() if self.root else cache_root() / "activations"
@@ -114,7 +113,6 @@ class ActivationStore(ActivationStoreSettings):
 def _request(
     model: Model, examples: Examples, hook_names: tuple[str, ...], position: str, padding_side: str
 ) -> Request:
-    """What an entry is to hold, tokenised."""
     unit, _, pooling = position.partition("_")
     spans = examples.spans
     if unit == "word" and spans is None:
@@ -125,13 +123,6 @@ def _request(
     return Request(
         model=model, tokens=tokens, rows=rows, hook_names=hook_names, pooling=pooling, padding_side=padding_side
     )
-
-
-def _n_rows(examples: Examples, position: str) -> int:
-    unit, _, pooling = position.partition("_")
-    words = unit == "word" and examples.spans is not None
-    units = sum(len(words) for words in examples.spans or ()) if words else len(examples)
-    return units * len(poolings_of(pooling))
 
 
 def _complete(folder: Path, key: dict[str, Any]) -> list[Shard] | None:

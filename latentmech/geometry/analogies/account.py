@@ -6,15 +6,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from latentmech.geometry.analogies.findings import (
-    ADDS,
-    DOES,
-    NAMES,
-    RIVALS,
-    AnalogiesFindings,
-    ShownAnalogy,
-    SpaceResult,
-)
+from latentmech.geometry.analogies.findings import ADDS, DOES, NAMES, RIVALS, AnalogiesFindings, SpaceResult
 from latentmech.geometry.drawn import curves_of, grid_picture, line_picture
 from latentmech.model import Model
 from latentmech.report import Ledger, Method, Picture, Report, Table, account
@@ -202,7 +194,12 @@ def _tables(found: AnalogiesFindings) -> Iterator[tuple[str, Table]]:
         caption="Without the query words (a, b and c; or c where the relation is asked) among the candidates, but "
         "for the last column: with them, the nearest word to a query is often one of its own.",
     )  # fmt: skip
-    if shown := [_shown(result.tick, one) for result in found.prominent for one in result.shown]:
+    if shown := [
+        {"query": one.query, "expected": one.expected, "space": result.tick, "rank": one.rank}
+        | {"nearest by 3CosAdd": ", ".join(one.nearest), "nearest to c alone": ", ".join(one.nearest_to_c)}
+        for result in found.prominent
+        for one in result.shown
+    ]:
         caption = "Query words are left out of the nearest; rank 1 is right."
         yield "examples", Table(title="Examples", frame=pd.DataFrame(shown), caption=caption)
 
@@ -233,8 +230,3 @@ def _ranks(found: AnalogiesFindings, result: SpaceResult, method: str) -> dict[s
         row |= found.estimate(result, method, metric).cells(short)
     row |= {"median rank": float(np.median(result.answers.ranks[method].left_out))}
     return row | {"top-1, query words kept": found.estimate(result, method, "kept_top1").value}
-
-
-def _shown(space: str, one: ShownAnalogy) -> dict[str, object]:
-    row: dict[str, object] = {"query": one.query, "expected": one.expected, "space": space, "rank": one.rank}
-    return row | {"nearest by 3CosAdd": ", ".join(one.nearest), "nearest to c alone": ", ".join(one.nearest_to_c)}

@@ -201,7 +201,7 @@ def path_between(kind: str, start: States, end: States, steps: int) -> Path:
     """States on the way, both ends included and unchanged to the last bit; every position goes its own way."""
     share = torch.linspace(0, 1, steps, dtype=torch.float64, device=start.device)[:, None, None]
     a, b = start.double(), end.double()
-    path = (_straight if kind == "straight" else _spherical)(a, b, share).to(start.dtype)
+    path = (torch.lerp(a, b, share) if kind == "straight" else _spherical(a, b, share)).to(start.dtype)
     path[0], path[-1] = start, end
     return path
 
@@ -220,10 +220,6 @@ def random_end(kind: str, start: States, end: States, seed: int) -> States:
     return (b.norm(dim=-1, keepdim=True) * (angle.cos() * _unit(a) + angle.sin() * aside)).to(start.dtype)
 
 
-def _straight(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    return torch.lerp(a, b, share)
-
-
 def _spherical(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
     angle = _angle(a, b)
     sine = angle.sin()
@@ -231,7 +227,7 @@ def _spherical(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
     safe = torch.where(flat, torch.ones_like(sine), sine)
     turned = (torch.sin((1 - share) * angle) * _unit(a) + torch.sin(share * angle) * _unit(b)) / safe
     radius = torch.lerp(a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True), share)
-    return torch.where(flat, _straight(a, b, share), radius * turned)
+    return torch.where(flat, torch.lerp(a, b, share), radius * turned)
 
 
 def _angle(a: Tensor, b: Tensor) -> Tensor:

@@ -22,9 +22,8 @@ def account_of(study: object, found: MapFindings, model: Model) -> Report:
     """Everything a reader gets."""
     ledger = Ledger({"study": "geometry", "task": f"map {found.task}", "site": found.settings.site})
     for one in found.levels:
-        sets = {"full": one.space} | {layout.name: layout.scores for layout in one.layouts}
-        sets |= {f"{where}/{method}": scores for (where, method), scores in one.clusters.items()}
-        for name, scores in sets.items():
+        clusters = {f"{where}/{method}": scores for (where, method), scores in one.clusters.items()}
+        for name, scores in ({"full": one.space} | one.maps | clusters).items():
             for metric, estimate in scores.items():
                 control = next((kind for kind in ("shuffled", "null") if f"_{kind}" in metric), None)
                 columns = {"layer": one.level.layer, "method": name, "control": control}
@@ -58,16 +57,14 @@ def shown_name(name: str) -> str:
 def _map_table(found: MapFindings) -> Table:
     rows, k = [], found.settings.neighbours
     for one in found.levels:
-        for layout in one.layouts:
-            row: dict[str, object] = {"level": one.level.tick, "map": shown_name(layout.name)}
+        for which, scores in one.maps.items():
+            row: dict[str, object] = {"level": one.level.tick, "map": shown_name(which)}
             for title, name in QUALITIES.items():
-                row |= _around(title, layout.scores[name])
-                row |= {f"null {title}": layout.scores[f"{name}_null"].value}
-            row |= _around("labels", layout.scores["label_agreement"])
-            row |= {"shuffled p95": layout.scores["label_agreement_shuffled_p95"].value}
+                row |= _around(title, scores[name]) | {f"null {title}": scores[f"{name}_null"].value}
+            row |= _around("labels", scores["label_agreement"])
+            row |= {"shuffled p95": scores["label_agreement_shuffled_p95"].value}
             row |= {"in the space": one.space["label_agreement"].value}
-            moved = ("moved", "moved_null")
-            rows.append(row | {name: layout.scores[name].value for name in moved if name in layout.scores})
+            rows.append(row | {name: scores[name].value for name in ("moved", "moved_null") if name in scores})
     caption = (
         f"Of {k} neighbours. Means over {len(found.draws)} seeds, with ± half the range from the smallest to the "
         "largest; null: the same points in each other's places. Labels: share of neighbours with the point's own "
@@ -118,35 +115,30 @@ def _outlier_table(found: MapFindings) -> Table:
 def pictures(found: MapFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """One picture for each kind of map: all levels, above the labels shuffled."""
     points = found.shown
-    for i, first in enumerate(found.levels[0].layouts):
-        maps = [_point_map(one, i) for one in found.levels]
-        title = f"{shown_name(first.name)} of {len(points):,} points in {model.name}"
+    for name in found.levels[0].maps:
+        maps = [_point_map(one, name) for one in found.levels]
+        title = f"{shown_name(name)} of {len(points):,} points in {model.name}"
         colourings = {found.task: points.labels, "labels shuffled": found.draws[0].labellings[1]}
         figure = point_maps(maps, colourings, points.classes, title)
         caption = (
             f"{title}, coloured by {found.task} above and by the same labels shuffled below. Each level is turned to "
             "the one before. The numbers are those of the table, over seeds; the points are those of the first seed."
         )
-        yield first.name, Picture(title=shown_name(first.name), figure=figure, caption=caption)
+        yield name, Picture(title=shown_name(name), figure=figure, caption=caption)
 
 
-def _point_map(one: LevelFindings, kind: int) -> PointMap:
-    layout = one.layouts[kind]
-    score = {name: estimate.value for name, estimate in layout.scores.items()}
-    quality = (
-        f"trust {score['trustworthiness']:.2f} · continuity {score['continuity']:.2f} · "
-        f"recall {score['neighbour_recall']:.2f}"
-    )
+def _point_map(one: LevelFindings, which: str) -> PointMap:
+    score = {name: estimate.value for name, estimate in one.maps[which].items()}
+    quality = " · ".join(f"{title} {score[name]:.2f}" for title, name in QUALITIES.items())
     true = f"{quality}\nlabel agreement {score['label_agreement']:.2f}"
     chance = f"label agreement {score['label_agreement_shuffled']:.2f}"
-    method = NAMES[layout.name.partition("_")[0]]
-    return PointMap(name=one.level.place, coordinates=layout.coordinates[0], kind=method, said=(true, chance))
+    method, coordinates = NAMES[which.partition("_")[0]], one.seen[0].maps[which]
+    return PointMap(name=one.level.place, coordinates=coordinates, kind=method, said=(true, chance))
 
 
 def _page(found: MapFindings, title: str) -> str:
     points = found.shown
-    kinds = range(len(found.levels[0].layouts))
-    maps = [_point_map(one, kind) for kind in kinds for one in found.levels]
+    maps = [_point_map(one, which) for which in found.levels[0].maps for one in found.levels]
     intro = (
         "The menu chooses method and level; every level is turned towards the one before. Left the labels, right the "
         "same labels shuffled: colour structure that is there as well is chance. Sizes of groups and distances between "
@@ -170,13 +162,14 @@ def headline(found: MapFindings, model: Model) -> str:
 
 def _on_map(one: LevelFindings) -> str:
     """What the best flat map shows of it; a map may well show more than there is."""
-    layout = max(one.layouts, key=lambda own: (-own.coordinates[0].shape[1], own.scores["neighbour_recall"].value))
-    shown, space = layout.scores["label_agreement"], one.space["label_agreement"]
+    which = max(one.maps, key=lambda of: (-one.seen[0].maps[of].shape[1], one.maps[of]["neighbour_recall"].value))
+    scores, space = one.maps[which], one.space["label_agreement"]
+    shown = scores["label_agreement"]
     more = ", more than the space itself has: it sharpens" if shown.ci_low > space.ci_high else ""
     return (
-        f"The {shown_name(layout.name)} map shows {shown.value:.0%}{more}, and keeps "
-        f"{layout.scores['neighbour_recall'].value:.0%} of the true neighbours (trustworthiness "
-        f"{layout.scores['trustworthiness'].value:.2f})."
+        f"The {shown_name(which)} map shows {shown.value:.0%}{more}, and keeps "
+        f"{scores['neighbour_recall'].value:.0%} of the true neighbours (trustworthiness "
+        f"{scores['trustworthiness'].value:.2f})."
     )
 
 
@@ -208,7 +201,7 @@ def _notes(found: MapFindings) -> Iterator[str]:
 
 
 def _methods(found: MapFindings) -> Iterator[Method]:
-    names = " and ".join(shown_name(layout.name) for layout in found.levels[0].layouts)
+    names = " and ".join(map(shown_name, found.levels[0].maps))
     n, k = len(found.draws[0].labellings) - 1, found.settings.neighbours
     yield Method(
         f"{len(found.shown):,} points of {found.examples.source}, coloured by {found.task}, were drawn "

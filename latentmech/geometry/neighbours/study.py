@@ -9,20 +9,13 @@ import torch
 from latentmech.activations import ActivationStore
 from latentmech.data import WordPairs, common_words
 from latentmech.errors import BadInput
+from latentmech.geometry import similarity
 from latentmech.geometry.neighbours.account import account_of
 from latentmech.geometry.neighbours.findings import CloudShape, Neighbourhood, NeighboursFindings
 from latentmech.geometry.neighbours.pools import Pool, context_pool, text_pool, word_pool
 from latentmech.geometry.neighbours.settings import NeighboursSettings
 from latentmech.geometry.settings import SIMILARITIES
-from latentmech.geometry.similarity import (
-    CausalMetric,
-    anisotropy,
-    gaussian_like,
-    hubness,
-    nearest,
-    occurrences,
-    prepared,
-)
+from latentmech.geometry.similarity import CausalMetric, nearest, prepared
 from latentmech.geometry.spaces import WordSpace
 from latentmech.model import Model, unembedding
 from latentmech.report import Report
@@ -89,13 +82,13 @@ class NeighboursStudy(NeighboursSettings):
         if len(rows) > self.sample:
             rows = rows[np.sort(np.random.default_rng(self.seed).choice(len(rows), self.sample, replace=False))]
         vectors = prepared(rows, kind, causal, space.role)
-        null = gaussian_like(vectors, self.seed)
+        null = similarity.gaussian_like(vectors, self.seed)
         null = null if kind == "euclidean" else prepared(null, "cosine")
-        counts, shaped = (occurrences(cloud, kind, self.k) for cloud in (vectors, null))
+        counts, shaped = (similarity.occurrences(cloud, kind, self.k) for cloud in (vectors, null))
         return CloudShape(
             pool=pool.name, space=space.name, tick=space.tick, kind=kind, n=len(vectors),
-            anisotropy=anisotropy(vectors), hubness=hubness(counts), hubness_null=hubness(shaped),
-            never=float((counts == 0).mean()),
+            anisotropy=similarity.anisotropy(vectors), hubness=similarity.hubness(counts),
+            hubness_null=similarity.hubness(shaped), never=float((counts == 0).mean()),
         )  # fmt: skip
 
     def _twin(self, pool: Pool, twin: Model, store: ActivationStore) -> Iterator[CloudShape]:
