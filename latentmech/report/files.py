@@ -51,7 +51,6 @@ def write_run(
 
 
 def _written(report: Report) -> Iterator[tuple[str, str]]:
-    """The files that are always there, and the folders that this report has something in."""
     yield from (("report", "report.html"), ("metrics", "metrics.json"), ("results", "results.parquet"))
     yield from (("settings", "config.yaml"), ("provenance", "run.json"))
     yield from ((name, name) for name, some in (("tables", report.tables), ("figures", report.pictures)) if some)

@@ -93,7 +93,6 @@ class WandbSink:
 
 
 def _failure(act: Callable[[], None]) -> list[str]:
-    """Act; a line that says what went wrong, if anything did."""
     try:
         act()
     except Exception as error:

@@ -75,7 +75,6 @@ def low_p(own: Tally, other: Tally) -> float:
 
 
 def _gap(own: Tally, other: Tally) -> Tally:
-    """The difference as a score of its own."""
     worst, top = own.worst - other.top, own.top - other.worst
     return Tally(lambda w: own.by(w) - other.by(w), own.n, own.groups, worst, top)
 

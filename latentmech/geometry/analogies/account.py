@@ -215,7 +215,7 @@ def _row(found: AnalogiesFindings, result: SpaceResult, method: str, others: tup
 
 
 def _in_relation(found: AnalogiesFindings, result: SpaceResult, number: int) -> dict[str, object]:
-    name, n = found.questions.names[number], int(found.of_relation(number).sum())
+    name, n = found.questions.names[number], found.estimate(result, "3cosadd", relation=number).n
     row: dict[str, object] = {"relation": name, "pairs": n, "space": result.tick}
     for method, short in (("3cosadd", "3CosAdd"), ("mean_offset", "mean")):
         row[short] = found.estimate(result, method, relation=number).value

@@ -52,7 +52,6 @@ def headline(found: CompareFindings, model: Model) -> str:
 
 
 def _reading(found: CompareFindings, other: Against) -> Iterator[str]:
-    """What a frozen direction reads."""
     if other.drifts:
         level, worst = max(other.drifts.items(), key=lambda pair: pair[1].loss.value)
         mean = float(np.mean([drift.loss.value for drift in other.drifts.values()]))
@@ -234,7 +233,6 @@ def _effect(found: CompareFindings, other: Against, name: str) -> Iterator[Pictu
 
 
 def _lines(found: Iterable[object], names: Mapping[str, str]) -> dict[str, list]:
-    """Attributes by the titles of their lines."""
     return {title: [getattr(one, name) for one in found] for title, name in names.items()}
 
 

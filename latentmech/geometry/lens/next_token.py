@@ -32,7 +32,7 @@ from torch import Tensor
 
 from latentmech.activations import Request, collect
 from latentmech.data import Examples
-from latentmech.model import Level, Model, Tokens, length_sorted, read_out, tokenise, unembedding
+from latentmech.model import Level, Model, length_sorted, read_out, tokenise, unembedding
 from latentmech.statistics import clusters_of
 
 CHUNK = 128  # rows whose distributions are held at once
@@ -74,26 +74,13 @@ def places_in(model: Model, examples: Examples, levels: Sequence[Level], first: 
     """All tokens of the texts but the last of each; by default without position 0, which has seen nothing."""
     tokens = tokenise(model, examples.texts, examples.ids)
     rows = [(text, at, at) for text, ids in enumerate(tokens.ids) for at in range(first, len(ids) - 1)]
-    request = Request(
-        model=model,
-        tokens=tokens,
-        rows=np.array(rows, dtype=np.int64).reshape(-1, 3),
-        hook_names=tuple(level.hook_name for level in levels),
-    )
+    hook_names, wanted = tuple(level.hook_name for level in levels), np.array(rows, dtype=np.int64).reshape(-1, 3)
+    request = Request(model=model, tokens=tokens, rows=wanted, hook_names=hook_names)
     order = length_sorted(tokens.lengths)
     states = collect(request, order)
     found = request.rows[request.rows_in(order)]
-    document = np.array(examples.groups, dtype=object)[found[:, 0]]
-    return TokenPlaces(
-        _tokens_at(tokens, found[:, 0], found[:, 1]),
-        _tokens_at(tokens, found[:, 0], found[:, 1] + 1),
-        clusters_of(document),
-        states,
-    )
-
-
-def _tokens_at(tokens: Tokens, texts: Int[np.ndarray, " row"], at: Int[np.ndarray, " row"]) -> Int[Tensor, " row"]:
-    return torch.tensor([int(tokens.ids[text][place]) for text, place in zip(texts, at, strict=True)])
+    ids, targets = (torch.tensor([int(tokens.ids[text][at + i]) for text, at, _ in found]) for i in (0, 1))
+    return TokenPlaces(ids, targets, clusters_of(np.array(examples.groups, dtype=object)[found[:, 0]]), states)
 
 
 def readings(model: Model, places: TokenPlaces, seed: int, progress: Callable[[int], object] = int) -> LensReadings:

@@ -17,7 +17,7 @@ class Neighbourhood:
     Attributes:
         scores: their similarities.
         places: their rows.
-        at_first: the rows of the nearest in the pool's first space, the embedding.
+        kept: share of them that were neighbours in the pool's first space, the embedding.
     """
 
     pool: str
@@ -25,13 +25,7 @@ class Neighbourhood:
     tick: str
     scores: Float[np.ndarray, "query k"]
     places: Int[np.ndarray, "query k"]
-    at_first: Int[np.ndarray, "query k"]
-
-    @property
-    def kept(self) -> float:
-        """Share of the neighbours that were neighbours at the embedding."""
-        pairs = zip(self.places, self.at_first, strict=True)
-        return float(np.mean([np.isin(here, first).mean() for here, first in pairs]))
+    kept: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +33,6 @@ class CloudShape:
     """What one space looks like to one similarity.
 
     Attributes:
-        anisotropy: mean cosine of all pairs.
-        hubness: skewness of the k-occurrence.
         hubness_null: that of a Gaussian cloud of the same mean and covariance.
         never: share of rows that are nobody's neighbour.
         n: rows it was measured on.

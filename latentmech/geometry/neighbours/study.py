@@ -72,7 +72,8 @@ class NeighboursStudy(NeighboursSettings):
             vectors = prepared(space.vectors, self.similarity, causal, space.role)
             scores, places = (x.numpy() for x in nearest(vectors, self.similarity, self.k, torch.tensor(pool.queries)))
             first = neighbourhoods[0].places if neighbourhoods else places
-            neighbourhoods.append(Neighbourhood(pool.name, space.name, space.tick, scores, places, first))
+            kept = float(np.mean([np.isin(here, there).mean() for here, there in zip(places, first, strict=True)]))
+            neighbourhoods.append(Neighbourhood(pool.name, space.name, space.tick, scores, places, kept))
             clouds += [self._cloud(pool, space, kind, causal) for kind in SIMILARITIES]
         return neighbourhoods, clouds
 
