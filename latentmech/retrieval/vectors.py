@@ -33,8 +33,8 @@ class Vectors:
 
     def __post_init__(self) -> None:
         lengths = self.rows.norm(dim=-1)
-        if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
-            worst = self.ids[int((~(torch.isfinite(lengths) & (lengths > 0))).nonzero()[0])]
+        if len(bad := (~(torch.isfinite(lengths) & (lengths > 0))).nonzero()):
+            worst = self.ids[int(bad[0])]
             raise BadInput(f"the vector of {worst} is zero or not finite; it has no cosine to anything: leave it out")
 
 

@@ -20,8 +20,6 @@ RIGHT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "top5": lambda rank: (rank <= 5).astype(float),
     "reciprocal_rank": lambda rank: 1 / rank,
 }
-
-
 Places = Int[Tensor, " question"]
 
 

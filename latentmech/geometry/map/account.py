@@ -193,7 +193,6 @@ def _notes(found: MapFindings) -> Iterator[str]:
     yield f"{len(found.shown):,} points a seed{once} {said_of_the_first(f'{unit}_{found.settings.position}')}"
     if found.settings.standardise:
         yield "Every coordinate was brought to variance 1; without that a few of them decide all distances."
-    yield "Each seed draws other words and lays them out anew; the pictures show the first."
     yield (
         "The best level is chosen on the points that it is reported on; shuffled labels choose theirs too, but what is "
         "said of its map and of its clusters has no such allowance."
