@@ -30,8 +30,6 @@ class Activations:
 
     Attributes:
         hook_names: the levels, in order of depth.
-        n_rows: words (or texts).
-        d_model: width.
         shards: safetensors files; each maps a hook name to `[row, d_model]` and `row` to row numbers.
     """
 

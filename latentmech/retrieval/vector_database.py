@@ -92,8 +92,6 @@ class Searcher:
     """One way to search a corpus.
 
     Attributes:
-        documents: their vectors.
-        index: holds them.
         encode: makes vectors of other texts, in the same way.
     """
 

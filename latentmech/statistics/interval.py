@@ -34,7 +34,6 @@ def estimate(tally: Tally, draws: int = 1000, seed: int = 0) -> Estimate:
 
     Args:
         draws: bootstrap resamples, where there are groups enough for a bootstrap.
-        seed: of these.
     """
     value = tally.value
     one = partial(Estimate, value, n=tally.n, groups=tally.groups)

@@ -30,8 +30,6 @@ class Tally:
 
     Attributes:
         by: the score for every row of group weights; NaN where it is not defined.
-        n: rows.
-        groups: how many there are.
         worst: the lowest score there can be; minus infinity for what has no bounds.
         top: the highest.
     """

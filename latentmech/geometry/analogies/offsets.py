@@ -96,7 +96,6 @@ def answers_in(vectors: Vectors, questions: Questions, n_random: int, seed: int)
 
     Args:
         vectors: of the candidates, of length 1.
-        n_random: draws of random offsets.
     """
     cosine = vectors[: questions.n_words] @ vectors.T
     ranks = {name: by_example(method(cosine), questions) for name, method in BY_EXAMPLE.items()}

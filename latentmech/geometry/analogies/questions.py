@@ -31,7 +31,6 @@ class Questions:
         a, b, c, answer: per question.
         pair: which of the asked pairs it asks for.
         first, second, relation: of each asked pair; the relation is a place in `names`.
-        names: of the relations.
         clusters: of each asked pair, the same where the first word is: what is resampled together.
         n_words: how many of the candidates are words of the data.
     """

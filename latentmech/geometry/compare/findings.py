@@ -25,7 +25,6 @@ class Against:
     """The first model against one other; by level of the first.
 
     Attributes:
-        name: the other one's.
         matched: the other's level that stands for each.
         drifts: of the direction, where both have one.
         effects: of adding it, where that was done.

@@ -75,7 +75,6 @@ def level_findings(
 
     Args:
         spaces: its rows, one set for each seed.
-        draws: the points of each seed.
         before: the level below, towards which maps are turned.
     """
     below = [one.maps for one in before.seen] if before else [{}] * len(draws)

@@ -80,7 +80,6 @@ def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[st
     Args:
         matrix: counts, true class by predicted class. A class without rows stays grey.
         classes: their names, in the order of the matrix.
-        title: what the picture shows.
     """
     counts = np.asarray(matrix, dtype=float)
     totals = counts.sum(1, keepdims=True)

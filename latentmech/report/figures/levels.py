@@ -62,9 +62,6 @@ def layer_curve(
             any other is a control, drawn and named by itself.
         reference_lines: name -> a number that holds for all levels, such as a baseline. One so far away that it
             would flatten the curves is only named in the margin, with an arrow.
-        ylabel: what the numbers are.
-        title: what the picture shows.
-        xlabel: what the labels are.
         best: the level to mark on the first series; by default its highest point, none if empty.
     """
     bands = bands or {}

@@ -80,8 +80,6 @@ def point_maps(maps: Sequence[PointMap], colourings: Colourings, classes: Sequen
     Args:
         maps: all of the same points.
         colourings: name -> class number of every point; the legend is that of the first.
-        classes: their names.
-        title: what the picture shows.
     """
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.12)
     figure = Figure(figsize=(2.4 + 3.7 * len(maps), 0.8 + 3.9 * len(colourings)), layout=layout)
