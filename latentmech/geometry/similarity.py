@@ -61,7 +61,6 @@ def prepared(vectors: WordRows, kind: str, causal: CausalMetric | None = None, r
     """Vectors whose products are the similarity `kind` (for `euclidean`, as they are).
 
     Args:
-        causal: needed for `causal`.
         role: what the vectors are: `state`, `unembedding`, or `static` ones that belong to no model, for which
             `causal` means nothing and the cosine is taken.
     """

@@ -89,11 +89,7 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Searcher:
-    """One way to search a corpus.
-
-    Attributes:
-        encode: makes vectors of other texts, in the same way.
-    """
+    """One way to search a corpus; `encode` makes vectors of other texts, in the same way."""
 
     documents: Vectors
     index: VectorIndex

@@ -22,7 +22,6 @@ class Vectors:
     """Vectors of texts.
 
     Attributes:
-        ids: names of the texts.
         rows: their vectors; none is zero, since a cosine needs a direction.
         card: what made them: model, fingerprint, level, pooling, coordinates.
     """
@@ -53,7 +52,6 @@ class LevelEncoder:
     """Texts to vectors through one level of a model.
 
     Attributes:
-        level: where the residual stream is read.
         pooling: `last`, `mean` or `weighted_mean` over a text's tokens.
         space: the coordinates, fitted to the documents.
     """

@@ -29,7 +29,6 @@ class CommonWords:
     """Which rows of a word-wise activation matrix are compared.
 
     Attributes:
-        rows: their numbers.
         clusters: the document of each, numbered from 0.
         apart: how many words of the texts were left out because a model has them in one token with something else.
     """

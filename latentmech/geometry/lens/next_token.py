@@ -59,11 +59,7 @@ class TokenPlaces:
 
 @dataclass(frozen=True, eq=False)
 class LensReadings:
-    """Numbers of every level and place, by metric; `shuffled` with the right tokens of other places.
-
-    Attributes:
-        top: the likeliest token.
-    """
+    """Numbers of every level and place by metric, `shuffled` with the right tokens of others; the likeliest token."""
 
     own: dict[str, Float[np.ndarray, "level row"]]
     shuffled: dict[str, Float[np.ndarray, "level row"]]

@@ -19,7 +19,6 @@ class Points:
 
     Attributes:
         rows: each unit's row in the activations.
-        labels: class numbers.
         forms: the word, or the whole text.
         texts: the word in brackets within its context, for a reader.
         groups: a number per document.

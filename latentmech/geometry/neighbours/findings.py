@@ -15,8 +15,6 @@ class Neighbourhood:
     """The nearest neighbours of the queries of one pool in one space, best first.
 
     Attributes:
-        scores: their similarities.
-        places: their rows.
         kept: share of them that were neighbours in the pool's first space, the embedding.
     """
 
@@ -35,7 +33,6 @@ class CloudShape:
     Attributes:
         hubness_null: that of a Gaussian cloud of the same mean and covariance.
         never: share of rows that are nobody's neighbour.
-        n: rows it was measured on.
     """
 
     pool: str

@@ -182,11 +182,7 @@ def _rule(axes: Axes, which: Literal["both", "y"]) -> None:
 
 
 def trade_off(points: Sequence[tuple[float, float, str]], *, title: str, xlabel: str, ylabel: str) -> Figure:
-    """Draw effect against damage, joined in the order of the doses.
-
-    Args:
-        points: damage, effect and the name of each dose.
-    """
+    """Draw effect against damage, joined in the order of the doses: `points` are damage, effect and name of each."""
     figure, axes = canvas(7.6, 5.0)
     damage, effect, names = zip(*points, strict=True)
     axes.axhline(0, color=INK, linewidth=0.8)
