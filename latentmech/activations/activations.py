@@ -54,9 +54,8 @@ class Activations:
                 rows[index] = file.get_tensor(hook_name).float()
                 filled += len(index)
         if filled != self.n_rows:
-            raise IntegrityError(
-                f"{self.shards[0].parent} holds {filled} rows, expected {self.n_rows}; delete it, run again"
-            )
+            seen = f"{self.shards[0].parent} holds {filled} rows, expected {self.n_rows}"
+            raise IntegrityError(f"{seen}; delete it, run again")
         return rows
 
     def stack(self) -> Float[Tensor, "row level d_model"]:

@@ -37,6 +37,7 @@ from latentmech.statistics import clusters_of
 
 CHUNK = 128  # rows whose distributions are held at once
 ADDED = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # to the counts of the unigram model
+Grids = dict[str, Float[np.ndarray, "level row"]]
 METRICS = ("log_loss", "accuracy", "reciprocal_rank", "rank", "entropy", "kl", "agreement")
 
 
@@ -61,8 +62,8 @@ class TokenPlaces:
 class LensReadings:
     """Numbers of every level and place by metric, `shuffled` with the right tokens of others; the likeliest token."""
 
-    own: dict[str, Float[np.ndarray, "level row"]]
-    shuffled: dict[str, Float[np.ndarray, "level row"]]
+    own: Grids
+    shuffled: Grids
     top: Int[np.ndarray, "level row"]
 
 
@@ -134,9 +135,6 @@ def _counts(model: Model, texts: Examples) -> Float[Tensor, " vocab"]:
     tokens = tokenise(model, texts.texts, texts.ids)
     seen = np.concatenate([ids[n:] for ids, n in zip(tokens.ids, tokens.n_bos, strict=True)])
     return torch.from_numpy(np.bincount(seen, minlength=len(unembedding(model)))).double()
-
-
-Grids = dict[str, Float[np.ndarray, "level row"]]
 
 
 def cosines(

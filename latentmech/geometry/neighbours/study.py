@@ -38,7 +38,7 @@ class NeighboursStudy(NeighboursSettings):
         return NeighboursFindings(
             settings=self, pools=pools, neighbourhoods=[one for neighbourhoods, _ in found for one in neighbourhoods],
             clouds=[one for _, clouds in found for one in clouds],
-            twin=list(self._twin(pools[0], twin, store)) if self.random_init else [],
+            twin=self._twin(pools[0], twin, store) if self.random_init else [],
         )  # fmt: skip
 
     def _pools(self) -> Iterator[Pool]:
@@ -92,8 +92,7 @@ class NeighboursStudy(NeighboursSettings):
             hubness_null=similarity.hubness(shaped), never=float((counts == 0).mean()),
         )  # fmt: skip
 
-    def _twin(self, pool: Pool, twin: Model, store: ActivationStore) -> Iterator[CloudShape]:
+    def _twin(self, pool: Pool, twin: Model, store: ActivationStore) -> list[CloudShape]:
         """The first pool in the same architecture with fresh weights, by the similarity that is shown."""
         causal = CausalMetric.of(unembedding(twin)) if self.similarity == "causal" else None
-        for space in pool.spaces(twin, store, self):
-            yield self._cloud(pool, space, self.similarity, causal)
+        return [self._cloud(pool, space, self.similarity, causal) for space in pool.spaces(twin, store, self)]

@@ -69,9 +69,8 @@ def class_styles(labels: Int[np.ndarray, " point"], classes: Sequence[str]) -> I
         colour, shape = OKABE_ITO[place % len(OKABE_ITO)], place % len(MARKERS)
         yield ClassStyle(classes[i], colour, shape, np.flatnonzero(labels == i))
     if order[room:]:
-        yield ClassStyle(
-            f"{len(order) - room} other classes", GREY, None, np.flatnonzero(np.isin(labels, order[room:]))
-        )
+        others = np.flatnonzero(np.isin(labels, order[room:]))
+        yield ClassStyle(f"{len(order) - room} other classes", GREY, None, others)
 
 
 def point_maps(maps: Sequence[PointMap], colourings: Colourings, classes: Sequence[str], title: str) -> Figure:
