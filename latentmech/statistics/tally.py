@@ -92,7 +92,6 @@ def balanced_accuracy_of(
     kinds = np.unique(labels)
     hits = np.stack([np.bincount(clusters, (predicted == c) & (labels == c)) for c in kinds], axis=1)
     sizes = np.stack([np.bincount(clusters, labels == c) for c in kinds], axis=1)
-
     return Tally(lambda w: np.nanmean(_divided(w @ hits, w @ sizes), axis=1), len(clusters), len(sizes))
 
 
@@ -106,7 +105,6 @@ def auroc_of(scores: Rows, positive: Flags, clusters: Clusters) -> Tally:
         beaten = (np.searchsorted(below, above, "left") + np.searchsorted(below, above, "right")) / 2
         wins[:, group] = np.bincount(whose, beaten, minlength=n)
     highs, lows = np.bincount(whose, minlength=n), np.bincount(clusters[~positive], minlength=n)
-
     return Tally(lambda w: _divided(((w @ wins) * w).sum(1), (w @ highs) * (w @ lows)), len(clusters), n)
 
 

@@ -82,8 +82,7 @@ class Along:
     Attributes:
         top: the likeliest next token.
         log_odds: of the end's token against the start's, in nats.
-        kl_start: KL divergence from the start's next-token distribution to that of the step, in nats.
-        kl_end: the same from the end's.
+        kl_start: KL divergence from the start's next-token distribution to the step's, in nats; `kl_end` the end's.
         entropy: of the next token, in nats.
     """
 

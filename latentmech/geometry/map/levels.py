@@ -133,11 +133,7 @@ def layout_scores(
 def cluster_scores(
     rows: Rows, null: Rows, labellings: Labellings, min_cluster_size: int, seed: int
 ) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """For each method, its clusters, and their silhouette and agreement with the labels beside the nulls.
-
-    Args:
-        null: rows without structure that have come the same way.
-    """
+    """By method, clusters and their agreement with the labels, beside those of `null`: rows without structure."""
     n_classes = len(np.unique(labellings[0]))
     methods = {"kmeans": partial(kmeans, n_clusters=n_classes, seed=seed)}
     methods |= {"hdbscan": partial(hdbscan, min_cluster_size=min_cluster_size)}

@@ -12,11 +12,7 @@ from latentmech.geometry.neighbours.settings import NeighboursSettings
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """The nearest neighbours of the queries of one pool in one space, best first.
-
-    Attributes:
-        kept: share of them that were neighbours in the pool's first space, the embedding.
-    """
+    """The nearest neighbours of one pool's queries in one space; `kept` is the share that is so at the embedding."""
 
     pool: str
     space: str
@@ -28,12 +24,7 @@ class Neighbourhood:
 
 @dataclass(frozen=True, kw_only=True)
 class CloudShape:
-    """What one space looks like to one similarity.
-
-    Attributes:
-        hubness_null: that of a Gaussian cloud of the same mean and covariance.
-        never: share of rows that are nobody's neighbour.
-    """
+    """What one space looks like to one similarity; `never` is the share of rows that are nobody's neighbour."""
 
     pool: str
     space: str

@@ -37,10 +37,6 @@ class Label:
     colour: str
     bold: bool = False
 
-    def lines(self) -> list[str]:
-        """The text, broken into lines that fit the margin."""
-        return textwrap.wrap(self.text, WRAP) or [""]
-
 
 def layer_curve(
     labels: Sequence[str],
@@ -152,10 +148,11 @@ def _label_margin(axes: Axes, labels: Iterable[Label]) -> None:
     axes.set_ylim(low, high)
     ordered = sorted((label for label in labels if math.isfinite(label.value)), key=lambda label: label.value)
     wanted = [(label.value - low) / (high - low) for label in ordered]
-    heights = [LINE_HEIGHT * (len(label.lines()) + 0.3) for label in ordered]
-    for label, at, y in zip(ordered, wanted, spread(wanted, heights), strict=True):
+    lines = [textwrap.wrap(label.text, WRAP) or [""] for label in ordered]
+    places = spread(wanted, [LINE_HEIGHT * (len(own) + 0.3) for own in lines])
+    for label, own, at, y in zip(ordered, lines, wanted, places, strict=True):
         axes.annotate(
-            "\n".join(label.lines()), (1.0, at), (1.045, y), xycoords="axes fraction", textcoords="axes fraction",
+            "\n".join(own), (1.0, at), (1.045, y), xycoords="axes fraction", textcoords="axes fraction",
             va="center", fontsize=10, color=label.colour, fontweight="bold" if label.bold else "normal",
             arrowprops={**LEADER, "color": label.colour}, annotation_clip=False,
         )  # fmt: skip
