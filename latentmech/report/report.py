@@ -59,12 +59,7 @@ def references() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Method:
-    """One step: what was done, and after whom.
-
-    Attributes:
-        said: whole sentences.
-        cites: keys of `references()`.
-    """
+    """One step: what was done, in whole sentences, and after whom, by keys of `references()`."""
 
     said: str
     cites: tuple[str, ...] = ()
