@@ -45,13 +45,13 @@ def numbers(found: ProbeFindings, ledger: Ledger) -> None:
     for who, one in found.baselines_dev.items():
         _scores(ledger, f"probe/{who}/dev", one.scores, control=who, split="dev")
     for name, score in found.subsets.items():
-        _scores(ledger, f"probe/test/{name}", {"accuracy": score}, **best, split=f"test_{name}")
+        ledger.add(f"probe/test/{name}/accuracy", score, **best, split=f"test_{name}")
     for lead in found.leads:
         ledger.add(f"probe/lead/{lead.rival}", lead.difference, "lead", **best, control=lead.rival, split="test")
     if found.selectivity:
-        _scores(ledger, "probe", {"selectivity": found.selectivity}, **best, split="test")
-    chosen = {"best_layer": found.own.chosen.level.layer or 0, "best_strength": found.own.chosen.strength}
-    _scores(ledger, "probe", chosen, split="dev")
+        ledger.add("probe/selectivity", found.selectivity, **best, split="test")
+    ledger.add("probe/best_layer", found.own.chosen.level.layer or 0, split="dev")
+    ledger.add("probe/best_strength", found.own.chosen.strength, split="dev")
     if found.equals is not None:
         ledger.add("probe/not_worse/count", len(found.equals), "not_worse_count", split="dev")
     for name, flags in (("exact", found.duplicates.exact), ("near", found.duplicates.near)):
@@ -68,9 +68,9 @@ def _levels(
         if levels.coded:
             _scores(ledger, name, _code(found, fit.code_bits), **place_of(fit), split="train", control=control)
         if not control and found.equals is not None:
-            _scores(ledger, name, {"not_worse": float(i in found.equals)}, **place_of(fit), split="dev")
+            ledger.add(f"{name}/not_worse", i in found.equals, **place_of(fit), split="dev")
     if control:
-        _scores(ledger, prefix, {"best_layer": levels.chosen.level.layer or 0}, control=control, split="dev")
+        ledger.add(f"{prefix}/best_layer", levels.chosen.level.layer or 0, control=control, split="dev")
 
 
 def _controls(found: ProbeFindings, ledger: Ledger) -> None:
@@ -79,27 +79,26 @@ def _controls(found: ProbeFindings, ledger: Ledger) -> None:
     for seed, (kind, one) in enumerate(found.controls):
         name, columns = f"probe/{kind}/seed_{seed}", {"control": kind, "seed": seed}
         for fit in fits:
-            value = {"accuracy": fit.control_dev[seed]}
-            _scores(ledger, f"{name}/{fit.level.label}/dev", value, **place_of(fit), **columns, split="dev")
-        _scores(ledger, f"{name}/test", {"accuracy": one.scores["accuracy"]}, **columns, split="test")
+            at = columns | place_of(fit)
+            ledger.add(f"{name}/{fit.level.label}/dev/accuracy", fit.control_dev[seed], **at, split="dev")
+        ledger.add(f"{name}/test/accuracy", one.scores["accuracy"], **columns, split="test")
     for kind in found.kinds:
+        name, who = f"probe/{kind}", f"{kind}_mean"
         for fit, score in zip(fits, found.control_dev(kind), strict=True):
-            name = f"probe/{kind}/{fit.level.label}/dev"
-            _scores(ledger, name, {"accuracy": score}, **place_of(fit), control=f"{kind}_mean", split="dev")
-        score = found.control(kind)["accuracy"]
-        _scores(ledger, f"probe/{kind}/test", {"accuracy": score}, control=f"{kind}_mean", split="test")
+            ledger.add(f"{name}/{fit.level.label}/dev/accuracy", score, **place_of(fit), control=who, split="dev")
+        ledger.add(f"{name}/test/accuracy", found.control(kind)["accuracy"], control=who, split="test")
     if CONTROL in found.kinds:
         for fit, gap in zip(fits, found.selectivity_dev(), strict=True):
-            _scores(ledger, f"probe/{fit.level.label}", {"selectivity": gap}, **place_of(fit), split="dev")
+            ledger.add(f"probe/{fit.level.label}/selectivity", gap, **place_of(fit), split="dev")
     if found.exchanges:
-        _scores(ledger, f"probe/{SHUFFLED}", {"p": found.exchanges[2]}, control=SHUFFLED, split="test")
+        ledger.add(f"probe/{SHUFFLED}/p", found.exchanges[2], control=SHUFFLED, split="test")
     for who, bits in found.codes.items():
         _scores(ledger, f"probe/{who}", _code(found, bits), control=who, split="train")
 
 
 def _scores(ledger: Ledger, name: str, scores: Mapping[str, Estimate | float | int], **columns: object) -> None:
     for metric, score in scores.items():
-        ledger.add(f"{name}/{metric}", score, metric, **columns)
+        ledger.add(f"{name}/{metric}", score, **columns)
 
 
 def _code(found: ProbeFindings, bits: float) -> dict[str, float]:

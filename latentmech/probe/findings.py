@@ -12,8 +12,8 @@ from latentmech.data import SURFACE, Duplicates, Examples
 from latentmech.probe.fitting import LevelFit
 from latentmech.probe.online_code import uniform_code
 from latentmech.probe.problem import CONTROL, SHUFFLED, Problem
-from latentmech.probe.scores import Scored
-from latentmech.statistics import Estimate, Lead, over_seeds, p_value
+from latentmech.probe.scores import Scored, compared_by, mean_of_tallies, metric_of
+from latentmech.statistics import Estimate, Lead, Tally, confidence_set, difference, leads, over_seeds, p_value
 
 ENOUGH = 19  # exchanges of labels that can give a p-value of 0.05
 NAMES = {
@@ -70,16 +70,11 @@ class ProbeFindings:
 
     Attributes:
         path: how many strengths were to be tried at each level.
-        metric: the score by which blocks were chosen.
-        compared: the score by which rivals are beaten.
         own: the task's probes.
         twin: the same of the random-init twin; None if it was switched off.
-        equals: indices of the levels not shown to be worse than the best on dev; None where it cannot be told.
         test: answers on test by who gives them: `probe`, `embed`, `random_init`, `majority`, `lookup`, ...
         baselines_dev: the answers without the model on dev.
         controls: of each labelling that means nothing, its name and the answers of its probe on test.
-        leads: how far the probe is ahead of each rival on test.
-        selectivity: accuracy ahead of the control tasks, paired, on test; None without one.
         codes: code length in bits at the best block: of one labelling that means nothing, and of the random-init twin.
         subsets: accuracy on parts of test.
         undone: what does not apply, in sentences.
@@ -91,22 +86,52 @@ class ProbeFindings:
     position: str
     method: str
     path: int
-    metric: str
-    compared: str
     examples: Examples
     duplicates: Duplicates
     problem: Problem
     own: ProbedLevels
     twin: ProbedLevels | None
-    equals: Sequence[int] | None
     test: Mapping[str, Scored]
     baselines_dev: Mapping[str, Scored]
     controls: Sequence[tuple[str, Scored]]
-    leads: Sequence[Lead]
-    selectivity: Estimate | None
     codes: Mapping[str, float]
     subsets: Mapping[str, Estimate]
     undone: Sequence[str]
+
+    @property
+    def metric(self) -> str:
+        """The score by which blocks were chosen."""
+        return metric_of(self.problem.n_classes)
+
+    @property
+    def compared(self) -> str:
+        """The score by which rivals are beaten."""
+        return compared_by(self.problem.n_classes)
+
+    @cached_property
+    def equals(self) -> list[int] | None:
+        """Levels not shown to be worse than the best, by the score that chose it; None where that cannot be told."""
+        tallies, draws = [one.tallies[self.metric] for one in self.own.dev], self.own.dev[0].draws
+        return confidence_set(tallies, draws) if np.isfinite(tallies[0].value) else None
+
+    @cached_property
+    def leads(self) -> list[Lead]:
+        """How far the probe is ahead, on test, of everything that lacks the information."""
+        rivals = {who: one.tallies[self.compared] for who, one in self.test.items() if who != "probe"}
+        rivals |= {kind: self._drawn(kind, self.compared) for kind in self.kinds}
+        return leads(self.test["probe"].tallies[self.compared], rivals, self.test["probe"].draws)
+
+    @cached_property
+    def selectivity(self) -> Estimate | None:
+        """Accuracy ahead of the control tasks, paired, on test; None without one."""
+        if CONTROL not in self.kinds:
+            return None
+        probe = self.test["probe"]
+        return difference(probe.tallies["accuracy"], self._drawn(CONTROL, "accuracy"), probe.draws)
+
+    def _drawn(self, kind: str, metric: str) -> Tally:
+        """The mean score of the labellings of one kind."""
+        return mean_of_tallies([one.tallies[metric] for name, one in self.controls if name == kind])
 
     @property
     def kinds(self) -> Mapping[str, int]:

@@ -6,36 +6,64 @@ from typing import Annotated, ClassVar
 
 from latentmech.data import Corpus, Task, task
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, Control, Draws, OneOf, check
+from latentmech.fields import Control, Count, Draws, OneOf, check
 from latentmech.model import Layers, Position, Site
 
 ProbeMethod = Annotated[str, OneOf("logistic", "ridge", "lda", "mass_mean")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeSettings:
-    """Linear probes at every level, with the controls beside them.
-
-    The layer and the strength of the penalty are chosen on dev; test is read once, at the chosen layer.
+class ReadoutSettings:
+    """What every study with linear probes can be asked.
 
     Attributes:
-        task: `pos`, `proper_noun`, `number`, `tense` or `entity`; `column`, or a name of your own, beside `column`.
-        column: any label column of the data, such as a FEATS key or a field of a JSONL file.
-        positive: with `column`, this label against all others.
         data: the corpus.
         site: hook point in every block: `resid_post`, `resid_pre`, `resid_mid`, `attn_out` or `mlp_out`.
         layers: `all`, or block numbers; the embedding is always there.
         position: `last`, `first` or `mean` of a word's sub-words (of a text's tokens, if texts are labelled).
         method: `logistic`, `ridge`, `lda` or `mass_mean`.
         strengths: penalties to try; default the method's own path.
-        class_weight: None, or `balanced`.
         unseen_classes: `error`, or `drop` what train has never seen from dev and test.
         random_init: probe the same architecture with fresh weights too.
-        control_seeds: how many control tasks (Hewitt & Liang 2019).
-        shuffles: how often labels are exchanged in all splits; from 19 on, a p-value is reported.
-        code_length: compute the online code length (Voita & Titov 2020).
+        control_seeds: how many control tasks, for words (Hewitt & Liang 2019).
+        shuffles: how often labels are exchanged in all splits.
         draws: bootstrap resamples of documents.
-        seed: of control labels, shuffles, the order of documents and the twin's weights.
+        seed: of control labels, shuffles, samples, the order of documents and the twin's weights.
+    """
+
+    data: Corpus = field(default_factory=Corpus)
+    site: Site = "resid_post"
+    layers: Layers = "all"
+    position: Position = "last"
+    method: ProbeMethod = "logistic"
+    strengths: Sequence[float] | None = None
+    unseen_classes: Annotated[str, OneOf("error", "drop")] = "error"
+    random_init: Annotated[bool, Control("random-init twin")] = True
+    control_seeds: Annotated[Count, Control("control task")] = 5
+    shuffles: Annotated[Count, Control("shuffled labels")] = 1
+    draws: Draws = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check(self, "probe")
+        if self.strengths is not None and (not len(self.strengths) or min(self.strengths) < 0):
+            seen = f"probe.strengths={list(self.strengths)} is not a path"
+            raise BadInput(f"{seen}; expected one or more numbers from 0 up")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings(ReadoutSettings):
+    """Linear probes at every level, with the controls beside them.
+
+    The layer and the strength of the penalty are chosen on dev; test is read once, at the chosen layer. From 19
+    shuffles on, a p-value is reported.
+
+    Attributes:
+        task: `pos`, `proper_noun`, `number`, `tense` or `entity`; `column`, or a name of your own, beside `column`.
+        column: any label column of the data, such as a FEATS key or a field of a JSONL file.
+        positive: with `column`, this label against all others.
+        class_weight: None, or `balanced`.
+        code_length: compute the online code length (Voita & Titov 2020).
         memory_gib: levels are solved together as long as their rows stay below this.
     """
 
@@ -44,25 +72,12 @@ class ProbeSettings:
     task: str = "pos"
     column: str | None = None
     positive: str | None = None
-    data: Corpus = field(default_factory=Corpus)
-    site: Site = "resid_post"
-    layers: Layers = "all"
-    position: Position = "last"
-    method: ProbeMethod = "logistic"
-    strengths: Sequence[float] | None = None
     class_weight: Annotated[str | None, OneOf(None, "balanced")] = None
-    unseen_classes: Annotated[str, OneOf("error", "drop")] = "error"
-    random_init: Annotated[bool, Control("random-init twin")] = True
-    control_seeds: Annotated[int, AtLeast(0), Control("control task")] = 5
-    shuffles: Annotated[int, AtLeast(0), Control("shuffled labels")] = 1
     code_length: Annotated[bool, Control("online code length")] = True
-    draws: Draws = 1000
-    seed: int = 0
     memory_gib: float = 1.0
 
     def __post_init__(self) -> None:
-        check(self, "probe")
-        check_path(self.strengths)
+        super().__post_init__()
         self.asked()
 
     def asked(self) -> Task:
@@ -73,9 +88,3 @@ class ProbeSettings:
             return task(self.task)
         name = self.column if self.task == "column" else self.task
         return replace(task(name, self.column), positive=self.positive)
-
-
-def check_path(strengths: Sequence[float] | None) -> None:
-    """BadInput unless strengths are one or more numbers from 0 up, or the method's own."""
-    if strengths is not None and (not len(strengths) or min(strengths) < 0):
-        raise BadInput(f"probe.strengths={list(strengths)} is not a path; expected one or more numbers from 0 up")

@@ -1,6 +1,6 @@
 """`ProbeStudy`: what each layer encodes, and what of that the controls explain."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -18,11 +18,11 @@ from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import method_of
 from latentmech.probe.online_code import online_code
 from latentmech.probe.problem import CONTROL, Problem, problem_of
-from latentmech.probe.scores import Scored, compared_by, mean_of_tallies, metric_of, scored, scored_on_test
+from latentmech.probe.scores import Scored, metric_of, scored, scored_on_test
 from latentmech.probe.settings import ProbeSettings
 from latentmech.probe.surface import surface_answers
 from latentmech.report import Report
-from latentmech.statistics import Estimate, Lead, clusters_of, confidence_set, difference, estimate, leads, mean_of
+from latentmech.statistics import Estimate, clusters_of, estimate, mean_of
 
 Labellings = Sequence[tuple[str, np.ndarray]]
 Controls = Sequence[tuple[str, Scored]]
@@ -51,8 +51,7 @@ class ProbeStudy(ProbeSettings):
         own = self._levels(fitting, activations, levels, model.name)
         test, controls = self._read(problem, activations, own, labellings)
         test |= self._surface(problem, asked, "test")
-        metric, compared, twin = metric_of(problem.n_classes), compared_by(problem.n_classes), None
-        first = labellings[:1] if own.coded else []
+        first, twin = labellings[:1] if own.coded else [], None
         codes = {kind: self._bits(problem, activations, own.chosen, labels) for kind, labels in first}
         if self.random_init:
             fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, levels, position)
@@ -65,10 +64,9 @@ class ProbeStudy(ProbeSettings):
         duplicates = cross_split_duplicates(examples)
         return ProbeFindings(
             task=asked.name, model=model.name, site=self.site, position=self.position, method=self.method,
-            path=len(fitting.method.path), metric=metric, compared=compared, examples=examples, duplicates=duplicates,
-            problem=problem, own=own, twin=twin, equals=self._equals(own, metric), test=test, controls=controls,
-            baselines_dev=self._surface(problem, asked, "dev"), leads=self._leads(test, controls, compared),
-            selectivity=self._selectivity(test["probe"], controls), codes=codes,
+            path=len(fitting.method.path), examples=examples, duplicates=duplicates,
+            problem=problem, own=own, twin=twin, test=test, controls=controls,
+            baselines_dev=self._surface(problem, asked, "dev"), codes=codes,
             subsets=self._subsets(problem, test["probe"], duplicates), undone=tuple(self._undone(problem)),
         )  # fmt: skip
 
@@ -109,22 +107,6 @@ class ProbeStudy(ProbeSettings):
         """Answers without the model, on one split."""
         answers = surface_answers(problem, split, capital=asked.capital)
         return {name: scored(problem, split, given, draws=self.draws) for name, given in answers.items()}
-
-    def _equals(self, own: ProbedLevels, metric: str) -> list[int] | None:
-        """Levels not shown to be worse than the best, by the score that chose it; None where that has no value."""
-        tallies = [one.tallies[metric] for one in own.dev]
-        return confidence_set(tallies, self.draws) if np.isfinite(tallies[0].value) else None
-
-    def _leads(self, test: Mapping[str, Scored], controls: Controls, metric: str) -> list[Lead]:
-        """How far the probe is ahead of everything that lacks the information."""
-        rivals = {who: s.tallies[metric] for who, s in test.items() if who != "probe"}
-        for kind in dict.fromkeys(kind for kind, _ in controls):
-            rivals[kind] = mean_of_tallies([s.tallies[metric] for k, s in controls if k == kind])
-        return leads(test["probe"].tallies[metric], rivals, self.draws)
-
-    def _selectivity(self, probe: Scored, controls: Controls) -> Estimate | None:
-        tasks = [s.tallies["accuracy"] for name, s in controls if name == CONTROL]
-        return difference(probe.tallies["accuracy"], mean_of_tallies(tasks), self.draws) if tasks else None
 
     def _bits(self, problem: Problem, activations: Activations, fit: LevelFit, labels: np.ndarray) -> float:
         """Online code length of some labels at one level."""

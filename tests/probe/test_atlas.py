@@ -15,8 +15,7 @@ from latentmech.data import TASKS, Corpus, Pairs, Task
 from latentmech.model import Level, says, tokenise
 from latentmech.probe import METHODS, AtlasSettings, AtlasStudy
 from latentmech.probe.atlas.account import gains_in_words, order_in_words, row_in_words, spelled
-from latentmech.probe.atlas.arrival import arrivals, mean_arrival
-from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasStage
+from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasStage, arrivals, mean_arrival
 from latentmech.probe.atlas.next_token import NextTokens
 from latentmech.probe.atlas.pairing import paired
 from latentmech.probe.atlas.settings import PAIRINGS

@@ -1,7 +1,8 @@
 """What an atlas says: numbers, tables, the map and its shape, sentences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from latentmech.model import Level, Model
 from latentmech.probe.atlas.findings import ORDER, AtlasFindings, AtlasRow, AtlasTransfer
 from latentmech.probe.findings import CONTROL, NAMES
 from latentmech.report import Ledger, Method, Picture, Report, Table, account, by_depth, heat_map
-from latentmech.statistics import FEWEST, verdict
+from latentmech.statistics import FEWEST, Estimate, verdict
 from latentmech.storage import fingerprint
 
 XLABEL = "level of the residual stream (embed, then the output of each block)"
@@ -45,65 +46,58 @@ def account_of(study: object, found: AtlasFindings, model: Model) -> Report:
 def numbers(found: AtlasFindings, ledger: Ledger) -> None:
     """Every number, by its flat name and as a tidy row."""
     for row in found.rows:
-        _on_dev(row, ledger)
-        _on_test(row, ledger)
+        add = partial(_add, ledger, row.name)
+        _on_dev(row, add)
+        _on_test(row, add)
     for stage in found.stages:
-        ledger.add(f"probe/{stage.name}/arrival", stage.arrival, "arrival", task=stage.name, split="dev")
+        _add(ledger, stage.name, "arrival", stage.arrival, split="dev")
     for matrix in found.transfers:
-        _transfer(matrix, ledger)
+        for source, cells in zip(matrix.names, matrix.cells, strict=True):
+            for target, metric, cell in zip(matrix.names, matrix.metrics, cells, strict=True):
+                columns = {"task": f"{matrix.task}@{target}", "split": "test", "control": f"trained on {source}"}
+                _add(ledger, matrix.task, f"transfer/{source}/{target}/{metric}", cell, **columns)
 
 
-def _on_dev(row: AtlasRow, ledger: Ledger) -> None:
+def _add(
+    ledger: Ledger, prefix: str, name: str, value: Estimate | float, metric: str | None = None, **columns: object
+) -> None:
+    ledger.add(f"probe/{prefix}/{name}", value, metric, **{"task": prefix} | columns)
+
+
+def _on_dev(row: AtlasRow, add: Callable[..., None]) -> None:
     for i, level in enumerate(row.levels):
-        at = {**_at(row, level, "dev"), "control": "embed" if level.layer is None else None}
-        ledger.add(f"probe/{row.name}/{level.label}/dev/{row.metric}", row.of(row.dev[i]), row.metric, **at)
-        ledger.add(f"probe/{row.name}/{level.label}/gain", row.gain_at(i), "gain", **at)
+        at = {"layer": level.layer, "split": "dev", "control": "embed" if level.layer is None else None}
+        add(f"{level.label}/dev/{row.metric}", row.of(row.dev[i]), **at)
+        add(f"{level.label}/gain", row.gain_at(i), **at)
         if row.equals is not None:
-            ledger.add(f"probe/{row.name}/{level.label}/not_worse", i in row.equals, "not_worse", **at)
+            add(f"{level.label}/not_worse", i in row.equals, **at)
         for name, values in row.controls_dev.items():
-            control = {**at, "control": f"{name}_mean"}
-            ledger.add(f"probe/{row.name}/{name}/{level.label}/dev/accuracy", values[i], "accuracy", **control)
+            add(f"{name}/{level.label}/dev/accuracy", values[i], **at | {"control": f"{name}_mean"})
     for level, score in row.twin.items():
-        at = {**_at(row, level, "dev"), "control": "random_init"}
-        name = f"probe/{row.name}/random_init/{level.label}/dev/{row.metric}"
-        ledger.add(name, row.of(score), row.metric, **at)
+        name = f"random_init/{level.label}/dev/{row.metric}"
+        add(name, row.of(score), layer=level.layer, split="dev", control="random_init")
     for name, score in row.surface.items():
-        columns = {"task": row.name, "split": "dev", "control": name}
-        ledger.add(f"probe/{row.name}/{name}/dev/{row.metric}", row.of(score), row.metric, **columns)
-    at = _at(row, row.peak, "dev")
-    depth = 0 if row.peak.layer is None else row.peak.layer + 1
-    ledger.add(f"probe/{row.name}/best_depth", depth, "best_depth", **at)
+        add(f"{name}/dev/{row.metric}", row.of(score), split="dev", control=name)
+    layer = row.peak.layer
+    add("best_depth", 0 if layer is None else layer + 1, layer=layer, split="dev")
     if row.equals is not None:
-        ledger.add(f"probe/{row.name}/not_worse/count", len(row.equals), "not_worse_count", **at)
-    ledger.add(f"probe/{row.name}/arrival", row.arrival, "arrival", task=row.name, split="dev")
+        add("not_worse/count", len(row.equals), "not_worse_count", layer=layer, split="dev")
+    add("arrival", row.arrival, split="dev")
 
 
-def _on_test(row: AtlasRow, ledger: Ledger) -> None:
-    at = _at(row, row.peak, "test")
+def _on_test(row: AtlasRow, add: Callable[..., None]) -> None:
+    at = {"layer": row.peak.layer, "split": "test"}
     for name, score in row.on_test.items():
-        flat = f"probe/{row.name}/test" if name == "probe" else f"probe/{row.name}/{name}/test"
-        columns = at if name == "probe" else {"task": row.name, "split": "test", "control": name}
-        ledger.add(f"{flat}/{row.metric}", score, row.metric, **columns)
+        flat, columns = ("test", at) if name == "probe" else (f"{name}/test", {"split": "test", "control": name})
+        add(f"{flat}/{row.metric}", score, **columns)
         for metric, other in row.also.get(name, {}).items():
-            ledger.add(f"{flat}/{metric}", row.of(other), metric, **columns)
+            add(f"{flat}/{metric}", row.of(other), **columns)
     for name in row.controls:
-        columns = {**at, "control": f"{name}_mean"}
-        ledger.add(f"probe/{row.name}/{name}/test/{row.metric}", row.control(name), row.metric, **columns)
-    ledger.add(f"probe/{row.name}/gain", row.nearest.difference, "gain", **at, control=row.nearest.rival)
+        add(f"{name}/test/{row.metric}", row.control(name), **at, control=f"{name}_mean")
+    add("gain", row.nearest.difference, **at, control=row.nearest.rival)
     for lead in row.leads:
         metric, name = ("selectivity",) * 2 if lead.rival == CONTROL else ("lead", f"lead/{lead.rival}")
-        ledger.add(f"probe/{row.name}/{name}", lead.difference, metric, **at, control=lead.rival)
-
-
-def _transfer(matrix: AtlasTransfer, ledger: Ledger) -> None:
-    for source, cells in zip(matrix.names, matrix.cells, strict=True):
-        for target, metric, cell in zip(matrix.names, matrix.metrics, cells, strict=True):
-            columns = {"task": f"{matrix.task}@{target}", "split": "test", "control": f"trained on {source}"}
-            ledger.add(f"probe/{matrix.task}/transfer/{source}/{target}/{metric}", cell, metric, **columns)
-
-
-def _at(row: AtlasRow, level: Level, split: str) -> dict[str, object]:
-    return {"task": row.name, "layer": level.layer, "split": split}
+        add(name, lead.difference, metric, **at, control=lead.rival)
 
 
 def task_table(rows: Sequence[AtlasRow]) -> Table:

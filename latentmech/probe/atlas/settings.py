@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.data import TASKS, Corpus, Pairs, Task, bundled_pairs
 from latentmech.errors import BadInput, expected
-from latentmech.fields import Control, Count, Draws, OneOf, Positive, SomeOf, check
-from latentmech.model import Layers, Position, Site
-from latentmech.probe.settings import ProbeMethod, check_path
+from latentmech.fields import Control, Count, OneOf, Positive, SomeOf
+from latentmech.model import Position
+from latentmech.probe.settings import ProbeMethod, ReadoutSettings
 
 LABEL = "label"  # the column of texts that are labelled as a whole
 PAIRINGS = ("product", "difference", "concatenation")
@@ -30,11 +30,12 @@ def known_rows() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AtlasSettings:
+class AtlasSettings(ReadoutSettings):
     """All tasks at all levels in one pass: each set of texts runs through the model once, each level is read once.
 
     Layer and penalty are chosen on dev, test is read once; every score stands beside the answers that lack the
-    information, and the map shows the difference.
+    information, and the map shows the difference. `data` is the treebank; tasks whose labels it lacks are read from the
+    bundled one.
 
     Attributes:
         tasks: rows of the map; default all that have a name: those of `probe=`, `coreference`, `sentiment`, `truth` and
@@ -42,25 +43,13 @@ class AtlasSettings:
         extra: more rows: a name and where its texts are: CoNLL-U, JSONL or CSV with a column of that name or `label`
             (`words` for labelled words, `marked` for two mentions), `positive` and `negative`, or a bundled contrast.
         transfer: more data for a task, by its name: each set is a row, and probes trained on one are tested on all.
-        data: the treebank. Tasks whose labels it lacks are read from the bundled one.
         coreference: pairs of mentions: the bundled set, GAP, WinoBias, or a JSONL with `marked` and `label`.
         sentiment: texts for sentiment.
         truth: true and false statements.
         pairings: how two mentions become one vector: `product`, `difference`, `concatenation`; a row for each.
-        site: hook point in every block.
-        layers: `all`, or block numbers; the embedding is always there.
-        position: `last`, `first` or `mean` of a word's sub-words.
-        text_position: the same of a text's tokens.
-        method: `ridge`, `lda`, `logistic` or `mass_mean`.
-        strengths: penalties to try; default the method's own path.
-        unseen_classes: `drop` from dev and test what train has never seen, or `error`.
-        random_init: measure the same architecture with fresh weights too.
-        twin_step: of this twin, the embedding and every so many blocks.
-        control_seeds: how many control tasks, for words (Hewitt & Liang 2019).
-        shuffles: how many shuffles of the training labels.
+        text_position: `last`, `first` or `mean` of a text's tokens.
+        twin_step: of the random-init twin, the embedding and every so many blocks.
         next_tokens: words of dev, and of test, whose next token is asked at every level.
-        draws: bootstrap resamples of documents.
-        seed: of control labels, shuffles, samples and the twin's weights.
     """
 
     builds: ClassVar[str] = "latentmech.probe.atlas.study.AtlasStudy"
@@ -68,29 +57,19 @@ class AtlasSettings:
     tasks: Sequence[str] = field(default_factory=known_rows)
     extra: Mapping[str, str] | None = None
     transfer: Mapping[str, Sequence[str]] | None = None
-    data: Corpus = field(default_factory=Corpus)
     coreference: Corpus = field(default_factory=lambda: Corpus(name="coreference"))
     sentiment: Pairs = field(default_factory=lambda: Pairs(name="sentiment"))
     truth: Pairs = field(default_factory=lambda: Pairs(name="truth"))
     pairings: Annotated[Sequence[str], SomeOf(*PAIRINGS)] = PAIRINGS
-    site: Site = "resid_post"
-    layers: Layers = "all"
-    position: Position = "last"
     text_position: Position = "last"
-    method: ProbeMethod = "ridge"
-    strengths: Sequence[float] | None = None
-    unseen_classes: Annotated[str, OneOf("drop", "error")] = "drop"
-    random_init: Annotated[bool, Control("random-init twin")] = True
     twin_step: Positive = 3
-    control_seeds: Annotated[Count, Control("control task")] = 2
-    shuffles: Annotated[Count, Control("shuffled labels")] = 1
     next_tokens: Positive = 600
-    draws: Draws = 1000
-    seed: int = 0
+    method: ProbeMethod = "ridge"
+    unseen_classes: Annotated[str, OneOf("drop", "error")] = "drop"
+    control_seeds: Annotated[Count, Control("control task")] = 2
 
     def __post_init__(self) -> None:
-        check(self, "probe")
-        check_path(self.strengths)
+        super().__post_init__()
         if isinstance(self.tasks, str):
             raise BadInput(f"probe.tasks={self.tasks} is one name; expected a list, such as probe.tasks=[{self.tasks}]")
         _known("tasks", self.tasks, known_rows())

@@ -1,7 +1,10 @@
 """`AtlasStudy`: what each layer holds, for many tasks at once, over what the words alone give away."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
@@ -14,11 +17,11 @@ from latentmech.probe.atlas.next_token import NextTokens
 from latentmech.probe.atlas.settings import NEXT_TOKEN, AtlasSettings
 from latentmech.probe.atlas.sources import Sources
 from latentmech.probe.atlas.subject import Subject
-from latentmech.probe.atlas.transfer import known_texts, transferred
 from latentmech.probe.methods import FitMethod, method_of
 from latentmech.report import Report
 from latentmech.statistics import Tally, estimate
 
+OTHER = -1  # a class that the tested set does not have
 STRONGER = (100.0, 30.0, 10.0, 3.0)  # ridge penalties for sets with fewer texts than the model has dimensions
 
 
@@ -120,7 +123,10 @@ def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
 
 
 def transfers_of(fitted: Sequence[Fitted], rows: Mapping[str, AtlasRow], draws: int) -> list[AtlasTransfer]:
-    """Every set's probe on every set, for each task that has several."""
+    """Every set's probe on every set, for each task that has several.
+
+    Does a probe read the property, or one set's way of showing it?
+    """
     return [
         AtlasTransfer(
             task=task,
@@ -133,3 +139,26 @@ def transfers_of(fitted: Sequence[Fitted], rows: Mapping[str, AtlasRow], draws: 
         for task, sets in grouped(fitted, lambda one: one.subject.kind).items()
         if len(sets) > 1
     ]
+
+
+def transferred(source: Fitted, target: Fitted) -> Tally:
+    """The test score of the source's probe, from the level that its own dev chose, on the target."""
+    probe, trained, tested = source.levels[source.best].probe, source.subject, target.subject
+    known = None if trained.pairing is None else trained.known(source.activations.level(probe.hook_name))
+    (answers,) = tested.answers(target.activations, [probe], known)
+    number = {name: i for i, name in enumerate(tested.problem.classes)}
+    return tested.tally("test", np.array([number.get(name, OTHER) for name in probe.classes])[answers])
+
+
+def known_texts(sets: Sequence[Subject]) -> Iterator[str]:
+    """Sentences on test texts of one set that another was trained on."""
+    for source, target in permutations(sets, 2):
+        seen, asked = set(_texts(source, "train")), _texts(target, "test")
+        if n := sum(text in seen for text in asked):
+            theirs, own = target.data or "own", source.data or "own"
+            yield f"{source.kind}: {n} of {len(asked)} test texts of {theirs} are training texts of {own}."
+
+
+def _texts(subject: Subject, split: str) -> list[str]:
+    units = subject.problem.units.example[subject.problem.index[split]]
+    return [subject.examples.texts[i] for i in units.tolist()]
