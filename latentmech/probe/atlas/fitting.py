@@ -17,6 +17,7 @@ from latentmech.probe.sample import side_by_side
 from latentmech.statistics import Tally
 
 Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 Labellings = Sequence[tuple[str, np.ndarray]]
 
 
@@ -93,9 +94,9 @@ def fit_all(
     return [Fitted(s, activations, [fits[i] for fits in by_level], labellings[i]) for i, s in enumerate(subjects)]
 
 
-def grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> dict[Hashable, list[Item]]:
+def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
     """Items with the same key, together; in order of the first of each."""
-    found: dict[Hashable, list[Item]] = {}
+    found: dict[Key, list[Item]] = {}
     for item in items:
         found.setdefault(key(item), []).append(item)
     return found
