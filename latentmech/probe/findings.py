@@ -1,18 +1,21 @@
 """What a probe study has measured, before it is put into words, tables and pictures."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from latentmech.data import SURFACE, Duplicates, Examples
 from latentmech.probe.fitting import LevelFit
-from latentmech.probe.online_code import uniform_code
+from latentmech.probe.linear_probe import LinearProbe
+from latentmech.probe.online_code import online_code, uniform_code
 from latentmech.probe.problem import CONTROL, SHUFFLED, Problem
-from latentmech.probe.scores import Scored, compared_by, mean_of_tallies, metric_of
+from latentmech.probe.scores import Scored, compared_by, logits_on_test, mean_of_tallies, metric_of, scored
 from latentmech.statistics import Estimate, Lead, Tally, confidence_set, difference, leads, over_seeds, p_value
 
 ENOUGH = 19  # exchanges of labels that can give a p-value of 0.05
@@ -31,23 +34,30 @@ NAMES = {
 }
 
 
-def place_of(fit: LevelFit) -> dict[str, object]:
-    """Where a fit belongs, as columns of a tidy row."""
-    return {"layer": fit.level.layer, "strength": fit.strength}
-
-
 @dataclass(frozen=True, eq=False)
 class ProbedLevels:
     """Probes of one model at every level, embedding first.
 
     Attributes:
-        dev: what each answers on dev.
-        best: index of the block that dev chose.
+        rows: the states that they read, by hook point.
     """
 
+    problem: Problem
+    rows: Callable[[str], Float[Tensor, "row d_model"]]
     fits: Sequence[LevelFit]
-    dev: Sequence[Scored]
-    best: int
+    draws: int
+
+    @cached_property
+    def dev(self) -> list[Scored]:
+        """What each answers on dev."""
+        answers = [(fit.dev_predicted, fit.dev_margin) for fit in self.fits]
+        return [scored(self.problem, "dev", *given, draws=self.draws) for given in answers]
+
+    @cached_property
+    def best(self) -> int:
+        """Index of the block that does best on dev; the lower one of two equals."""
+        values = [one.value for one in self.on_dev(metric_of(self.problem.n_classes))]
+        return max((i for i, fit in enumerate(self.fits) if fit.level.layer is not None), key=lambda i: values[i])
 
     @property
     def chosen(self) -> LevelFit:
@@ -62,6 +72,16 @@ class ProbedLevels:
     def on_dev(self, metric: str) -> list[Estimate]:
         """One score, level by level."""
         return [one.scores[metric] for one in self.dev]
+
+    def on_test(self, fit: LevelFit, probe: LinearProbe, labels: Int[np.ndarray, " unit"] | None = None) -> Scored:
+        """What a probe that reads the level of a fit answers on test, by the task's labels or those of a control."""
+        logits = logits_on_test(self.problem, self.rows(fit.level.hook_name), probe)
+        return scored(self.problem, "test", logits.argmax(1), logits[:, -1] - logits[:, 0], labels, self.draws)
+
+    def bits(self, labels: Int[np.ndarray, " unit"]) -> float:
+        """Online code length of some labels at the best block."""
+        sample = self.problem.sample(self.rows(self.chosen.level.hook_name))
+        return online_code(sample, torch.from_numpy(self.problem.of("train", labels)), self.problem.n_classes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,7 +131,7 @@ class ProbeFindings:
     @cached_property
     def equals(self) -> list[int] | None:
         """Levels not shown to be worse than the best, by the score that chose it; None where that cannot be told."""
-        tallies, draws = [one.tallies[self.metric] for one in self.own.dev], self.own.dev[0].draws
+        tallies, draws = [one.tallies[self.metric] for one in self.own.dev], self.own.draws
         return confidence_set(tallies, draws) if np.isfinite(tallies[0].value) else None
 
     @cached_property
@@ -119,15 +139,14 @@ class ProbeFindings:
         """How far the probe is ahead, on test, of everything that lacks the information."""
         rivals = {who: one.tallies[self.compared] for who, one in self.test.items() if who != "probe"}
         rivals |= {kind: self._drawn(kind, self.compared) for kind in self.kinds}
-        return leads(self.test["probe"].tallies[self.compared], rivals, self.test["probe"].draws)
+        return leads(self.test["probe"].tallies[self.compared], rivals, self.own.draws)
 
     @cached_property
     def selectivity(self) -> Estimate | None:
         """Accuracy ahead of the control tasks, paired, on test; None without one."""
         if CONTROL not in self.kinds:
             return None
-        probe = self.test["probe"]
-        return difference(probe.tallies["accuracy"], self._drawn(CONTROL, "accuracy"), probe.draws)
+        return difference(self.test["probe"].tallies["accuracy"], self._drawn(CONTROL, "accuracy"), self.own.draws)
 
     def _drawn(self, kind: str, metric: str) -> Tally:
         """The mean score of the labellings of one kind."""

@@ -43,6 +43,11 @@ class LevelFit:
     control_dev: tuple[float, ...]
     code_bits: float
 
+    @property
+    def columns(self) -> dict[str, object]:
+        """Where it belongs, as columns of a tidy row."""
+        return {"layer": self.level.layer, "strength": self.strength}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fitting:

@@ -55,14 +55,11 @@ class AtlasRow:
     """What was measured of one task.
 
     Attributes:
-        name: the row's name.
         stage: `syntax`, `semantics`, `output` or `own`.
         unit: `word`, `text`, `pair` or `token`.
         metric: `accuracy`, or `balanced_accuracy` for two classes.
-        source: where the data came from.
         documents: groups of dev, in the order of their numbers.
-        n_train: training units.
-        levels: the levels, embedding first.
+        levels: embedding first.
         dev: the score of every level on dev.
         surface: the same of every answer without the model.
         test: scores on test of `probe`, `embed`, perhaps `random_init`, and of the answers without the model.
@@ -71,7 +68,6 @@ class AtlasRow:
         controls_dev: for each kind its mean accuracy on dev at every level.
         also: of the same readers, scores on test that decide nothing.
         notes: what was left out of the data.
-        draws: bootstrap resamples.
     """
 
     name: str
@@ -164,8 +160,12 @@ class AtlasRow:
 
     @cached_property
     def place(self) -> Tally:
-        """Where its gain appears, whether or not it is clear."""
-        return arrival_of(self.levels, self.dev, self.floor)
+        """Where its gain appears, whether or not it is clear, as a score of its own: from 0 to 1."""
+
+        def by(w: Float[np.ndarray, "draw group"]) -> Float[np.ndarray, " draw"]:
+            return arrivals(self.levels, np.stack([one.by(w) for one in self.dev], axis=1) - self.floor.by(w)[:, None])
+
+        return Tally(by, self.floor.n, self.floor.groups)
 
     @cached_property
     def arrival(self) -> Estimate:
@@ -205,8 +205,8 @@ class AtlasTransfer:
     """Test scores of every set's probe (row) on every set (column), each probe at its own level.
 
     Attributes:
-        task: the task, with its pairing.
-        names: the data sets.
+        task: with its pairing.
+        names: of the data sets.
         metrics: how each is scored.
         cells: scores, with their interval over the tested set's documents.
         majority: what the commonest class of each column's train part scores on it.
@@ -231,9 +231,7 @@ class AtlasFindings:
     """Everything measured.
 
     Attributes:
-        model: its name.
         data: every set of texts that was read.
-        method: of the probes, and `site` the hook point that they read.
         twin_step: of the twin, the embedding and every so many blocks were measured.
         notes: what the data could not pose.
     """
@@ -267,19 +265,6 @@ class AtlasFindings:
     def not_after(self) -> list[tuple[AtlasStage, AtlasStage]]:
         """Neighbours in the order of which the second does not clearly arrive deeper than the first."""
         return [(a, b) for a, b in pairwise(self.stages) if not a.delay(b).ci_low > 0]
-
-
-def arrival_of(levels: Sequence[Level], scores: Sequence[Tally], baseline: Tally) -> Tally:
-    """Where the gain of the levels over a baseline appears, as a score of its own: from 0 to 1.
-
-    Args:
-        scores: of each level, on the same rows as the baseline's.
-    """
-
-    def by(w: Float[np.ndarray, "draw group"]) -> Float[np.ndarray, " draw"]:
-        return arrivals(levels, np.stack([score.by(w) for score in scores], axis=1) - baseline.by(w)[:, None])
-
-    return Tally(by, baseline.n, baseline.groups)
 
 
 def arrivals(levels: Sequence[Level], gains: Float[np.ndarray, "draw level"]) -> Float[np.ndarray, " draw"]:

@@ -13,23 +13,17 @@ from latentmech.model import Level
 from latentmech.probe.atlas.subject import Subject
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.methods import FitMethod
+from latentmech.probe.problem import Labellings
 from latentmech.probe.sample import side_by_side
 from latentmech.statistics import Tally
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
-Labellings = Sequence[tuple[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """One subject's probes.
-
-    Attributes:
-        activations: what they read.
-        levels: what was learned at each level.
-        labellings: name and labels of the controls that were fitted beside it.
-    """
+    """One subject's probes at every level, with the labellings that mean nothing fitted beside it."""
 
     subject: Subject
     activations: Activations
@@ -49,7 +43,8 @@ class Fitted:
     def on_test(self, level: int) -> list[Int[np.ndarray, " part"]]:
         """Answers of a level's probe, then of its controls."""
         fit = self.levels[level]
-        return self.subject.answers(self.activations, [fit.probe, *fit.controls])
+        features = self.subject.features(self.activations.level(fit.level.hook_name))
+        return [self.subject.answer(features, probe) for probe in (fit.probe, *fit.controls)]
 
     def controls_on_dev(self) -> dict[str, list[float]]:
         """Accuracy of each kind of control at every level, a mean over its seeds."""
@@ -96,7 +91,5 @@ def fit_all(
 
 def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
     """Items with the same key, together; in order of the first of each."""
-    found: dict[Key, list[Item]] = {}
-    for item in items:
-        found.setdefault(key(item), []).append(item)
-    return found
+    keyed = [(key(item), item) for item in items]
+    return {one: [item for own, item in keyed if own == one] for one in dict(keyed)}

@@ -7,21 +7,15 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.data import TASKS, Corpus, Pairs, Task, bundled_pairs
 from latentmech.errors import BadInput, expected
-from latentmech.fields import Control, Count, OneOf, Positive, SomeOf
-from latentmech.model import Position
-from latentmech.probe.settings import ProbeMethod, ReadoutSettings
+from latentmech.fields import Control, Count, Draws, OneOf, Positive, SomeOf, check
+from latentmech.model import Layers, Position, Site
+from latentmech.probe.settings import Penalties, ProbeMethod
 
 LABEL = "label"  # the column of texts that are labelled as a whole
 PAIRINGS = ("product", "difference", "concatenation")
 NEXT_TOKEN = "next_token"
-WITH_TEXTS = {  # tasks that have texts of their own, in the field of the same name; `TASKS` are read from the treebank
-    task.name: task
-    for task in (
-        Task("coreference", LABEL, stage="semantics"),
-        Task("sentiment", LABEL, stage="semantics"),
-        Task("truth", LABEL, stage="semantics"),
-    )
-}
+# tasks that have texts of their own, in the field of the same name; `TASKS` are read from the treebank
+WITH_TEXTS = {name: Task(name, LABEL, stage="semantics") for name in ("coreference", "sentiment", "truth")}
 
 
 def known_rows() -> tuple[str, ...]:
@@ -30,12 +24,13 @@ def known_rows() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AtlasSettings(ReadoutSettings):
+class AtlasSettings:
     """All tasks at all levels in one pass: each set of texts runs through the model once, each level is read once.
 
     Layer and penalty are chosen on dev, test is read once; every score stands beside the answers that lack the
-    information, and the map shows the difference. `data` is the treebank; tasks whose labels it lacks are read from the
-    bundled one.
+    information, and the map shows the difference.
+
+    Settings of the same name as those of `ProbeSettings` mean the same.
 
     Attributes:
         tasks: rows of the map; default all that have a name: those of `probe=`, `coreference`, `sentiment`, `truth` and
@@ -43,11 +38,12 @@ class AtlasSettings(ReadoutSettings):
         extra: more rows: a name and where its texts are: CoNLL-U, JSONL or CSV with a column of that name or `label`
             (`words` for labelled words, `marked` for two mentions), `positive` and `negative`, or a bundled contrast.
         transfer: more data for a task, by its name: each set is a row, and probes trained on one are tested on all.
+        data: the treebank. Tasks whose labels it lacks are read from the bundled one.
         coreference: pairs of mentions: the bundled set, GAP, WinoBias, or a JSONL with `marked` and `label`.
         sentiment: texts for sentiment.
         truth: true and false statements.
         pairings: how two mentions become one vector: `product`, `difference`, `concatenation`; a row for each.
-        text_position: `last`, `first` or `mean` of a text's tokens.
+        text_position: `last`, `first` or `mean` of a text's tokens; `position` is of a word's sub-words.
         twin_step: of the random-init twin, the embedding and every so many blocks.
         next_tokens: words of dev, and of test, whose next token is asked at every level.
     """
@@ -57,19 +53,28 @@ class AtlasSettings(ReadoutSettings):
     tasks: Sequence[str] = field(default_factory=known_rows)
     extra: Mapping[str, str] | None = None
     transfer: Mapping[str, Sequence[str]] | None = None
+    data: Corpus = field(default_factory=Corpus)
     coreference: Corpus = field(default_factory=lambda: Corpus(name="coreference"))
     sentiment: Pairs = field(default_factory=lambda: Pairs(name="sentiment"))
     truth: Pairs = field(default_factory=lambda: Pairs(name="truth"))
     pairings: Annotated[Sequence[str], SomeOf(*PAIRINGS)] = PAIRINGS
+    site: Site = "resid_post"
+    layers: Layers = "all"
+    position: Position = "last"
     text_position: Position = "last"
-    twin_step: Positive = 3
-    next_tokens: Positive = 600
     method: ProbeMethod = "ridge"
+    strengths: Penalties = None
     unseen_classes: Annotated[str, OneOf("drop", "error")] = "drop"
+    random_init: Annotated[bool, Control("random-init twin")] = True
+    twin_step: Positive = 3
     control_seeds: Annotated[Count, Control("control task")] = 2
+    shuffles: Annotated[Count, Control("shuffled labels")] = 1
+    next_tokens: Positive = 600
+    draws: Draws = 1000
+    seed: int = 0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        check(self, "probe")
         if isinstance(self.tasks, str):
             raise BadInput(f"probe.tasks={self.tasks} is one name; expected a list, such as probe.tasks=[{self.tasks}]")
         _known("tasks", self.tasks, known_rows())

@@ -1,22 +1,32 @@
-"""`Subject`: a row of the atlas before anything is measured: texts, labels, and which states are read."""
+"""`Subject`: a row of the atlas before anything is measured: texts, labels, and which states are read.
 
-from collections.abc import Sequence
+From the states of two mentions to the features of a pair:
+
+    concatenation  [a; b]     what either mention says (Tenney et al. 2019, "What do you learn from context?")
+    product        a * b      where the two agree, dimension by dimension
+    difference     |a - b|    where they differ (Conneau et al. 2017, "Supervised learning of universal sentence
+                              representations", use the last two together)
+
+`a` and `b` are standardised by the mentions of the training pairs first: products of raw states are ruled by the few
+dimensions whose mean is far from zero. A linear probe on a concatenation adds up what each mention says by itself, so
+agreement between the two is out of its reach; the other two see nothing but agreement.
+"""
+
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.activations import Activations
-from latentmech.data import Examples, Task, flat
-from latentmech.errors import BadInput
-from latentmech.probe.atlas.pairing import paired
+from latentmech.data import Examples, Task
 from latentmech.probe.atlas.settings import AtlasSettings
 from latentmech.probe.linear_probe import LinearProbe
-from latentmech.probe.problem import Problem, problem_of
+from latentmech.probe.problem import Problem, posed
 from latentmech.probe.scores import compared_by, logits_on_test, scored
 from latentmech.probe.surface import mention_answers, surface_answers
 from latentmech.statistics import Tally
+from latentmech.tensors import divisor
 
 Part = Int[np.ndarray, " part"]
 
@@ -26,10 +36,7 @@ class Subject:
     """A task on a data set.
 
     Attributes:
-        task: what is asked.
         data: which data set, where there are several for one task.
-        examples: the texts.
-        problem: what is to be predicted from which rows.
         position: the tokens that are read, as the activation store calls them.
         pairing: how two mentions become one vector; None where words or texts are labelled.
     """
@@ -94,15 +101,9 @@ class Subject:
             return mention_answers(self.problem, self.examples, split)
         return surface_answers(self.problem, split, capital=self.task.capital)
 
-    def answers(
-        self,
-        activations: Activations,
-        probes: Sequence[LinearProbe],
-        known: Float[Tensor, "known 2 d_model"] | None = None,
-    ) -> list[Part]:
-        """Answers on test of probes that read the same level, as numbers of their own classes."""
-        features = self.features(activations.level(probes[0].hook_name), known)
-        return [logits_on_test(self.problem, features, probe).argmax(1) for probe in probes]
+    def answer(self, features: Float[Tensor, "unit feature"], probe: LinearProbe) -> Part:
+        """What a probe answers on test, as numbers of its own classes."""
+        return logits_on_test(self.problem, features, probe).argmax(1)
 
     def features(
         self, rows: Float[Tensor, "row d_model"], known: Float[Tensor, "known 2 d_model"] | None = None
@@ -123,17 +124,29 @@ class Subject:
 
 
 def subjects_of(task: Task, examples: Examples, asked: AtlasSettings) -> list[Subject]:
-    """The rows that one task on one data set makes: one, or one for each pairing of mentions.
-
-    Raises:
-        BadInput: a split has no labelled units, or fewer than two classes.
-    """
-    units = flat(examples, task, asked.unseen_classes)
-    if empty := [split for split in ("train", "dev", "test") if split not in units.split]:
-        raise BadInput(f"{examples.source} has no {empty[0]} rows for {task.name}; raise the limit, or add data")
+    """The rows that one task on one data set makes: one, or one for each pairing of mentions; errors as of `posed`."""
+    problem = posed(task, examples, asked.unseen_classes, asked.seed, "raise the limit, or add data")
     per_word = task.per_word(examples)
     mentions = not per_word and examples.spans is not None and set(examples.sizes()) == {2}
     place = f"word_{asked.position}" if mentions or per_word else f"text_{asked.text_position}"
-    problem = problem_of(units, examples, task.positive, asked.seed)
     subject = Subject(task=task, examples=examples, problem=problem, position=place)
     return [replace(subject, pairing=pairing) for pairing in asked.pairings] if mentions else [subject]
+
+
+def paired(
+    mentions: Float[Tensor, "pair 2 d_model"], pairing: str, known: Float[Tensor, "known 2 d_model"]
+) -> Float[Tensor, "pair feature"]:
+    """Features of every pair.
+
+    Args:
+        mentions: states of the two mentions of each pair.
+        pairing: `product`, `difference` or `concatenation`.
+        known: states of the mentions of the training pairs, by which all are standardised.
+    """
+    states = known.flatten(0, 1).double()
+    mean = states.mean(0)
+    scale = divisor(states.std(0, correction=0), mean)
+    first, second = ((mentions.double() - mean) / scale).float().unbind(1)
+    if pairing == "concatenation":
+        return torch.cat([first, second], dim=1)
+    return first * second if pairing == "product" else (first - second).abs()
