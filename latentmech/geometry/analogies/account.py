@@ -106,10 +106,13 @@ def headline(found: AnalogiesFindings, model: Model) -> str:
 def _sentence(found: AnalogiesFindings, result: SpaceResult, method: str) -> str:
     """An offset's share of right answers, what of it no offset explains, and which other rival it does not beat."""
     share, none = found.estimate(result, method).value, found.over_none(result, method)
-    does = found.verdict(result, method)
-    why = f", for it {verdict(found.leads(result, method))}" if does != ADDS and none.clear else ""
+    does, alone = found.at_best(method) if result is found.best else found.verdict(result, method), ""
+    if does != ADDS and none.clear:
+        alone = f", for it {verdict(found.leads(result, method))}"
+        if found.verdict(result, method) == ADDS:
+            alone = f", for what it adds here may be luck among {len(found.blocks)} blocks (Holm's correction)"
     finds = f"{SAID[method]} finds {share:.0%} and no offset {none.value:.0%}"
-    return f"{finds}: it {DOES[does]} ({none.difference:+.2f}){why}"
+    return f"{finds}: it {DOES[does]} ({none.difference:+.2f}){alone}"
 
 
 def notes(found: AnalogiesFindings, model: Model) -> Iterator[str]:
@@ -169,9 +172,9 @@ def methods(found: AnalogiesFindings) -> Iterator[Method]:
         ("linzen2016", "berger1982"),
     )
     yield Method(
-        f"Over all {len(found.blocks)} blocks at once that is said with Holm's correction; spaces and relations one by "
-        "one without. The best block is the one with the highest top-1 by 3CosAdd on the same pairs, so its share is "
-        "flattered by the choice.",
+        f"Over all {len(found.blocks)} blocks at once, and of the best of them, that is said with Holm's correction; "
+        "of other spaces and of relations one by one without. The best block is the one with the highest top-1 by "
+        "3CosAdd on the same pairs, so its share is flattered by the choice.",
         ("holm1979",),
     )
     if found.twin:

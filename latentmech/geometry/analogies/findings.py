@@ -133,6 +133,11 @@ class AnalogiesFindings:
             return ADDS
         return TAKES if self.over_none(result, method, relation).behind else UNSHOWN
 
+    def at_best(self, method: str) -> str:
+        """The verdict on the best block, which was chosen on these very pairs: that among all blocks at once."""
+        layer = self.best.layer if self.best else None
+        return next((verdict for verdict, layers in self.over_blocks(method).items() if layer in layers), UNSHOWN)
+
     def over_blocks(self, method: str) -> dict[str, list[int]]:
         """Verdict -> blocks; to add something must stand among all blocks at once (Holm)."""
         stands = holm([max(lead.p for lead in self.leads(one, method)) for one in self.blocks])
