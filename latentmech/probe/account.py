@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,7 +94,8 @@ def _controls(found: ProbeFindings, ledger: Ledger) -> None:
     """Labels that mean nothing: on dev along the levels, on test where they are read."""
     fits = found.own.fits
     for seed, (kind, one) in enumerate(found.controls):
-        name, columns = f"probe/{kind}/seed_{seed}", {"control": kind, "seed": seed}
+        name = f"probe/{kind}/seed_{seed}"
+        columns: dict[str, Any] = {"control": kind, "seed": seed}
         for fit in fits:
             at = columns | fit.columns
             ledger.add(f"{name}/{fit.level.label}/dev/accuracy", fit.control_dev[seed], **at, split="dev")
@@ -112,7 +114,7 @@ def _controls(found: ProbeFindings, ledger: Ledger) -> None:
         _scores(ledger, f"probe/{who}", _code(found, bits), control=who, split="train")
 
 
-def _scores(ledger: Ledger, name: str, scores: Mapping[str, Estimate | float | int], **columns: object) -> None:
+def _scores(ledger: Ledger, name: str, scores: Mapping[str, Estimate | float | int], **columns: Any) -> None:
     for metric, score in scores.items():
         ledger.add(f"{name}/{metric}", score, **columns)
 
@@ -186,8 +188,8 @@ def class_table(found: ProbeFindings) -> Table:
     return Table(title="Class by class, on test", frame=frame, caption="The probe at the best block.")
 
 
-def layer_picture(found: ProbeFindings) -> Picture:
-    """The probe over the levels, with the controls that are scored alike."""
+def pictures_of(found: ProbeFindings) -> dict[str, Picture]:
+    """The probe over the levels, with the controls that are scored alike, and what was taken for what on test."""
     metric, ticks = found.metric, [fit.level.tick for fit in found.own.fits]
     series = {found.model: values(found.own.on_dev(metric))}
     bands = {found.model: band(found.own.on_dev(metric))}
@@ -205,17 +207,10 @@ def layer_picture(found: ProbeFindings) -> Picture:
         f"Dev {TITLES[metric]} of the probe at every level, with 95 % intervals over documents for the model and its "
         f"random-init twin, and the range over seeds of the other controls. Dashed: answers without the model{alike}."
     )
-    return Picture(title="Layer curve", figure=figure, caption=caption)
-
-
-def pictures_of(found: ProbeFindings) -> dict[str, Picture]:
-    """The curve over the levels, and what was taken for what on test."""
+    curve = Picture(title="Layer curve", figure=figure, caption=caption)
     figure = confusion(found.confusion("probe"), list(found.problem.classes), "Confusion on test, best block")
     caption = "Share of each true class (row) that was answered as each class."
-    return {
-        "layer_curve": layer_picture(found),
-        "confusion": Picture(title="Confusion", figure=figure, caption=caption),
-    }
+    return {"layer_curve": curve, "confusion": Picture(title="Confusion", figure=figure, caption=caption)}
 
 
 def curves(found: ProbeFindings) -> dict[str, list[float]]:
@@ -317,13 +312,7 @@ def card(found: ProbeFindings, model: Model) -> dict[str, object]:
     """What the best block's probe is a probe of."""
     best = found.own.chosen
     return best.probe.card() | {
-        "kind": "linear_probe",
-        "task": found.task,
-        "method": found.method,
-        "strength": best.strength,
-        "site": found.site,
-        "position": found.position,
-        "model": model.name,
-        "model_identity": model.identity,
+        "kind": "linear_probe", "task": found.task, "method": found.method, "strength": best.strength,
+        "site": found.site, "position": found.position, "model": model.name, "model_identity": model.identity,
         "test": {metric: vars(score) for metric, score in found.test["probe"].scores.items()},
-    }
+    }  # fmt: skip

@@ -133,11 +133,7 @@ class Problem:
 
 
 def posed(task: Task, examples: Examples, unseen: str, seed: int, remedy: str) -> Problem:
-    """A task on a corpus.
-
-    Args:
-        unseen: `error` or `drop`, for classes that train lacks.
-        remedy: what helps where a split is empty.
+    """A task on a corpus; classes that train lacks are an `error`, or are to `drop`; a remedy is for an empty split.
 
     Raises:
         BadInput: a split has no labelled units, or fewer than two classes.

@@ -69,11 +69,7 @@ def lookup(
 
 
 def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[str, Given]:
-    """For pairs of mentions: what a text says about them before it is understood.
-
-    The commonest label of train among pairs with the same first mention, the same second one, as many words between
-    them, the same rank of the first among the candidates of the second, and the last three together with the form.
-    """
+    """For pairs of mentions, what a text says before it is understood: the commonest label of train for each cue."""
     labels, n = problem.of("train", problem.labels), problem.n_classes
     answers = surface_answers(problem, split)
     for name, cues in _cues(examples).items():
@@ -84,7 +80,10 @@ def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[st
 
 
 def _cues(examples: Examples) -> Mapping[str, Sequence[str]]:
-    """Each pair's cues, spelled as text; the order is 0 for the leftmost of the candidates that a text offers."""
+    """Each pair's cues, spelled as text: either mention, how many words lie between, and the rank of the first one.
+
+    That is 0 for the leftmost of the candidates that a text offers.
+    """
     pairs = list(zip(examples.texts, examples.spans or (), strict=True))
     forms = [tuple(word.lower() for word in examples.words(i)) for i in range(len(examples))]
     words = [len(text[first[1] : second[0]].split()) for text, (first, second) in pairs]

@@ -59,7 +59,7 @@ def numbers(found: AtlasFindings, ledger: Ledger) -> None:
 
 
 def _add(
-    ledger: Ledger, prefix: str, name: str, value: Estimate | float, metric: str | None = None, **columns: object
+    ledger: Ledger, prefix: str, name: str, value: Estimate | float | int, metric: str | None = None, **columns: object
 ) -> None:
     ledger.add(f"probe/{prefix}/{name}", value, metric, **{"task": prefix} | columns)
 

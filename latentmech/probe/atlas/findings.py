@@ -27,7 +27,7 @@ from jaxtyping import Float
 
 from latentmech.data import Examples
 from latentmech.model import Level
-from latentmech.probe.atlas.fitting import best_of
+from latentmech.probe.atlas.subject import best_of
 from latentmech.probe.findings import CONTROL
 from latentmech.probe.scores import mean_of_tallies
 from latentmech.statistics import (

@@ -13,11 +13,7 @@ from latentmech.probe.atlas.subject import Subject, subjects_of
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The data of one run; each set is read once, so that the rows which share it share its activations.
-
-    Attributes:
-        notes: what had to be left out, or taken from elsewhere.
-    """
+    """The data of one run, with notes on what it lacks; a set is read once, so rows that share it share activations."""
 
     asked: AtlasSettings
     notes: list[str] = field(default_factory=list)

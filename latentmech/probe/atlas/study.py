@@ -12,11 +12,10 @@ from latentmech.errors import BadInput
 from latentmech.model import Level, Model, levels_of
 from latentmech.probe.atlas.account import account_of
 from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasTransfer
-from latentmech.probe.atlas.fitting import Fitted, best_of, fit_all, grouped
 from latentmech.probe.atlas.next_token import NextTokens
 from latentmech.probe.atlas.settings import NEXT_TOKEN, AtlasSettings
 from latentmech.probe.atlas.sources import Sources
-from latentmech.probe.atlas.subject import Subject
+from latentmech.probe.atlas.subject import Fitted, Subject, best_of, fit_all, grouped
 from latentmech.probe.methods import method_of
 from latentmech.report import Report
 from latentmech.statistics import Tally, estimate
@@ -148,13 +147,12 @@ def transferred(source: Fitted, target: Fitted) -> Tally:
 
 def known_texts(sets: Sequence[Subject]) -> Iterator[str]:
     """Sentences on test texts of one set that another was trained on."""
+
+    def texts(one: Subject, split: str) -> list[str]:
+        return [one.examples.texts[i] for i in one.problem.of(split, one.problem.units.example).tolist()]
+
     for source, target in permutations(sets, 2):
-        seen, asked = set(_texts(source, "train")), _texts(target, "test")
+        seen, asked = set(texts(source, "train")), texts(target, "test")
         if n := sum(text in seen for text in asked):
             theirs, own = target.data or "own", source.data or "own"
             yield f"{source.kind}: {n} of {len(asked)} test texts of {theirs} are training texts of {own}."
-
-
-def _texts(subject: Subject, split: str) -> list[str]:
-    units = subject.problem.units.example[subject.problem.index[split]]
-    return [subject.examples.texts[i] for i in units.tolist()]

@@ -1,4 +1,6 @@
-"""`Subject`: a row of the atlas before anything is measured: texts, labels, and which states are read.
+"""`Subject`: a row of the atlas before anything is measured, with texts, labels and what is read; `Fitted`: its probes.
+
+A level is read once for all subjects of one collection, and those on the same rows share its spectrum.
 
 From the states of two mentions to the features of a pair:
 
@@ -12,22 +14,32 @@ dimensions whose mean is far from zero. A linear probe on a concatenation adds u
 agreement between the two is out of its reach; the other two see nothing but agreement.
 """
 
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentmech.activations import Activations
 from latentmech.data import Examples, Task
+from latentmech.model import Level
 from latentmech.probe.atlas.settings import AtlasSettings
+from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.linear_probe import LinearProbe
-from latentmech.probe.problem import Problem, posed
+from latentmech.probe.methods import FitMethod
+from latentmech.probe.problem import Labellings, Problem, posed
+from latentmech.probe.sample import side_by_side
 from latentmech.probe.scores import compared_by, logits_on_test, scored
 from latentmech.probe.surface import mention_answers, surface_answers
 from latentmech.statistics import Tally
 from latentmech.tensors import divisor
 
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 Part = Int[np.ndarray, " part"]
 
 
@@ -82,11 +94,7 @@ class Subject:
         return self.pairing, train, dev
 
     def tally(self, split: str, answers: Part, labels: np.ndarray | None = None) -> Tally:
-        """What answers are worth, by the metric.
-
-        Args:
-            labels: of every unit; default the task's own, else those of a control.
-        """
+        """What answers are worth by the metric, under the task's own labels or those of a control for every unit."""
         return scored(self.problem, split, answers, labels=labels).tallies[self.metric]
 
     def also(self, answers: Part) -> dict[str, Tally]:
@@ -108,11 +116,7 @@ class Subject:
     def features(
         self, rows: Float[Tensor, "row d_model"], known: Float[Tensor, "known 2 d_model"] | None = None
     ) -> Float[Tensor, "unit feature"]:
-        """What a probe reads, from the states of one level.
-
-        Args:
-            known: mentions of the training pairs, if the probe was trained on another data set.
-        """
+        """What a probe reads of one level's states; a probe from another data set has known that one's mentions."""
         if self.pairing is None:
             return rows
         mentions = rows.view(-1, 2, rows.shape[1])
@@ -150,3 +154,73 @@ def paired(
     if pairing == "concatenation":
         return torch.cat([first, second], dim=1)
     return first * second if pairing == "product" else (first - second).abs()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One subject's probes at every level, with the labellings that mean nothing fitted beside it."""
+
+    subject: Subject
+    activations: Activations
+    levels: Sequence[LevelFit]
+    labellings: Labellings = ()
+
+    @cached_property
+    def dev(self) -> list[Tally]:
+        """The score of every level."""
+        return [self.subject.tally("dev", fit.dev_predicted) for fit in self.levels]
+
+    @cached_property
+    def best(self) -> int:
+        """The level with the highest score on dev; the lower one of two equals."""
+        return best_of(self.dev)
+
+    def on_test(self, level: int) -> list[Part]:
+        """Answers of a level's probe, then of its controls."""
+        fit = self.levels[level]
+        features = self.subject.features(self.activations.level(fit.level.hook_name))
+        return [self.subject.answer(features, probe) for probe in (fit.probe, *fit.controls)]
+
+    def controls_on_dev(self) -> dict[str, list[float]]:
+        """Accuracy of each kind of control at every level, a mean over its seeds."""
+        names = [name for name, _ in self.labellings]
+        scores = np.array([fit.control_dev for fit in self.levels])
+        return {one: scores[:, [name == one for name in names]].mean(1).tolist() for one in dict.fromkeys(names)}
+
+
+def best_of(scores: Sequence[Tally]) -> int:
+    """The highest; the first of two equals."""
+    return int(np.argmax([score.value for score in scores]))
+
+
+def fit_all(
+    activations: Activations,
+    subjects: Sequence[Subject],
+    levels: Sequence[Level],
+    method: FitMethod,
+    labellings: Sequence[Labellings],
+) -> list[Fitted]:
+    """Fit all subjects, which read the same activations, each with its labellings beside it."""
+    fittings = [
+        Fitting(method=method, problem=s.problem, controls=[labels for _, labels in controls], metric=s.metric)
+        for s, controls in zip(subjects, labellings, strict=True)
+    ]
+    shelves = grouped(range(len(subjects)), lambda i: subjects[i].reads).values()
+
+    def one_level(level: Level) -> dict[int, LevelFit]:
+        rows = activations.level(level.hook_name)
+        found: dict[int, LevelFit] = {}
+        for shelf in shelves:
+            first = subjects[shelf[0]]
+            sample = first.problem.sample(first.features(rows))
+            found |= {i: fittings[i].on(sample, level) for i in shelf}
+        return found
+
+    by_level = side_by_side(one_level, levels)
+    return [Fitted(s, activations, [fits[i] for fits in by_level], labellings[i]) for i, s in enumerate(subjects)]
+
+
+def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Items with the same key, together; in order of the first of each."""
+    keyed = [(key(item), item) for item in items]
+    return {one: [item for own, item in keyed if own == one] for one in dict(keyed)}
