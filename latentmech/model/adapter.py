@@ -131,8 +131,9 @@ def _merge(base: Checkpoint, adapter: _Adapter, folder: Path) -> None:
         with writing(folder):
             _merged(base, adapter).save_pretrained(temporary)
             settings = base.folder / "generation_config.json"
-            for path in (*base.tokenizer_files, *([settings] if settings.is_file() else ())):
-                shutil.copy(path, temporary)
+            base.copy_tokenizer(temporary)
+            if settings.is_file():
+                shutil.copy(settings, temporary)
         record = {"base": base.revision, "adapter": adapter.card["files"], "files": weight_checksums(temporary)}
         save_json(temporary / CARD, record)
 
