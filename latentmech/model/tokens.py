@@ -64,12 +64,6 @@ def _check_lengths(ids: Sequence[np.ndarray], n_bos: Sequence[int], names: Seque
             raise BadInput(
                 f"text {name} has {len(row)} tokens, but {model.name} reads at most {model.n_ctx}; shorten or remove it"
             )
-        if row.max() >= model.n_embedded:
-            token = model.tokenizer.convert_ids_to_tokens(int(row.max()))
-            raise BadInput(
-                f"text {name} has the token {token!r} with id {row.max()}, and the embedding of {model.name} has "
-                f"{model.n_embedded} rows; remove it, or take tokenizer and weights from one place"
-            )
 
 
 def word_rows(
