@@ -64,15 +64,7 @@ class Checkpoint:
     @property
     def tokenizer_files(self) -> list[Path]:
         """The files that make up the tokenizer, its chat templates among them."""
-        found = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern) if path.is_file()}
-        return sorted(found)
-
-    def copy_tokenizer(self, folder: Path) -> None:
-        """Copy these files into another folder, as they lie here."""
-        for path in self.tokenizer_files:
-            target = folder / path.relative_to(self.folder)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copy(path, target)
+        return tokenizer_files(self.folder)
 
     @cached_property
     def tensor_names(self) -> tuple[str, ...]:
@@ -128,6 +120,19 @@ class Checkpoint:
                 if recorded
                 else f"{changed[0]} in {self.folder} changed while it was read; run again when it is whole"
             )
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files in a folder that make up a tokenizer, in name order."""
+    return sorted({path for pattern in TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()})
+
+
+def copy_tokenizer(source: Path, folder: Path) -> None:
+    """Copy these files into another folder, as they lie in their own."""
+    for path in tokenizer_files(source):
+        target = folder / path.relative_to(source)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(path, target)
 
 
 def weight_checksums(folder: Path) -> dict[str, str]:

@@ -23,10 +23,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.fields import Positive, check
-from latentmech.model.adapter import ADAPTER_CARD, ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_checksums, tensors_sha256
+from latentmech.model.adapter import ADAPTER_CARD, adapter_checksums, tensors_sha256
 from latentmech.model.batching import Batch, length_sorted, pad
 from latentmech.model.chat import dialogues
 from latentmech.model.handle import Model
+from latentmech.model.peft_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from latentmech.model.tokens import Tokens, tokenise
 from latentmech.model.weights import load_weights
 from latentmech.storage import fingerprint, make_folder, save_json, write_bytes

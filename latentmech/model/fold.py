@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from latentmech.errors import BadInput
-from latentmech.model.checkpoint import CARD, filling, weight_checksums, writing
+from latentmech.model.checkpoint import CARD, copy_tokenizer, filling, weight_checksums, writing
 from latentmech.model.handle import Model
 from latentmech.model.weights import load_weights
 from latentmech.storage import save_json
@@ -204,7 +203,7 @@ def save_folded(
     with filling(folder) as temporary:
         with writing(temporary):
             hf_model.save_pretrained(temporary)
-            model.checkpoint.copy_tokenizer(temporary)
+            copy_tokenizer(model.checkpoint.folder, temporary)
         whole = {**card, "format": FORMAT, "files": weight_checksums(temporary)}
         save_json(temporary / CARD, whole)
         whole["measured"] = dict(measure(temporary))

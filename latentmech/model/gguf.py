@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentmech.errors import BadInput, first_line
-from latentmech.model.checkpoint import CARD, Checkpoint, filling, weight_checksums, writing
+from latentmech.model.checkpoint import CARD, Checkpoint, downloading, filling, weight_checksums, writing
 from latentmech.model.gguf_metadata import ROPE_TENSORS, GGUFMetadata, complete, respell
+from latentmech.model.gguf_parts import merge, parts_of, refuse_part
 from latentmech.model.weights import from_pretrained, refuse_gaps
-from latentmech.storage import cache_root, file_sha256, save_json
+from latentmech.storage import cache_root, file_sha256, fingerprint, save_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -26,14 +27,17 @@ def convert_gguf(path: Path, sha256: str | None = None) -> Checkpoint:
     """The converted folder of a GGUF file, from the cache or made now.
 
     Args:
-        path: the `.gguf` file.
+        path: the `.gguf` file, or any part of one whose other parts lie beside it.
         sha256: its checksum, if known already.
     """
-    sha256 = sha256 or file_sha256(path)
-    folder = converted_folder(path.name, sha256)
+    parts = parts_of(path)
+    sha256 = sha256 or (file_sha256(path) if len(parts) == 1 else fingerprint([file_sha256(part) for part in parts]))
+    folder = converted_folder(parts[0].name, sha256)
     if not folder.exists():
-        _convert(path, sha256, folder)
-    return converted(path.name, sha256)
+        with downloading() as temporary:
+            whole = path if len(parts) == 1 else merge(parts, temporary / parts[0].name)
+            _convert(whole, sha256, folder)
+    return converted(parts[0].name, sha256)
 
 
 def converted_folder(name: str, sha256: str) -> Path:
@@ -67,9 +71,12 @@ def _dequantised(path: Path) -> tuple["PreTrainedTokenizerBase", "PreTrainedMode
             config = AutoConfig.from_pretrained(nothing, local_files_only=True, **where)
         except (ValueError, KeyError, OSError) as error:
             raise BadInput(f"{path} cannot be read as a GGUF model ({first_line(error)}); try another file") from error
+        refuse_part(file)
         respell(tokenizer, file)
         complete(config, file)
-        model, info = from_pretrained("AutoModelForCausalLM", Path(nothing), config=config, dtype=torch.float32, **where)
+        model, info = from_pretrained(
+            "AutoModelForCausalLM", Path(nothing), config=config, dtype=torch.float32, **where
+        )
     refuse_gaps(info | {"unexpected_keys": _left_over(model, file)}, f"the weights in {path}")
     return tokenizer, model
 

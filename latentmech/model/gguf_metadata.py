@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 READ_WHOLE = ("qwen35", "qwen35moe", "lfm2", "gemma4", "gpt-oss")  # transformers reads these with code of their own
-SHAPES = ("length", "block_count", "expert_count", "vocab_size", "data_layout", "value_length", "feed_forward_length")
+SHAPES = ("length", "block_count", "expert_count", "vocab_size", "data_layout")  # ends of what shapes say as well
 GIVEN = {
     "context_length": ("max_position_embeddings",),
     "attention.head_count": ("num_attention_heads",),
@@ -36,7 +36,7 @@ GIVEN = {
     "expert_weights_norm": ("norm_topk_prob",),
 }
 NEUTRAL = {"attention.causal": True, "attention.clamp_kqv": 0, "expert_weights_scale": 1, "attention.max_alibi_bias": 8}
-ELSEWHERE = ("attention.head_count_kv", "expert_gating_func", "general", "ssm", "rope")  # seen in shapes, or below
+ELSEWHERE = ("attention.head_count_kv", "expert_gating_func", "ssm.", "rope.")  # beginnings: in shapes too, or below
 SCALED = ("factor", "original_context_length", "yarn_beta_fast", "yarn_beta_slow", "finetuned", "type")
 LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 ROPE_TENSORS = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
@@ -103,21 +103,14 @@ def complete(config: "PretrainedConfig", file: GGUFMetadata) -> None:
     """
     if "output.weight" in file.tensors:  # transformers takes Falcon and Bloom for tied, whatever the file holds
         config.tie_word_embeddings = False
+    if file.architecture not in READ_WHOLE:
+        for key, value in file.own.items():
+            if key in GIVEN:
+                _give(config, key, value, file)
+            elif not (key.endswith(SHAPES) or key.startswith(ELSEWHERE) or NEUTRAL.get(key, value is None) == value):
+                raise file.refused(f"{file.architecture}.{key}", value)
+        _rotate(config, file)
     _scale(config, file)
-    if file.architecture in READ_WHOLE:
-        return
-    for key, value in file.own.items():
-        if key in GIVEN:
-            _give(config, key, value, file)
-        elif not (
-            key.endswith(SHAPES) or key.split(".")[0] in ELSEWHERE or key in ELSEWHERE or _neutral(key, value)
-        ):
-            raise file.refused(f"{file.architecture}.{key}", value)
-    _rotate(config, file)
-
-
-def _neutral(key: str, value: Any) -> bool:
-    return key in NEUTRAL and value == NEUTRAL[key]
 
 
 def _give(config: "PretrainedConfig", key: str, value: Any, file: GGUFMetadata) -> None:

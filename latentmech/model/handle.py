@@ -13,7 +13,7 @@ import torch
 from latentmech.errors import BadInput, ResourceError, first_line
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.settings import ModelSettings
-from latentmech.model.weights import RULES, load_weights, quiet
+from latentmech.model.weights import load_weights, quiet
 from latentmech.storage import fingerprint
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class Model(ModelSettings):
                 f"{self.name} has no fast tokenizer, so words cannot be found in its tokens; add tokenizer.json"
             )
         _check_vocabulary(tokenizer, self.n_embedded, folder)
+        if (tokenizer.pad_token_id or 0) >= self.n_embedded:  # a row that is not there, even where it is masked
+            tokenizer.pad_token = None
         return tokenizer
 
     @cached_property
@@ -160,15 +162,14 @@ class Model(ModelSettings):
     def _boot_trained(self) -> "TransformerBridge":
         from transformer_lens.model_bridge import TransformerBridge
 
-        dtype = getattr(torch, self.dtype)
-        hf_model = load_weights("AutoModelForCausalLM", self.checkpoint, dtype, self.torch_device)
+        hf_model = load_weights("AutoModelForCausalLM", self.checkpoint, self.dtype, self.torch_device)
         with quiet():
             bridge = TransformerBridge.boot_transformers(
                 str(self.checkpoint.folder),
                 hf_model=hf_model,
                 tokenizer=self.tokenizer,
                 device=self.torch_device,
-                dtype=dtype,
+                dtype=getattr(torch, self.dtype),
             )
         return bridge.eval()
 

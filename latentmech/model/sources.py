@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.checkpoint import Checkpoint, downloading, filling
 from latentmech.model.gguf import convert_gguf, converted, converted_folder
+from latentmech.model.peft_folder import with_adapter
 from latentmech.storage import cache_root, file_sha256, write_bytes
 
 UNPACKED = (".json", ".txt", ".safetensors")
@@ -130,7 +131,7 @@ class PackageFolder:
 
 @dataclass(frozen=True, kw_only=True)
 class Local:
-    """A folder in transformers' format, or one `.gguf` file (converted once into the cache)."""
+    """A folder in transformers' format, or an adapter's or a `.gguf` file, made into such a folder once, in the cache."""
 
     path: str
 
@@ -140,12 +141,12 @@ class Local:
         if not path.exists():
             raise BadInput(f"model.source.path={self.path} is not there; name a model folder or a .gguf file")
         if path.is_file():
-            if path.suffix != ".gguf":
+            if path.suffix.lower() != ".gguf":
                 raise BadInput(
                     f"model.source.path={self.path} is a {path.suffix or 'plain'} file; expected .gguf or a folder"
                 )
             return convert_gguf(path)
-        return Checkpoint(path, revision="local")
+        return with_adapter(path, "local")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +170,7 @@ class Hub:
             folder = Path(snapshot_download(self.name, revision=self.revision, allow_patterns=wanted))
         except (OSError, ValueError) as error:
             raise self._unreachable(error) from error
-        return Checkpoint(folder, revision=folder.name)
+        return with_adapter(folder, folder.name)
 
     def _unreachable(self, error: Exception) -> ResourceError:
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else ""

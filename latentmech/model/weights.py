@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from latentmech.errors import BadInput, IntegrityError, first_line
-from latentmech.model.batching import out_of_memory
 from latentmech.model.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    import torch
 
 SHOWN = 3  # tensors that a message names
 RULES = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
@@ -24,8 +24,8 @@ RULES = {"use_safetensors": True, "trust_remote_code": False, "local_files_only"
 def load_weights(
     kind: str,
     checkpoint: Checkpoint,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str = "cpu",
+    dtype: str = "float32",
+    device: Any = "cpu",
     zeroed: str = "",
     **settings: Any,
 ) -> Any:
@@ -40,8 +40,10 @@ def load_weights(
         IntegrityError: tensors are missing, left over or of another shape; or the folder changed meanwhile.
         BadInput: transformers cannot build a model from the folder.
     """
+    import torch
+
     before = checkpoint.contents
-    hf_model, info = from_pretrained(kind, checkpoint.folder, dtype=dtype, **settings)
+    hf_model, info = from_pretrained(kind, checkpoint.folder, dtype=getattr(torch, dtype), **settings)
     refuse_gaps(info, f"the weights in {checkpoint.folder}", zeroed, _head_of(hf_model, checkpoint))
     for name in info["missing_keys"]:
         hf_model.get_parameter(name).data.zero_()
@@ -63,7 +65,7 @@ def from_pretrained(kind: str, folder: Path, **settings: Any) -> tuple[Any, dict
     except (SafetensorError, OSError) as error:  # cut short, or a shard that its index names is not there
         raise IntegrityError(f"the weights in {folder} cannot be read ({error}); fetch them again") from error
     except (ImportError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-        if out_of_memory(error):
+        if "memory" in first_line(error):  # the caller says what to do
             raise
         raise BadInput(
             f"transformers cannot load {folder} ({type(error).__name__}: {first_line(error)}); choose another model"
@@ -78,11 +80,10 @@ def refuse_gaps(info: Mapping[str, Any], what: str, zeroed: str = "", head: str 
         head: a pattern of names that may be left over.
     """
     if mismatched := sorted(info["mismatched_keys"]):
-        name, seen, wanted = mismatched[0]
-        rest = f" (and {len(mismatched) - 1} more)" if len(mismatched) > 1 else ""
+        rows = [f"{name} is {_times(seen)} and not {_times(wanted)}" for name, seen, wanted in mismatched[:SHOWN]]
+        rest = f" and {len(mismatched) - SHOWN} more" if len(mismatched) > SHOWN else ""
         raise IntegrityError(
-            f"{what} do not fit their config.json: {name} is {_times(seen)}, the config makes it {_times(wanted)}{rest}; "
-            "fetch weights and config from one place"
+            f"{what} have other sizes than config.json says: {', '.join(rows)}{rest}; fetch both from one place"
         )
     if missing := sorted(name for name in info["missing_keys"] if not (zeroed and re.search(zeroed, name))):
         raise IntegrityError(f"{what} lack {named(missing)}; fetch them again")
@@ -109,7 +110,7 @@ def _head_of(hf_model: Any, checkpoint: Checkpoint) -> str:
     return rf"^(?!{re.escape(prefix)}\.)" if whole and not hasattr(hf_model, prefix) else ""
 
 
-def _unmap(hf_model: torch.nn.Module) -> None:
+def _unmap(hf_model: "torch.nn.Module") -> None:
     """Copy weights out of the file that they are mapped from, where they lie on odd addresses in small pages.
 
     A forward with the copies is one or two per cent faster on a CPU, and a file that changes later cannot change the
