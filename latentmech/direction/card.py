@@ -44,7 +44,7 @@ def card_of(name: str, model: Model, reading: Reading, contrast: Contrast, **mor
     return {
         "name": name,
         "model": {
-            "name": model.name,
+            "name": model.called,
             "revision": model.checkpoint.revision,
             "fingerprint": model.fingerprint,
             "identity": model.identity,

@@ -182,7 +182,7 @@ class Direction:
         if self.layer is not None and self.layer >= model.n_layers:
             raise BadInput(f"{self.name} belongs to {self.hook_name}, {model.name} has {model.n_layers} blocks")
         theirs, ours = self.card.get("model", {}).get("identity", {}), model.identity
-        differing = [key for key in ours if theirs.get(key) != ours[key]]
+        differing = [key for key in ours if key != "versions" and theirs.get(key) != ours[key]]
         if not differing:
             return ()
         found_in = self.card.get("model", {}).get("name", "an unknown model")

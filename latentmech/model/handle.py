@@ -1,6 +1,7 @@
 """`Model`: who a model is, without its weights; the weights come on first touch."""
 
 import importlib.metadata
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 from latentmech.errors import BadInput, ResourceError, first_line
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.settings import ModelSettings
+from latentmech.model.sources import name_of
 from latentmech.model.weights import load_weights, quiet
 from latentmech.storage import fingerprint
 
@@ -42,6 +44,13 @@ class Model(ModelSettings):
         kind = self.device.partition(":")[0]
         if kind != "auto" and not AVAILABLE[kind]():
             raise BadInput(f"model.device={self.device} is not there on this machine; model.device=auto takes what is")
+
+    @property
+    def called(self) -> str:
+        """The name, and what was loaded where the name says something else: a label replaces nothing."""
+        words, source = re.findall(r"[^\W_]+", self.name.lower()), name_of(self.source)
+        same = set(words) <= set(re.findall(r"[^\W_]+", source.lower()))
+        return self.name if same else f"{self.name} ({source})"
 
     @cached_property
     def checkpoint(self) -> Checkpoint:

