@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from latentmech.errors import BadInput
 from latentmech.fields import OneOf, check
-from latentmech.model.sources import Source, name_of
+from latentmech.model.sources import Source, label
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -38,8 +38,7 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check(self, "model")
-        if not self.name:
-            object.__setattr__(self, "name", name_of(self.source))
+        object.__setattr__(self, "name", label(self.name, self.source))
         if self.device.partition(":")[0] not in DEVICES:
             raise BadInput(f"model.device={self.device} is unknown; expected {', '.join(DEVICES)}")
 
@@ -59,8 +58,7 @@ class SentenceEncoderSettings:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name:
-            object.__setattr__(self, "name", name_of(self.source))
+        object.__setattr__(self, "name", label(self.name, self.source))
 
 
 @dataclass(frozen=True)

