@@ -74,11 +74,12 @@ def _base_of(folder: Path) -> Iterator[Checkpoint]:
                     os.symlink(path, temporary / path.name)
             yield Checkpoint(temporary)
         return
-    path = _base_path(folder)
-    found = [p for p in (folder / path, Path(path).expanduser()) if path and (p / "config.json").is_file()]
+    named_base = _base_path(folder)
+    places = (folder / named_base, Path(named_base).expanduser()) if named_base else ()
+    found = [place for place in places if (place / "config.json").is_file()]
     if not found:
         raise BadInput(
-            f"{folder} holds an adapter for {path or 'a base that it does not name'}, which is no model folder on this "
+            f"{folder} holds an adapter for {named_base or 'a base that it does not name'}, which is no model folder on this "
             f"disk; fetch it, and name its folder as base_model_name_or_path in {ADAPTER_CONFIG}"
         )
     yield Checkpoint(found[0].resolve())

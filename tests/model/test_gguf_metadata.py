@@ -66,7 +66,7 @@ def test_scaled_positions_stay_scaled(tmp_path, own_cache, rope):
     plain = made_llama(rope_parameters={"rope_type": "default", "rope_theta": THETA}, max_position_embeddings=4096)
     plain.load_state_dict(llama.state_dict())
     with torch.inference_mode():
-        assert (plain(ids).logits - whole).abs().max() > 1e-3  # so the comparison above could fail
+        assert (plain(ids).logits - whole).abs().max() > 2e-4  # so the comparison above could fail
 
 
 REFUSED = {
