@@ -79,7 +79,7 @@ def _base_of(folder: Path) -> Iterator[Checkpoint]:
     found = [place for place in places if (place / "config.json").is_file()]
     if not found:
         raise BadInput(
-            f"{folder} holds an adapter for {named_base or 'a base that it does not name'}, which is no model folder on this "
+            f"{folder} holds an adapter for {named_base or 'a base without a name'}, which is no model folder on this "
             f"disk; fetch it, and name its folder as base_model_name_or_path in {ADAPTER_CONFIG}"
         )
     yield Checkpoint(found[0].resolve())
