@@ -165,5 +165,5 @@ def direction_of(
 
 def source_of(model: Model) -> dict[str, Any]:
     """Which weights these are, as a card says it."""
-    own = {"name": model.name, "revision": model.checkpoint.revision, "fingerprint": model.fingerprint}
+    own = {"name": model.called, "revision": model.checkpoint.revision, "fingerprint": model.fingerprint}
     return {**own, "identity": model.identity, "note": model.checkpoint.note}

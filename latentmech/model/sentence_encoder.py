@@ -22,12 +22,14 @@ from latentmech.errors import BadInput
 from latentmech.model.batching import batches_under, length_sorted
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.settings import SentenceEncoderSettings
+from latentmech.model.weights import load_weights
 from latentmech.storage import fingerprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 TOKEN_BUDGET = 4096  # tokens per batch, padding included
+POOLER = r"^pooler\."  # BERT's layer for pairs of sentences, which is not read here and which many folders leave out
 KNOWN = ("Transformer", "Pooling", "Normalize")
 
 
@@ -101,12 +103,8 @@ class SentenceEncoder(SentenceEncoderSettings):
 
     @cached_property
     def _model(self) -> Any:
-        from transformers import AutoModel
-
-        self.checkpoint.verify()
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        folder = str(self.checkpoint.folder)
-        return AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).to(device).eval()
+        return load_weights("AutoModel", self.checkpoint, device=device, zeroed=POOLER)
 
     def _json(self, name: str, default: Any) -> Any:
         path = self.checkpoint.folder / name

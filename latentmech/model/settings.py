@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.errors import BadInput
 from latentmech.fields import OneOf, check
-from latentmech.model.sources import Source
+from latentmech.model.sources import Source, label
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -16,7 +16,7 @@ class ModelSettings:
     """Which model, and how it is run.
 
     Attributes:
-        name: what a report calls it.
+        name: what a report calls it; empty takes the name of the source. Where the two differ a report says both.
         source: gives the folder with config, tokenizer and weights.
         random_init: the same architecture with fresh weights drawn with `seed`: the control.
         device: `auto` picks CUDA, then MPS, then the CPU.
@@ -30,8 +30,8 @@ class ModelSettings:
 
     builds: ClassVar[str] = "latentmech.model.handle.Model"
 
-    name: str
     source: Source
+    name: str = ""
     random_init: bool = False
     seed: int = 0
     device: str = "auto"
@@ -42,6 +42,7 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         check(self, "model")
+        object.__setattr__(self, "name", label(self.name, self.source))
         if self.device.partition(":")[0] not in DEVICES:
             raise BadInput(f"model.device={self.device} is unknown; expected {', '.join(DEVICES)}")
 
@@ -51,14 +52,17 @@ class SentenceEncoderSettings:
     """A sentence encoder.
 
     Attributes:
-        name: what a report calls it.
+        name: what a report calls it; empty takes the name of the source.
         source: gives the folder.
     """
 
     builds: ClassVar[str] = "latentmech.model.sentence_encoder.SentenceEncoder"
 
-    name: str
     source: Source
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", label(self.name, self.source))
 
 
 @dataclass(frozen=True)

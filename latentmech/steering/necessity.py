@@ -1,8 +1,9 @@
 """Does the model need the direction to show the behaviour, and does the direction suffice to bring it about?
 
 The behaviour is counted in answers, behind their reasoning if they reason first: on texts that call for it, clean and
-with the direction removed; on texts that do not, clean and with it added (Arditi et al. 2024, sections 3.1 and 3.2). How
-it is removed and how much is added is chosen on dev; test is answered once, and under random directions treated likewise.
+with the direction removed; on texts that do not, clean and with it added (Arditi et al. 2024, sections 3.1 and 3.2).
+How it is removed and how much is added is chosen on dev; test is answered once, and under random directions treated
+likewise.
 """
 
 import re
