@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from latentmech.data.examples import Examples
 from latentmech.data.splits import seeded_order
@@ -28,6 +29,13 @@ class Collection:
     source: str
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def itself(self) -> frozenset[str]:
+        """Queries that are documents as well, by id and by text: none of them may count as found by itself."""
+        text = dict(zip(self.documents.ids, self.documents.texts, strict=True))
+        asked = zip(self.queries.ids, self.queries.texts, strict=True)
+        return frozenset(name for name, own in asked if f"\n{text.get(name, '')}".endswith(f"\n{own}"))  # title first
+
     def only(self, split: str) -> "Collection":
         """The same documents with the queries of one split."""
         return self.asking(self.queries.in_split(split))
@@ -47,6 +55,11 @@ def collection_of(documents: Examples, queries: Examples, judgements: Judgements
     if strange := sorted(set(judgements) - set(queries.ids)):
         seen = f"{source}: {len(strange)} judged queries are not there, {strange[0]!r} for one"
         raise BadInput(f"{seen}; {expected(strange[0], queries.ids, limit=5)}: repair the judgements")
+    whole = Collection(documents=documents, queries=queries, judgements={}, source=source)
+    judgements = {
+        name: {d: value for d, value in graded.items() if d != name or name not in whole.itself}
+        for name, graded in judgements.items()
+    }
     absent = {name for graded in judgements.values() for name in graded} - known
     answered = {name for name, graded in judgements.items() if any(graded[d] > 0 for d in graded.keys() & known)}
     if not answered:
@@ -57,8 +70,9 @@ def collection_of(documents: Examples, queries: Examples, judgements: Judgements
     if dropped := len(queries) - len(answered):
         notes.append(f"{dropped} of {len(queries)} queries have no relevant document and were left out")
     kept = queries.where(lambda i: queries.ids[i] in answered)
-    graded = {name: dict(judgements[name]) for name in kept.ids}
-    return Collection(documents=documents, queries=kept, judgements=graded, source=source, notes=tuple(notes))
+    if own := len(whole.itself & answered):
+        notes.append(f"{own} of {len(kept)} queries are documents by id and text: each is left out of its own list")
+    return replace(whole, queries=kept, judgements={name: judgements[name] for name in kept.ids}, notes=tuple(notes))
 
 
 def with_blanks(collection: Collection, blank: int) -> Collection:

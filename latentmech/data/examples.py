@@ -125,6 +125,7 @@ def merge(parts: Sequence[Examples]) -> Examples:
         spans=sum(spans, ()) if spans else None,
         columns={name: sum((_column(part, name, word_columns) for part in parts), ()) for name in names},
         word_columns=word_columns,
+        notes=tuple(distinct(note for part in parts for note in part.notes)),
     )
 
 

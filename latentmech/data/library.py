@@ -13,6 +13,7 @@ from latentmech.data.files import bundled, check_bundled, given
 from latentmech.data.splits import seeded_order, tied_groups
 from latentmech.data.table import Row, jsonl_rows, tabulated
 from latentmech.data.trec import read_trec
+from latentmech.data.words import said_of_words
 from latentmech.errors import BadInput
 from latentmech.fields import AtLeast, OneOf, check
 
@@ -57,7 +58,8 @@ class Library:
         if self.limit is not None and self.limit < len(collection.documents):
             collection = fewer_documents(collection, self.limit, self.seed)
         at_least(collection)
-        return collection
+        words = said_of_words([*collection.documents.texts, *collection.queries.texts])
+        return replace(collection, notes=(*collection.notes, *words))
 
     def _read(self) -> Collection:
         if self.path is None:
