@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from latentmech.data.examples import Examples
 from latentmech.data.splits import seeded_order
@@ -21,6 +20,7 @@ class Collection:
         judgements: query id -> document id -> grade; 0 or less is not relevant, and so is what is not judged.
         source: where it came from.
         notes: what reading decided and a reader of the results must know.
+        itself: queries that are documents as well, by id and text: none of them may count as found by itself.
     """
 
     documents: Examples
@@ -28,13 +28,7 @@ class Collection:
     judgements: Judgements
     source: str
     notes: tuple[str, ...] = ()
-
-    @cached_property
-    def itself(self) -> frozenset[str]:
-        """Queries that are documents as well, by id and by text: none of them may count as found by itself."""
-        text = dict(zip(self.documents.ids, self.documents.texts, strict=True))
-        asked = zip(self.queries.ids, self.queries.texts, strict=True)
-        return frozenset(name for name, own in asked if f"\n{text.get(name, '')}".endswith(f"\n{own}"))  # title first
+    itself: frozenset[str] = frozenset()
 
     def only(self, split: str) -> "Collection":
         """The same documents with the queries of one split."""
@@ -55,9 +49,9 @@ def collection_of(documents: Examples, queries: Examples, judgements: Judgements
     if strange := sorted(set(judgements) - set(queries.ids)):
         seen = f"{source}: {len(strange)} judged queries are not there, {strange[0]!r} for one"
         raise BadInput(f"{seen}; {expected(strange[0], queries.ids, limit=5)}: repair the judgements")
-    whole = Collection(documents=documents, queries=queries, judgements={}, source=source)
+    itself = _asked_of_themselves(documents, queries)
     judgements = {
-        name: {d: value for d, value in graded.items() if d != name or name not in whole.itself}
+        name: {d: value for d, value in graded.items() if d != name or name not in itself}
         for name, graded in judgements.items()
     }
     absent = {name for graded in judgements.values() for name in graded} - known
@@ -70,9 +64,24 @@ def collection_of(documents: Examples, queries: Examples, judgements: Judgements
     if dropped := len(queries) - len(answered):
         notes.append(f"{dropped} of {len(queries)} queries have no relevant document and were left out")
     kept = queries.where(lambda i: queries.ids[i] in answered)
-    if own := len(whole.itself & answered):
+    if own := len(itself & answered):
         notes.append(f"{own} of {len(kept)} queries are documents by id and text: each is left out of its own list")
-    return replace(whole, queries=kept, judgements={name: judgements[name] for name in kept.ids}, notes=tuple(notes))
+    graded = {name: judgements[name] for name in kept.ids}
+    return Collection(
+        documents=documents,
+        queries=kept,
+        judgements=graded,
+        source=source,
+        notes=tuple(notes),
+        itself=itself & answered,
+    )
+
+
+def _asked_of_themselves(documents: Examples, queries: Examples) -> frozenset[str]:
+    """Ids under which a query and a document have the same text, the document perhaps behind a title."""
+    text = dict(zip(documents.ids, documents.texts, strict=True))
+    asked = zip(queries.ids, queries.texts, strict=True)
+    return frozenset(name for name, own in asked if f"\n{text.get(name, '')}".endswith(f"\n{own}"))
 
 
 def with_blanks(collection: Collection, blank: int) -> Collection:

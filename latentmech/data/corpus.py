@@ -16,7 +16,7 @@ from latentmech.data.splits import assign, check_shares, limited, with_splits
 from latentmech.data.table import SPLITS, by_suffix, read_csv, read_jsonl, split_in
 from latentmech.data.words import said_of_words
 from latentmech.errors import BadInput, expected, listed
-from latentmech.fields import AtLeast, check
+from latentmech.fields import AtLeast, OneOf, check
 
 TABLES = {".jsonl": read_jsonl, ".csv": read_csv, ".tsv": read_csv}
 READERS = {".conllu": read_conllu, **TABLES}
@@ -36,6 +36,7 @@ class Corpus:
         split_seed: which groups go where.
         group: a column that says what must not be separated, instead of the document.
         text: the column of a JSONL, CSV or TSV file that is the text, if it has another name.
+        too_long: texts longer than the model reads: `refuse` them, `cut` them, or `leave_out`; the report says which.
     """
 
     path: str | Path | None = None
@@ -46,6 +47,7 @@ class Corpus:
     split_seed: int = 0
     group: str | None = None
     text: str | None = None
+    too_long: Annotated[str, OneOf("refuse", "cut", "leave_out")] = "refuse"
 
     def __post_init__(self) -> None:
         check(self, "data")
@@ -61,7 +63,7 @@ class Corpus:
             examples = grouped(examples, self.group)
         examples = with_splits(examples, ("train", "test"), self.split, self.split_seed)
         examples = examples if "dev" in examples.splits else self._with_dev(examples)
-        examples = replace(examples, notes=(*examples.notes, *said_of_words(examples.texts)))
+        examples = replace(examples, notes=(*examples.notes, *said_of_words(examples.texts)), too_long=self.too_long)
         return examples if self.limit is None else limited(examples, self.limit, self.limit_seed)
 
     def _read(self) -> Examples:

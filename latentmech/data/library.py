@@ -29,6 +29,7 @@ class Library:
         numbering: of the topics of TREC files: `id`, or `position` where judgements count them by their place.
         limit: search only about so many documents: all relevant ones and a seeded sample of the rest.
         query_limit: keep only about so many queries.
+        too_long: texts longer than the model reads: `refuse` them, or `cut` them as sentence encoders do.
         dev: the share of the queries to choose by, for data without splits of its own.
         seed: of that split and of both samples.
     """
@@ -38,6 +39,7 @@ class Library:
     numbering: Annotated[str, OneOf("id", "position")] = "id"
     limit: Annotated[int | None, AtLeast(2)] = None
     query_limit: Annotated[int | None, AtLeast(2)] = None
+    too_long: Annotated[str, OneOf("refuse", "cut")] = "refuse"
     dev: float = 0.5
     seed: int = 0
 
@@ -59,7 +61,8 @@ class Library:
             collection = fewer_documents(collection, self.limit, self.seed)
         at_least(collection)
         words = said_of_words([*collection.documents.texts, *collection.queries.texts])
-        return replace(collection, notes=(*collection.notes, *words))
+        documents, queries = (replace(e, too_long=self.too_long) for e in (collection.documents, collection.queries))
+        return replace(collection, documents=documents, queries=queries, notes=(*collection.notes, *words))
 
     def _read(self) -> Collection:
         if self.path is None:

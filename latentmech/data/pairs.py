@@ -31,7 +31,7 @@ from latentmech.data.table import (
 )
 from latentmech.data.words import said_of_words
 from latentmech.errors import BadInput, expected, listed
-from latentmech.fields import AtLeast, check
+from latentmech.fields import AtLeast, OneOf, check
 
 READERS = {".jsonl": jsonl_rows, ".json": json_rows, ".csv": csv_rows, ".tsv": csv_rows}
 KNOWN_AS = {
@@ -62,6 +62,7 @@ class Pairs:
         split_seed: which groups go where.
         group: a column that says what must not be separated, such as the entity that a statement is about.
         text: the column of labelled texts that is the text, if it has another name.
+        too_long: texts longer than the model reads: `refuse` them, or `leave_out`, pairs as a whole.
     """
 
     path: str | Path | None = None
@@ -74,6 +75,7 @@ class Pairs:
     split_seed: int = 0
     group: str | None = None
     text: str | None = None
+    too_long: Annotated[str, OneOf("refuse", "leave_out")] = "refuse"
 
     def __post_init__(self) -> None:
         check(self, "data")

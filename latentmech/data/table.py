@@ -18,7 +18,7 @@ from typing import Any
 
 from latentmech.data.examples import Examples, Span, distinct, join, locate, unique_ids, unmarked
 from latentmech.data.files import read_text
-from latentmech.errors import BadInput, expected, listed, shown
+from latentmech.errors import BadInput, expected, shown
 
 NO_LABELS = ("text", "words", "marked", "id", "split")
 GROUPS = ("group", "document")

@@ -1,8 +1,8 @@
 """What a word is where nobody has marked them: in English what `\\w+` finds, and something in every other script.
 
 Letters, digits and the signs on them that stand together are a word: the vowel signs of Hindi, Tamil or Thai belong to
-the letter before them, which `\\w` does not know. Chinese, Japanese, Thai, Lao, Khmer and Burmese write no blanks between
-words. There every two neighbouring characters are a word, as search engines have it (Nie & Ren 1999, "Chinese
+the letter before them, which `\\w` does not know. Chinese, Japanese, Thai, Lao, Khmer and Burmese write no blanks
+between words. There every two neighbouring characters are a word, as search engines have it (Nie & Ren 1999, "Chinese
 information retrieval: using characters or words?"): no dictionary is needed, and most words are in it.
 """
 

@@ -10,12 +10,14 @@ shuffled labels   the task's labels, exchanged among what was labelled: document
                   test, a probe that happens to fall on the main axis of the data would read them
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from latentmech.data import WHOLE_TEXT, Examples, UnitTable
@@ -115,6 +117,26 @@ class Problem:
         tasks = [(CONTROL, self.control_labels(seed + i)) for i in range(n_tasks if self.unit == "word" else 0)]
         return tasks + [(SHUFFLED, self.shuffled_labels(seed + i)) for i in range(n_shuffles)]
 
+    def shared(self, rows: Float[Tensor, "row d_model"]) -> list[str]:
+        """What a reader must know of words that have one vector: several in one token, or that do not spell theirs.
+
+        Args:
+            rows: of one level, for all words.
+        """
+        if self.unit == "text":
+            return []
+        own = rows[torch.from_numpy(self.rows)]
+        same = (own[1:] == own[:-1]).all(1).numpy() & (np.diff(self.units.example) == 0)
+        token, test = np.cumsum(np.append(True, ~same)), self.index["test"]
+        sharing = np.append(same, False) | np.append(False, same)
+        if not sharing.any():
+            return []
+        kinds = Counter(zip(token[test].tolist(), self.labels[test].tolist(), strict=True))
+        best = sum(max(n for _, n in own) for _, own in groupby(sorted(kinds.items()), key=lambda one: one[0][0]))
+        said = f"{sharing.sum()} of {len(same) + 1} labelled words share a vector with a neighbour: they stand in one "
+        said += "token, or do not spell the token that they were written as"
+        return [f"{said}. No probe can be right on more than {best / len(test):.1%} of test."]
+
     @cached_property
     def seen(self) -> Bool[np.ndarray, " unit"]:
         """Whether a unit's word, lower-cased, occurs in train."""
@@ -123,9 +145,9 @@ class Problem:
         return np.array([form in known for form in folded])
 
 
-def problem_of(units: UnitTable, examples: Examples, positive: str | None, seed: int) -> Problem:
+def problem_of(units: UnitTable, examples: Examples, seed: int) -> Problem:
     """Number the classes and find each unit's row: words follow one another, text by text."""
-    classes = units.classes if positive is None else sorted(units.classes, key=lambda name: name == positive)
+    classes = sorted(units.classes, key=lambda name: name == units.positive)
     rows = units.example
     if len(units) and units.word[0] != WHOLE_TEXT:
         sizes = examples.sizes()

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from latentmech.activations import Activations, ActivationStore
-from latentmech.data import Duplicates, Examples, Task, cross_split_duplicates, flat
-from latentmech.errors import BadInput
-from latentmech.model import Level, Model, levels_of
+from latentmech.data import Duplicates, Examples, Task, cross_split_duplicates, to_score
+from latentmech.model import Level, Model, levels_of, within
 from latentmech.probe.account import account_of
 from latentmech.probe.findings import ProbedLevels, ProbeFindings
 from latentmech.probe.fitting import Fitting, LevelFit
@@ -39,7 +38,7 @@ class ProbeStudy(ProbeSettings):
 
     def find(self, model: Model, store: ActivationStore) -> ProbeFindings:
         """Everything that the report is made of."""
-        examples, asked = self.data(), self.asked()
+        examples, asked = within(model, self.data()), self.asked()
         problem = self._problem(examples, asked)
         levels, position = levels_of(model.n_layers, self.site, self.layers), f"{problem.unit}_{self.position}"
         activations = store.get(model, examples, levels, position)
@@ -60,21 +59,18 @@ class ProbeStudy(ProbeSettings):
             if own.coded:
                 codes["random_init"] = self._bits(problem, fresh, twin.chosen, problem.labels)
         duplicates = cross_split_duplicates(examples)
+        shared = problem.shared(activations.level(own.chosen.level.hook_name))
         return ProbeFindings(
             task=asked.name, model=model.name, site=self.site, position=self.position, method=self.method,
             path=len(fitting.method.path), metric=metric, compared=compared, examples=examples, duplicates=duplicates,
             problem=problem, own=own, twin=twin, equals=self._equals(own, metric), test=test, controls=controls,
             baselines_dev=self._surface(problem, asked, "dev"), leads=self._leads(test, controls, compared),
             selectivity=self._selectivity(test["probe"], controls), codes=codes,
-            subsets=self._subsets(problem, test["probe"], duplicates), undone=tuple(self._undone(problem)),
+            subsets=self._subsets(problem, test["probe"], duplicates), undone=(*shared, *self._undone(problem)),
         )  # fmt: skip
 
     def _problem(self, examples: Examples, asked: Task) -> Problem:
-        units = flat(examples, asked, self.unseen_classes)
-        for split in ("train", "dev", "test"):
-            if split not in units.split:
-                raise BadInput(f"{examples.source} has no {split} rows for {asked.name}; raise probe.data.limit")
-        return problem_of(units, examples, asked.positive, self.seed)
+        return problem_of(to_score(examples, asked, self.unseen_classes), examples, self.seed)
 
     def _fitting(self, problem: Problem, labellings: Labellings) -> Fitting:
         return Fitting(

@@ -3,8 +3,9 @@
     score(q, d) = sum over words w of q   idf(w) * tf / (tf + k1 * (1 - b + b * |d| / mean |d|))
 
 with tf the count of w in d, k1 = 1.5, b = 0.75, English stop words left out and endings cut off by the Snowball stemmer
-(Porter 2001), as search engines do by default: without it this rival is weaker than it need be. A document that shares
-no stem with the query is not found at all. It needs no training and no model, and on many collections it is hard to
+(Porter 2001), as search engines do by default: without it this rival is weaker than it need be. In scripts without
+blanks two neighbouring characters are a word (`latentmech.data.words`). A document that shares no stem with the query is
+not found at all. It needs no training and no model, and on many collections it is hard to
 beat; it knows nothing of synonyms.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from latentmech.data import terms_of
 from latentmech.retrieval.ranking import NOTHING, Ranking
 
 
@@ -26,9 +28,8 @@ def bm25(documents: Sequence[str], queries: Sequence[str], depth: int) -> Rankin
 
 
 def _words(texts: Sequence[str]) -> list[list[str]]:
-    import bm25s
+    from bm25s.stopwords import STOPWORDS_EN
     from Stemmer import Stemmer
 
-    return bm25s.tokenize(
-        list(texts), stopwords="en", stemmer=Stemmer("english"), return_ids=False, show_progress=False
-    )
+    stems = Stemmer("english").stemWords
+    return [stems([word for word in terms_of(text) if word not in STOPWORDS_EN]) for text in texts]

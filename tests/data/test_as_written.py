@@ -115,7 +115,7 @@ def test_labels_mean_what_they_spell():
     assert meant("1", ["1", "1.0"], "it") == "1" and meant("false", ["False", "no"], "it") == "False"
     with pytest.raises(BadInput, match=r"the data has no label 'yess'; did you mean 'yes'\? it has no, yes"):
         meant("yess", ["no", "yes"], "the data")
-    with pytest.raises(BadInput, match="no label 'none'; .*it has toxic, None"):
+    with pytest.raises(BadInput, match=r"no label 'none'; .*it has toxic, None"):
         meant("none", ["toxic", "None"], "the data")
     assert [label(value, "x") for value in (True, 1, 1.0, "None", "", None, float("nan"))] == [
         "true", "1", "1.0", "None", None, None, None,

@@ -300,7 +300,7 @@ def test_a_treebank_without_names_takes_them_from_the_bundled_one(tmp_path, tiny
             for i in range(9)
         )
     )
-    sources = AtlasStudy(data=Corpus(path=bare)).sources()
+    sources = AtlasStudy(data=Corpus(path=bare)).sources(tiny)
     assert [s.examples.source for s in sources.subjects(("pos", "entity"), {}, {})] == [str(bare), "bundled treebank"]
     assert "entity is read from the bundled treebank" in sources.notes[0]
     twice = sources.subjects(("pos",), {}, {"pos": [str(bare)]})

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from latentmech.activations import Activations
-from latentmech.data import Examples, flat, task
+from latentmech.data import Examples, task, to_score
 from latentmech.model import Level
 from latentmech.probe import METHODS, Fitting, LinearProbe, Problem, problem_of
 from latentmech.statistics import Estimate, difference, estimate, mean_of
@@ -43,8 +43,7 @@ class ProbeDrift:
 
 def problem(examples: Examples, label: str, seed: int) -> Problem:
     """The task of telling the words' labels, over all words of the texts."""
-    asked = task(label)
-    return problem_of(flat(examples, asked, "drop"), examples, asked.positive, seed)
+    return problem_of(to_score(examples, task(label), "drop"), examples, seed)
 
 
 def fitted(problem: Problem, activations: Activations, levels: Sequence[Level], title: str) -> dict[Level, LinearProbe]:

@@ -22,7 +22,7 @@ from latentmech.geometry.compare.measures import Comparison
 from latentmech.geometry.compare.probes import ProbeDrift, probed, problem, right
 from latentmech.geometry.compare.settings import CompareSettings
 from latentmech.geometry.compare.sides import Gathering, Side, counterparts
-from latentmech.model import Hub, Level, Local, Model, levels_of
+from latentmech.model import Hub, Level, Local, Model, levels_of, within
 from latentmech.probe import Problem
 from latentmech.report import Report
 from latentmech.steering import Trials, TrialSource
@@ -41,7 +41,10 @@ class CompareStudy(CompareSettings):
 
     def find(self, model: Model, store: ActivationStore) -> CompareFindings:
         """Everything that the report is made of."""
-        others, examples = self._others(), self.data()
+        others = self._others()
+        examples = self.data()
+        for each in (model, *others):
+            examples = within(each, examples)
         words = common_words([model, *others], examples, self.words, self.seed)
         contrast = None if self.contrast is None else self.contrast()
         saved, warnings = self._saved(model)

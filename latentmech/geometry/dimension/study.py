@@ -19,7 +19,7 @@ from latentmech.geometry.dimension.settings import DimensionSettings
 from latentmech.geometry.dimension.word_order import words_shuffled
 from latentmech.geometry.rows import drawn, first_of_each, forms_of, off_the_first
 from latentmech.geometry.scaling import coordinates_shuffled
-from latentmech.model import Level, Model, levels_of
+from latentmech.model import Level, Model, levels_of, within
 from latentmech.report import Report
 from latentmech.statistics import Estimate, over_seeds
 
@@ -36,7 +36,7 @@ class DimensionStudy(DimensionSettings):
 
     def find(self, model: Model, store: ActivationStore) -> DimensionFindings:
         """Everything that the report is made of."""
-        examples = self.data()
+        examples = within(model, self.data())
         levels = levels_of(model.n_layers, self.site, self.layers)
         found = self._measured(model, store, examples, levels)
         if self.shuffle_words:

@@ -15,7 +15,7 @@ from latentmech.geometry.lens.findings import LensFindings
 from latentmech.geometry.lens.next_token import LensReadings, TokenPlaces, places_in, readings, unigram
 from latentmech.geometry.lens.settings import LensSettings
 from latentmech.geometry.lens.vocabulary import cosines
-from latentmech.model import Level, Model, embedding, levels_of, unembedding
+from latentmech.model import Level, Model, embedding, levels_of, unembedding, within
 from latentmech.report import Report
 from latentmech.statistics import Estimate, Lead, estimate, leads, mean_of
 
@@ -38,7 +38,7 @@ class LensStudy(LensSettings):
     def find(self, model: Model, store: ActivationStore) -> LensFindings:
         """Everything that the report is made of; nothing is taken from `store`, for every token is needed once."""
         del store
-        examples, levels = self.data(), self._levels(model)
+        examples, levels = within(model, self.data()), self._levels(model)
         texts = self._sample(model, examples)
         places = places_in(model, texts, levels)
         one = Examples(ids=("text",), texts=(self.text,), groups=("text",), splits=("",), source="geometry.text")

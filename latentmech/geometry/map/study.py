@@ -16,7 +16,7 @@ from latentmech.geometry.map.points import draw_of, points_of
 from latentmech.geometry.map.projection import Projection, pca, tsne, umap
 from latentmech.geometry.map.settings import MapSettings
 from latentmech.geometry.scaling import standardised
-from latentmech.model import Model, levels_of
+from latentmech.model import Model, levels_of, within
 from latentmech.report import Report
 
 
@@ -30,7 +30,7 @@ class MapStudy(MapSettings):
 
     def find(self, model: Model, store: ActivationStore) -> MapFindings:
         """Everything that the report is made of."""
-        examples = self.data()
+        examples = within(model, self.data())
         levels = levels_of(model.n_layers, self.site, self._layers(model.n_layers))
         points = points_of(model, examples, self.asked(), self.position)
         seeds = range(self.seed, self.seed + self.seeds)

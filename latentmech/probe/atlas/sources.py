@@ -21,23 +21,25 @@ class Sources:
         data: the treebank.
         texts: data of the tasks that have texts of their own.
         pose: the rows that one task on one data set makes.
+        fitting: what is left of texts that the model cannot read whole.
         notes: what had to be left out, or taken from elsewhere.
     """
 
     data: Corpus
     texts: Mapping[str, Corpus | Pairs]
     pose: Callable[[Task, Examples], list[Subject]]
+    fitting: Callable[[Examples], Examples]
     notes: list[str] = field(default_factory=list)
 
     @cached_property
     def treebank(self) -> Examples:
         """The treebank, read."""
-        return self.data()
+        return self.fitting(self.data())
 
     @cached_property
     def bundled(self) -> Examples:
         """The bundled treebank, for what the user's lacks."""
-        return replace(self.data, path=None, name="treebank", group=None)()
+        return self.fitting(replace(self.data, path=None, name="treebank", group=None, text=None)())
 
     def subjects(self, tasks: Sequence[str], extra: Mapping[str, str], transfer: Places) -> list[Subject]:
         """Every row but the next token, in the order of the settings; tasks that the data cannot pose are noted."""
@@ -76,7 +78,7 @@ class Sources:
             return Task(name, LABEL), examples_of(Pairs(name=where))
         if path.is_file() and holds_pairs(path):
             return Task(name, LABEL), examples_of(Pairs(path=path))
-        examples = Corpus(path=path, limit=self.data.limit)()
+        examples = self.fitting(Corpus(path=path, limit=self.data.limit, too_long=self.data.too_long)())
         return Task(name, name if name in examples.columns else LABEL), examples
 
     def _others(self, name: str, places: Sequence[str]) -> Iterator[Subject]:

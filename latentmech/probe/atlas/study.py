@@ -7,7 +7,7 @@ from functools import partial
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
 from latentmech.errors import BadInput
-from latentmech.model import Level, Model, levels_of
+from latentmech.model import Level, Model, levels_of, within
 from latentmech.probe.atlas.account import account_of
 from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasTransfer
 from latentmech.probe.atlas.fitting import Fitted, Labellings, best_of, fit_all
@@ -33,7 +33,7 @@ class AtlasStudy(AtlasSettings):
 
     def find(self, model: Model, store: ActivationStore) -> AtlasFindings:
         """Everything that the report is made of."""
-        sources, levels = self.sources(), levels_of(model.n_layers, self.site, self.layers)
+        sources, levels = self.sources(model), levels_of(model.n_layers, self.site, self.layers)
         subjects = sources.subjects(self.tasks, self.extra or {}, self.further())
         read = {id(subject.examples): subject.examples for subject in subjects}
         rows: dict[str, AtlasRow] = {}
@@ -55,13 +55,14 @@ class AtlasStudy(AtlasSettings):
             method=self.method, site=self.site, twin_step=self.twin_step, notes=sources.notes,
         )  # fmt: skip
 
-    def sources(self) -> Sources:
+    def sources(self, model: Model) -> Sources:
         """Where the rows take their texts from."""
         pose = partial(
             subjects_of, position=self.position, text_position=self.text_position, pairings=self.pairings,
             unseen_classes=self.unseen_classes, seed=self.seed,
         )  # fmt: skip
-        return Sources(data=self.data, texts={name: getattr(self, name) for name in WITH_TEXTS}, pose=pose)
+        texts = {name: getattr(self, name) for name in WITH_TEXTS}
+        return Sources(data=self.data, texts=texts, pose=pose, fitting=partial(within, model))
 
     @property
     def _method(self) -> FitMethod:

@@ -8,8 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.activations import Activations
-from latentmech.data import Examples, Task, flat
-from latentmech.errors import BadInput
+from latentmech.data import Examples, Task, to_score
 from latentmech.probe.atlas.pairing import paired
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.problem import Problem, problem_of
@@ -135,12 +134,10 @@ def subjects_of(
     Raises:
         BadInput: a split has no labelled units, or fewer than two classes.
     """
-    units = flat(examples, task, unseen_classes)
-    if empty := [split for split in ("train", "dev", "test") if split not in units.split]:
-        raise BadInput(f"{examples.source} has no {empty[0]} rows for {task.name}; raise the limit, or add data")
+    units = to_score(examples, task, unseen_classes)
     mentions = holds_mentions(examples, task)
     place = f"word_{position}" if mentions or task.per_word(examples) else f"text_{text_position}"
-    problem = problem_of(units, examples, task.positive, seed)
+    problem = problem_of(units, examples, seed)
     subject = Subject(task=task, examples=examples, problem=problem, position=place)
     return [replace(subject, pairing=pairing) for pairing in pairings] if mentions else [subject]
 
