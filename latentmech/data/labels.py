@@ -221,7 +221,7 @@ def to_score(examples: Examples, task: Task, unseen_classes: str = "error") -> U
         there = table.in_split(split).classes
         lacking = [name for name in table.classes if name not in there]
         if len(there) < 2:
-            seen = f"{examples.source}: {split} has no {listed(lacking)}, only {there[0] if there else 'no text with a label'}"
+            seen = f"{examples.source}: {split} has no {listed(lacking)}{f', only {there[0]}' if there else ''}"
             remedy = "add texts, raise `limit`, or try another `split_seed`"
             raise BadInput(f"{seen} ({task.name}); expected two classes or more in every split: {remedy}")
         if lacking:

@@ -3,8 +3,8 @@
     e(text) = normalised mean over tokens of the last hidden states     (Reimers & Gurevych 2019, "Sentence-BERT")
 
 It reads folders in sentence-transformers' format with transformers alone. Many encoders were trained with words before
-each text that say what it is (`query: `, `passage: `): those of `config_sentence_transformers.json` are put there. What a folder does beyond mean or CLS pooling
-and normalising, such as a dense layer behind, is refused and not left out.
+each text that say what it is (`query: `, `passage: `): those of `config_sentence_transformers.json` are put there. What
+a folder does beyond mean or CLS pooling and normalising, such as a dense layer behind, is refused and not left out.
 """
 
 import json

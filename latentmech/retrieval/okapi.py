@@ -4,9 +4,9 @@
 
 with tf the count of w in d, k1 = 1.5, b = 0.75, English stop words left out and endings cut off by the Snowball stemmer
 (Porter 2001), as search engines do by default: without it this rival is weaker than it need be. In scripts without
-blanks two neighbouring characters are a word (`latentmech.data.words`). A document that shares no stem with the query is
-not found at all. It needs no training and no model, and on many collections it is hard to
-beat; it knows nothing of synonyms.
+blanks two neighbouring characters are a word (`latentmech.data.words`). A document that shares no stem with the query
+is not found at all. It needs no training and no model, and on many collections it is hard to beat; it knows nothing of
+synonyms.
 """
 
 from collections.abc import Sequence

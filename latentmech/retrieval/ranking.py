@@ -7,9 +7,9 @@ Measures are those of ir-measures (MacAvaney et al. 2022), which asks trec_eval:
     MRR      = 1 / rank of the first relevant document
     MAP      = mean over relevant documents of the precision at their ranks
 
-A query that is a document of the collection, by id and text, is left out of its own list, as BEIR does; whoever searches
-looks one document further for it. What is not judged counts as not relevant, so on data whose judgements were pooled from lexical searchers a good
-document that they did not find counts against whoever finds it.
+A query that is a document of the collection, by id and text, is left out of its own list, as BEIR does; whoever
+searches looks one document further for it. What is not judged counts as not relevant, so on data whose judgements were
+pooled from lexical searchers a good document that they did not find counts against whoever finds it.
 
 Some documents are found for, or relevant to, many queries, so knowing nothing of a query is worth more than 0. How
 much, a ranking shows that is judged by what other queries asked for.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from stubbed import EACH, GROUPS, SPLITS, Store, knowing, noise, texts_study, words_study
 
+from latentmech.errors import BadInput
 from latentmech.probe.account import headline, methods
 from latentmech.statistics import beats
 

@@ -47,8 +47,11 @@ def test_what_is_farther_than_the_last_true_neighbour_is_not_found():
 
 
 CHINESE = {
-    "d0": "长城是中国古代的防御工程。", "d1": "熊猫主要以竹子为食物。", "d2": "长江是亚洲最长的河流。", "d3": "茶叶起源于中国南方。",
-}  # fmt: skip
+    "d0": "长城是中国古代的防御工程。",
+    "d1": "熊猫主要以竹子为食物。",
+    "d2": "长江是亚洲最长的河流。",
+    "d3": "茶叶起源于中国南方。",
+}
 
 
 def test_bm25_finds_words_in_a_script_without_blanks():

@@ -57,7 +57,7 @@ class Sources:
 
     def _known(self, name: str) -> list[Subject]:
         asked = TASKS.get(name) or WITH_TEXTS[name]
-        examples = self._from_treebank(asked) if name in TASKS else examples_of(self.texts[name])
+        examples = self._from_treebank(asked) if name in TASKS else self.fitting(examples_of(self.texts[name]))
         try:
             return self.pose(asked, examples)
         except BadInput as error:
