@@ -13,6 +13,7 @@ from latentmech.statistics import Estimate, beats, verdict
 
 ALPHA = 0.05
 FEW_TEXTS = 20  # of both kinds in train
+ROUNDING = 1e-6  # of the largest score: what differs by less does not differ
 
 
 def account_of(study: object, found: DirectionFindings, model: Model) -> Report:
@@ -160,6 +161,8 @@ def notes(found: DirectionFindings, model: Model) -> Iterator[str]:
     for name, null in found.left_out.nulls.items():
         if 1 / (1 + len(null.values)) > ALPHA:
             yield f"{len(null.values)} {NULLS[name]} cannot be beaten at p = {ALPHA:g}; that takes at least 19."
+    if np.ptp(found.audit.scores) <= ROUNDING * np.abs(found.audit.scores).max():
+        yield "All test texts have the same score: the direction tells none of them apart."
     if found.audit.test.groups == 1:
         yield "Test is a single group: its AUROC has no interval."
     if found.halvings and not found.stability.cosine.n:

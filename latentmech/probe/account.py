@@ -146,6 +146,8 @@ def notes(found: ProbeFindings) -> Iterator[str]:
     yield said_of_copies(found.duplicates, found.examples)
     if found.documents["test"] < 2:
         yield "Test is a single document: no score on it has an interval, and nothing can be shown to beat anything."
+    if len(set(found.test["probe"].predicted.tolist())) == 1:
+        yield f"The probe gives every {found.problem.unit} of test the same answer."
     if found.equals is None:
         seen = f"dev has {found.documents['dev']} documents; expected {FEWEST} or more, and two classes"
         yield f"Which levels are as good as the best cannot be told: {seen}."

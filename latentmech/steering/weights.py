@@ -111,8 +111,8 @@ def _compared(model: Model, plan: Plan, folder: Path) -> Mapping[str, Any]:
             f"largest logit, where rounding gives less than {ALLOWED:g}: its blocks do more than is known here; "
             "use the hooks, with steering.export=none"
         )
-    seen = {"largest_logit_difference": absolute, "relative_to_largest_logit": relative}
-    return {**seen, "largest_logit_change_by_the_edit": change, "sentences": SENTENCES, "dtype": "float32"}
+    differences = {"largest_logit_difference": absolute, "relative_to_largest_logit": relative}
+    return {**differences, "largest_logit_change_by_the_edit": change, "sentences": SENTENCES, "dtype": "float32"}
 
 
 def _logits(model: Model, plan: Plan, batch: Batch) -> Float[Tensor, "pos vocab"]:

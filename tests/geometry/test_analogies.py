@@ -11,9 +11,10 @@ from latentmech.data import WordPairs
 from latentmech.data.analogies import Analogies, all_questions
 from latentmech.geometry import AnalogiesStudy
 from latentmech.geometry.analogies.account import headline, notes
-from latentmech.geometry.analogies.answering import SpaceAnswers
 from latentmech.geometry.analogies.findings import RIVALS, AnalogiesFindings, SpaceResult
-from latentmech.geometry.analogies.questions import AnswerRanks, Asked
+from latentmech.geometry.analogies.offsets import SpaceAnswers
+from latentmech.geometry.analogies.questions import AnswerRanks, Asked, asked
+from latentmech.geometry.analogies.settings import AnalogiesSettings
 from latentmech.geometry.analogies.study import shown_analogy
 from latentmech.geometry.similarity import prepared
 from latentmech.model import Model, Tiny, WordVectors
@@ -71,9 +72,7 @@ def findings_of(ranks, random=None, n_blocks=1):
     every = {name: AnswerRanks(np.array(r), np.array(r), np.arange(10)) for name, r in every.items()}
     answers = SpaceAnswers(every, {"3cosadd": np.array(random or np.zeros((0, 10)), dtype=bool)})
     results = [SpaceResult(f"layer_{i:02d}", str(i), i, "state", answers) for i in range(n_blocks)]
-    return AnalogiesFindings(
-        asked=words, results=results, twin=[], draws=100, site="", template="", similarity="", common_left_out=False
-    )
+    return AnalogiesFindings(settings=AnalogiesSettings(draws=100), asked=words, results=results, twin=[])
 
 
 def test_an_offset_adds_something_only_if_it_beats_every_rival():
@@ -100,6 +99,9 @@ def test_over_many_blocks_adding_something_takes_more():
     assert many.verdict(many.results[3], "3cosadd") == "adds"
     said = " ".join(notes(many, Model(name="tiny", source=Tiny())))
     assert "is not shown to add anything at 0-39 (all 40 blocks at once, by Holm's correction)" in said
+    said = headline(many, Model(name="tiny", source=Tiny()))
+    assert "is not shown to add anything" in said and "may be luck among 40 blocks (Holm's correction)" in said
+    assert many.at_best("3cosadd") == "not shown to add" and findings_of({"3cosadd": some}).at_best("3cosadd") == "adds"
     assert many.over_blocks("3cosadd") == {"adds": [], "takes away": [], "not shown to add": list(range(40))}
 
 
@@ -123,10 +125,10 @@ class Few(WordVectors):
 
 @pytest.mark.parametrize("side", ["first", "second"])
 def test_a_pair_with_a_word_that_one_space_lacks_is_asked_of_none(tiny, side, monkeypatch):
-    whole = STUDY.asked(tiny).analogies
+    whole = asked(tiny, STUDY, None).analogies
     few = Few(lacks=getattr(whole, side)[0])
     study = AnalogiesStudy(data=STUDY.data, common=30, static=few)
-    left = study.asked(tiny)
+    left = asked(tiny, study, few)
     assert few.lacks not in left.analogies.words and few.lacks not in left.candidates
     assert len(left.static.vectors) == len(left.candidates)
     assert any("were left out for every space: few has no vector" in note for note in left.analogies.notes)

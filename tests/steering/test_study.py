@@ -14,6 +14,8 @@ from latentmech.errors import BadInput
 from latentmech.model import levels_of
 from latentmech.report import at_strength, joined
 from latentmech.steering import Requests, SteeringSettings, SteeringStudy, Stems, StemsSettings
+from latentmech.steering.account import headline
+from latentmech.steering.effects import Estimating, spans
 from latentmech.storage import plain, save_json
 from latentmech.tensors import save_tensors
 
@@ -114,6 +116,30 @@ def test_every_null_has_its_range_and_its_kl(report):
     effects = frame[(frame["metric"] == "effect") & frame["control"].isna()]
     assert (effects["groups"] == 6).all() and set(effects["interval"]) <= {"95% interval", "exact bound"}
     assert metrics["steering/shown"] in (0, 1) and 0 < metrics["steering/exchanged/p"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kl", "said"),
+    [
+        (-3.1, -2.9, 4.2, ("damaged at -1 (KL 4.20", "damaged at +1", "fall, the wrong way, at +1")),
+        (3.0, -3.0, 0.5, ("rise, the wrong way, at -1", "fall, the wrong way, at +1", "100% of the prompts move the")),
+    ],
+    ids=["damage alone", "the wrong way round"],
+)
+def test_what_is_no_steering_is_named_in_the_headline(low, high, kl, said, tiny):
+    """A sweep of the tiny model in which what the direction does is planted; the nulls are what they were."""
+    real = study(strengths=[-1.0, 1.0]).find(tiny, ActivationStore())
+    n, sweep = len(real.trials), real.sweep
+    change = np.array([low, high])[None, :, None] + 0.1 * np.random.default_rng(0).normal(size=(1, 2, n))
+    own, cost = replace(sweep.own, change=change), replace(sweep.cost, kl=torch.full((2, n), kl))
+    planted = Estimating(
+        sweep=replace(sweep, own=own, cost=cost), clusters=np.arange(n), neutral=0.0, ends=spans((-1.0, 1.0), 0.0),
+        draws=100,
+    )  # fmt: skip
+    doses = planted.of_doses(np.zeros(3), [{}, {}])
+    told = headline(replace(real, doses=doses, verdict=planted.verdict(doses, planted.exchanged())), tiny)
+    assert "It is not shown to steer" in told and "more than directions without meaning do" not in told
+    assert all(cause in told for cause in said)
 
 
 def test_the_report_says_what_was_asked_of_the_dose(report):
