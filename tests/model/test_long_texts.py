@@ -16,8 +16,8 @@ WORDS = "the sun was warm and the river was cold again ".split()
 
 @pytest.fixture
 def small():
-    """A model that reads 24 tokens."""
-    return Model(name="small", source=Tiny(n_ctx=24))
+    """A model that reads 128 tokens."""
+    return Model(name="small", source=Tiny(n_ctx=128))
 
 
 def text(i, n):
@@ -35,7 +35,7 @@ def rows(tmp_path):
 
 def test_all_of_them_are_counted_and_some_named(small, rows):
     examples = within(small, Corpus(path=rows)())
-    with pytest.raises(BadInput, match=r"10 of 40 texts are longer than the 24 tokens that small reads: rows-1 has "
+    with pytest.raises(BadInput, match=r"10 of 40 texts are longer than the 128 tokens that small reads: rows-1 has "
                                        r"\d+(, rows-\d+ has \d+){4} and 5 more; .*data.too_long"):  # fmt: skip
         tokenise(small, examples.texts, examples.ids)
 
@@ -44,8 +44,8 @@ def test_they_can_be_cut_or_left_out(small, rows):
     whole = Corpus(path=rows)()
     for how, said in (("cut", "cut"), ("leave_out", "left out")):
         found = within(small, Corpus(path=rows, too_long=how)())
-        assert tokenise(small, found.texts, found.ids).lengths.max() <= 24
-        note = f"10 of 40 texts are longer than the 24 tokens that small reads, and were {said}: rows-1, "
+        assert tokenise(small, found.texts, found.ids).lengths.max() <= 128
+        note = f"10 of 40 texts are longer than the 128 tokens that small reads, and were {said}: rows-1, "
         assert found.notes[-1].startswith(note)
         kept = dict(zip(found.ids, found.texts, strict=True))
         for name, before in zip(whole.ids, whole.texts, strict=True):
@@ -53,7 +53,7 @@ def test_they_can_be_cut_or_left_out(small, rows):
             assert (name in kept) == (how == "cut" or not long)
             assert name not in kept or (before.startswith(kept[name]) and (kept[name] != before) == long)
     lengths = tokenise(small, within(small, Corpus(path=rows, too_long="cut")()).texts, whole.ids).lengths
-    assert lengths.max() == 24
+    assert lengths.max() == 128
 
 
 def test_words_behind_a_cut_go_with_their_labels(small, tmp_path):
@@ -77,7 +77,7 @@ def test_a_probe_reads_what_is_left_and_says_so(small, rows, tmp_path):
                 "draws": 100}  # fmt: skip
     study = ProbeStudy(data=Corpus(path=rows, too_long="leave_out"), **settings)
     report = study(small, ActivationStore(root=str(tmp_path / "store")))
-    assert any("10 of 40 texts are longer than the 24 tokens that small reads" in note for note in report.notes)
+    assert any("10 of 40 texts are longer than the 128 tokens that small reads" in note for note in report.notes)
 
 
 def test_pairs_are_left_out_whole(small, tmp_path):
