@@ -72,4 +72,4 @@ def _before(texts: Sequence[str], corpus: Examples, spans: tuple[tuple[tuple[int
     """The queries, then the corpus."""
     ids = (*(f"query-{i}" for i in range(1, len(texts) + 1)), *corpus.ids)
     blank = Examples(ids=ids, texts=(*texts, *corpus.texts), groups=ids, splits=("",) * len(ids), source=corpus.source)
-    return replace(blank, spans=spans)
+    return replace(blank, spans=spans, notes=corpus.notes)
