@@ -126,7 +126,7 @@ class Problem:
         """What a reader must know of words that have one vector: several in one token, or that do not spell theirs.
 
         Args:
-            rows: of one level, for all words.
+            rows: of one block, for all words; in an embedding the same word twice would seem to be one.
         """
         if self.unit == "text":
             return []

@@ -96,7 +96,7 @@ class AtlasStudy(AtlasSettings):
 
 def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
     """Score all levels on dev, choose one there, and read test at it."""
-    subject = own.subject
+    subject, rows = own.subject, own.activations.level(own.levels[-1].level.hook_name)
     surface = {split: subject.surface(split) for split in ("dev", "test")}
     probe, *controls = own.on_test(own.best)
     answers = {"probe": probe, "embed": own.on_test(0)[0]}
@@ -115,7 +115,7 @@ def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
         twin={} if twin is None else dict(zip([fit.level for fit in twin.levels], twin.dev, strict=True)),
         controls=drawn, controls_dev=own.controls_on_dev(),
         also={name: subject.also(said) for name, said in answers.items()},
-        notes=[*subject.examples.notes, *subject.problem.units.notes], draws=draws,
+        notes=[*subject.examples.notes, *subject.problem.units.notes, *subject.problem.shared(rows)], draws=draws,
     )  # fmt: skip
 
 
