@@ -11,6 +11,7 @@ from latentmech.errors import BadInput
 from latentmech.model import Model, Tiny, levels_of, tokenise, within
 from latentmech.probe import ProbeStudy
 
+SPLITS = ("train", "train", "train", "dev", "test")
 WORDS = "the sun was warm and the river was cold again ".split()
 
 
@@ -28,7 +29,9 @@ def text(i, n):
 def rows(tmp_path):
     """Forty texts, of which every fourth is long."""
     path = tmp_path / "rows.jsonl"
-    texts = [{"text": text(i, 60 if i % 4 == 0 else 4), "label": "ab"[i // 2 % 2]} for i in range(40)]
+    texts = [
+        {"text": text(i, 60 if i % 4 == 0 else 4), "label": "ab"[i // 2 % 2], "split": SPLITS[i % 5]} for i in range(40)
+    ]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in texts))
     return path
 
