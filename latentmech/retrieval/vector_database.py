@@ -43,10 +43,8 @@ class VectorDatabase(VectorDatabaseSettings):
             database = lancedb.connect(self.where)
             database.list_tables()
         except (OSError, RuntimeError, ValueError) as error:
-            advice = "look at retrieval.index.uri and at the credentials"
-            raise ResourceError(
-                f"cannot reach the vector database {self.where} ({_reason(error)}); {advice}"
-            ) from error
+            seen = f"cannot reach the vector database {self.where} ({_reason(error)})"
+            raise ResourceError(f"{seen}; look at retrieval.index.uri and at the credentials") from error
         return database
 
     def open(self, name: str, card: Card, d: int) -> VectorIndex:
