@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from latentmech.model.handle import Model
     from latentmech.model.intervention import intervening, reading
     from latentmech.model.levels import EMBED_HOOK, POSITIONS, SITES, Layers, Level, Position, Site, levels_of
+    from latentmech.model.long_texts import fits, within
     from latentmech.model.packing import Variant, packed_generate, packed_logits
     from latentmech.model.scope import Edit, Scope
     from latentmech.model.sentence_encoder import SentenceEncoder

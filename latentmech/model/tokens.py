@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int
 
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, listed
 from latentmech.model.chat import Templated
 from latentmech.model.handle import Model
 
@@ -62,13 +62,14 @@ def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens
 
 
 def _check_lengths(ids: Sequence[np.ndarray], n_bos: Sequence[int], names: Sequence[str], model: Model) -> None:
-    for name, row, prepended in zip(names, ids, n_bos, strict=True):
-        if len(row) == prepended:
-            raise BadInput(f"text {name} is empty; remove it from the data")
-        if len(row) > model.n_ctx:
-            raise BadInput(
-                f"text {name} has {len(row)} tokens, but {model.name} reads at most {model.n_ctx}; shorten or remove it"
-            )
+    empty = [name for name, row, prepended in zip(names, ids, n_bos, strict=True) if len(row) == prepended]
+    if empty:
+        raise BadInput(f"text {empty[0]} is empty; remove it from the data")
+    long = [f"{name} has {len(row)}" for name, row in zip(names, ids, strict=True) if len(row) > model.n_ctx]
+    if long:
+        seen = f"{len(long)} of {len(ids)} texts are longer than the {model.n_ctx} tokens that {model.name} reads"
+        remedy = "shorten or remove them, or say what to do with them by the setting data.too_long"
+        raise BadInput(f"{seen}: {listed(long, 5)}; {remedy}")
 
 
 def word_rows(
