@@ -95,7 +95,7 @@ def test_where_nothing_matches_that_is_said(tiny, tmp_path):
 
 
 def test_ties_are_worth_exactly_a_half(tiny, tmp_path):
-    rows = pairs_of(lambda t, i: f"the {t}", lambda t, i: f"the {t} ", n=4)
+    rows = pairs_of(lambda t, i: f"the {t}", lambda t, i: f"the {t} too", n=4)
     report = found_in(paired(tmp_path / "p.csv", rows), lambda text: along(3, 5.0), tiny)
     names = ("", "bag_of_words/", "length/", "final_punctuation/", "first_word/")
     assert {report.metrics[f"direction/{name}test/auroc"] for name in names[:1] + names[3:]} == {0.5}
