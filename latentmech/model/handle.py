@@ -1,15 +1,16 @@
 """`Model`: who a model is, without its weights; the weights come on first touch."""
 
+import importlib.metadata
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.errors import BadInput, IntegrityError, LatentmechError, ResourceError, first_line
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.settings import ModelSettings
 from latentmech.storage import fingerprint
@@ -31,7 +32,12 @@ class Model(ModelSettings):
 
     Name, fingerprint, sizes and tokenizer need no weights; `bridge` loads them on first use, so a run whose
     activations are all on disk never does. Its fields are those of `ModelSettings`.
+
+    Attributes:
+        seen: what was found out about it while it was used, such as the hook points that were seen to fire.
     """
+
+    seen: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,11 +124,13 @@ class Model(ModelSettings):
         Raises:
             IntegrityError: the weights on disk have changed since they were recorded.
             ResourceError: they do not fit into memory.
+            BadInput: TransformerLens does not know this architecture, or fails at it.
         """
         self.checkpoint.verify()
         try:
-            with _quiet():
+            with _quiet(), _explained(self):
                 bridge = self._boot_random() if self.random_init else self._boot_trained()
+                _wire(bridge)
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
                 f"{self.name} does not fit into the memory of {self.torch_device}; set model.dtype=bfloat16"
@@ -165,6 +173,36 @@ class Model(ModelSettings):
             device=self.torch_device,
             tokenizer=self.tokenizer,
         )
+
+
+@contextmanager
+def _explained(model: Model) -> Iterator[None]:
+    """What TransformerLens raises at an architecture that it cannot run, in one line."""
+    from latentmech.model.batching import out_of_memory
+
+    try:
+        yield
+    except LatentmechError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        kind = ", ".join(getattr(model.config, "architectures", None) or [model.config.model_type])
+        version = importlib.metadata.version("transformer-lens")
+        raise BadInput(
+            f"TransformerLens {version} cannot run {model.name} ({kind}): {type(error).__name__}, {first_line(error)}"
+        ) from error
+
+
+def _wire(bridge: "TransformerBridge") -> None:
+    """One forward over one token, with all of TransformerLens's components in it.
+
+    Some connect their hook points at their first forward; one in which they are left out would never do it.
+    """
+    backbone: Any = bridge.original_model.base_model
+    token = torch.zeros(1, 1, dtype=torch.long, device=next(bridge.parameters()).device)
+    with torch.inference_mode():
+        backbone(input_ids=token, attention_mask=torch.ones_like(token), use_cache=False)
 
 
 def _unmap(hf_model: torch.nn.Module) -> None:

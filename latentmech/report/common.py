@@ -71,6 +71,8 @@ def band(estimates: Iterable[Estimate]) -> tuple[list[float], list[float]]:
 def _about(model: Any) -> Iterator[str]:
     if model.checkpoint.note:
         yield f"{model.name}: {model.checkpoint.note}."
+    if road := getattr(model, "seen", {}).get("road"):
+        yield from road.notes(model.name)
 
 
 def _few(ledger: Ledger, groups: str) -> Iterator[str]:

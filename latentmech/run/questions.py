@@ -47,6 +47,7 @@ from latentmech.steering import (
     SteeringSettings,
     StemsSettings,
 )
+from latentmech.verify import VerifySettings
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
     "probe": {"probe": ProbeSettings, "atlas": AtlasSettings},
@@ -62,6 +63,7 @@ ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with se
         "compare": CompareSettings,
     },
     "retrieval": {"retrieval": RetrievalSettings},
+    "verify": {"verify": VerifySettings},
 }
 STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
 SHARED = {"model": ModelSettings, "activations": ActivationStoreSettings, "data": Corpus, "pairs": Pairs}

@@ -15,7 +15,7 @@ from latentmech.geometry.lens.findings import LensFindings
 from latentmech.geometry.lens.next_token import LensReadings, TokenPlaces, places_in, readings, unigram
 from latentmech.geometry.lens.settings import LensSettings
 from latentmech.geometry.lens.vocabulary import cosines
-from latentmech.model import Level, Model, embedding, levels_of, unembedding
+from latentmech.model import Level, Model, embedding, levels_of, refuse_without, unembedding
 from latentmech.report import Report
 from latentmech.statistics import Estimate, Lead, estimate, leads, mean_of
 
@@ -38,6 +38,7 @@ class LensStudy(LensSettings):
     def find(self, model: Model, store: ActivationStore) -> LensFindings:
         """Everything that the report is made of; nothing is taken from `store`, for every token is needed once."""
         del store
+        refuse_without(model, "lens", "states cannot be read through the head of")
         examples, levels = self.data(), self._levels(model)
         texts = self._sample(model, examples)
         places = places_in(model, texts, levels)

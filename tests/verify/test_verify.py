@@ -1,0 +1,89 @@
+"""`verify=model` says of every check how it ended, and ends as its model deserves."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from commands import invoke, quick
+
+from latentmech.activations import ActivationStore
+from latentmech.errors import BadInput
+from latentmech.model import Check
+from latentmech.verify import VerifySettings, VerifyStudy
+from latentmech.verify.account import account_of
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_check_is_in_the_table_and_in_the_numbers(tmp_path):
+    code, out, err = invoke("verify=model", *quick("verify"), "hydra.run.dir=run")
+    assert code == 0, err
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["verify/failed"] == 0
+    assert len(metrics) == metrics["verify/checks"] + 2 > 16
+    for name in ("states, padded left", "strength 0 changes no bit", "generation, with a cache"):
+        assert name in out
+    assert metrics["verify/strength_0_changes_no_bit"] == 0
+    assert "computes what plain transformers computes, in all of" in out
+
+
+def some(**own) -> Check:
+    return Check(**{"name": "states, one text", "level": "layer_01", "size": 1e-7, "tolerance": 1e-4, "need": ""} | own)
+
+
+BROKEN = some(size=0.5)
+ROUND = some(name="states, with a cache", level="no cache", size=float("nan"), need="cache")
+
+
+@pytest.mark.parametrize(
+    ("checks", "headline", "failure"),
+    [
+        ([some()], "in all of 1 checks", ""),
+        ([some(), ROUND], "passes 1 of 2 checks", ""),
+        (
+            [ROUND, BROKEN],
+            "does not compute .* off by 5.0e-01 at layer_01",
+            "tiny: “states, one text” is off by 5.0e-01",
+        ),
+    ],
+)
+def test_the_answer_follows_from_the_checks(tiny, checks, headline, failure):
+    study = VerifyStudy(n_tokens=2)
+    report = account_of(study, replace(study.find(tiny, ActivationStore()), checks=checks), tiny)
+    import re
+
+    assert re.search(headline, report.headline)
+    assert report.failure.startswith(failure) and bool(report.failure) == bool(failure)
+    frame = report.tables["checks"].frame
+    assert frame["passed"].tolist() == ["yes" if check.passed else "NO" for check in checks]
+    assert report.metrics["verify/failed"] == sum(not check.passed for check in checks)
+    if ROUND in checks:
+        assert frame["then"].tolist()[checks.index(ROUND)].startswith("every step of a generation")
+        assert any("could not be measured" in note for note in report.notes)
+
+
+def test_a_model_that_fails_ends_with_its_code_after_the_table(tmp_path, monkeypatch):
+    from latentmech.verify import study
+
+    monkeypatch.setattr(study, "checks_of", lambda model, truth: (BROKEN,))
+    code, out, err = invoke("verify=model", *quick("verify"), "hydra.run.dir=run")
+    assert code == 3
+    assert "NO" in out and err.strip() == "latentmech: tiny: “states, one text” is off by 5.0e-01 at layer_01"
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed (3)"
+
+
+def test_texts_of_one_length_are_refused():
+    with pytest.raises(BadInput, match="several of different lengths"):
+        VerifySettings(texts=["abc", "def"])
+
+
+@pytest.mark.real
+def test_the_default_model_computes_what_plain_transformers_computes(real_model):
+    found = VerifyStudy().find(real_model, ActivationStore())
+    assert [check for check in found.checks if not check.passed] == []
+    assert all(Path(real_model.checkpoint.folder).iterdir())
