@@ -102,7 +102,7 @@ OWN: dict[str, dict[str, Any]] = {  # what a type needs beside SIZES, or in thei
     "recurrent_gemma": {"attention_window_size": 8, "block_types": ["recurrent", "attention"]},
     "youtu": MLA,
     "zamba2": {"mamba_d_state": 8, "mamba_headdim": 16, "n_mamba_heads": 4, "mamba_ngroups": 1, "chunk_size": 8,
-               "hybrid_layer_ids": [1, 3], "adapter_rank": 8, "num_mem_blocks": 1, "attention_hidden_size": 64,
+               "layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"], "adapter_rank": 8, "num_mem_blocks": 1, "attention_hidden_size": 64,
                "attention_head_dim": 16, "use_mem_rope": True},
 }  # fmt: skip
 TYPES = """

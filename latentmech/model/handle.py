@@ -128,7 +128,7 @@ class Model(ModelSettings):
         """
         self.checkpoint.verify()
         try:
-            with _quiet(), _explained(self):
+            with quiet(), _explained(self):
                 bridge = self._boot_random() if self.random_init else self._boot_trained()
                 _wire(bridge)
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -217,7 +217,7 @@ def _unmap(hf_model: torch.nn.Module) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Booting prints what it does, and draws bars for a load of a second; neither belongs into a result's output."""
     from transformers.utils import logging
 

@@ -89,13 +89,12 @@ def _check(model: Model, name: str, seen: Sequence[Tensor], how: str) -> None:
     """Refuse a hook point by what it was given in one forward."""
     wanted = [2, SEEN, model.d_model]
     if len(seen) != 1:
-        times = "never" if not seen else f"{len(seen)} times"
+        fires = "never fires" if not seen else f"fires {len(seen)} times"
         raise BadInput(
-            f"{name} of {model.name} fires {times} in a forward of TransformerLens, so it cannot be {how}; "
-            "try another site, such as resid_post"
+            f"{name} of {model.name} {fires} in a forward of TransformerLens, so it cannot be {how}; try another site"
         )
     if (shape := list(seen[0].shape)) != wanted:
         raise BadInput(
             f"{name} of {model.name} has the shape {shape} where {wanted} was expected, so it cannot be {how}; try "
-            "another site, such as resid_post"
+            "another site"
         )

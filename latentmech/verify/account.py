@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from latentmech.model import Check, Model
+from latentmech.model import Model
 from latentmech.report import Ledger, Method, Report, Table, account
 from latentmech.verify.findings import VerifyFindings
 
@@ -44,24 +44,16 @@ def headline(found: VerifyFindings, model: Model) -> str:
     """The answer."""
     n = len(found.checks)
     if found.fatal:
-        return f"{model.name} does not compute what plain transformers computes: {said(found.fatal[0])}."
+        return f"{model.name} does not compute what plain transformers computes: {found.fatal[0].failure}."
     if found.gone_round:
         left = f"{n - len(found.gone_round)} of {n} checks"
         return f"{model.name} passes {left}; what the others would need is gone round or refused, as the table says."
     return f"{model.name} computes what plain transformers computes, in all of {n} checks."
 
 
-def said(check: Check) -> str:
-    """A failed check in words."""
-    place = f" at {check.level}" if check.level else ""
-    return (
-        f"“{check.name}” {'could not be measured' if math.isnan(check.size) else f'is off by {check.size:.1e}{place}'}"
-    )
-
-
 def failure(found: VerifyFindings, model: Model) -> str:
     """What the run ends with; empty where the model is of use."""
-    return f"{model.name}: {said(found.fatal[0])}" if found.fatal else ""
+    return f"{model.name}: {found.fatal[0].failure}" if found.fatal else ""
 
 
 def check_table(found: VerifyFindings) -> Table:
@@ -95,4 +87,4 @@ def caption(found: VerifyFindings) -> str:
 def notes(found: VerifyFindings) -> Iterator[str]:
     """What is done about checks that failed."""
     for check in found.gone_round:
-        yield f"{said(check)}: {check.remedy}."
+        yield f"{check.failure}: {check.remedy}."

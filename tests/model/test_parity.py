@@ -59,21 +59,34 @@ def test_the_plain_model_is_run_without_padding_cache_or_hooks_of_ours(model, tr
     assert "bridge" not in vars(model)
 
 
-def without(model, *names):
-    """The backbone is not given what has these names."""
+def given(model, **others):
+    """The backbone is given other things than it was meant to be given."""
     backbone = model.bridge.original_model.base_model
     forward = backbone.forward
-    backbone.forward = lambda **given: forward(**{k: v for k, v in given.items() if k not in names})
+
+    def wrong(*args, **kwargs):
+        changed = {name: change(kwargs[name]) for name, change in others.items() if kwargs.get(name) is not None}
+        return forward(*args, **kwargs | changed)
+
+    backbone.forward = wrong
+
+
+def sizes(model, truth) -> dict[str, float]:
+    return {check.name: check.size for check in checks_of(model, truth)}
 
 
 def test_a_dropped_attention_mask_is_found(model, truth):
-    without(model, "attention_mask")
-    assert {"states, padded left", "logits, padded left"} <= failed(model, truth)
+    given(model, attention_mask=torch.ones_like)
+    found = sizes(model, truth)
+    assert found["states, padded left"] > 0.01 and found["logits, padded left"] > 0.01
+    assert found[READ] < 1e-5
 
 
 def test_left_padding_that_is_not_shifted_is_found(model, truth):
-    without(model, "position_ids")
-    assert {"states, padded left", "logits, padded left"} <= failed(model, truth)
+    given(model, position_ids=lambda at: torch.arange(at.shape[1])[None].expand_as(at))
+    found = sizes(model, truth)
+    assert found["states, padded left"] > 0.01 and found["logits, padded left"] > 0.01
+    assert found[READ] < 1e-5
 
 
 def reading_through(monkeypatch, name_of=lambda name: name, value_of=lambda value: value):

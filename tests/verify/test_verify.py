@@ -72,7 +72,7 @@ def test_a_model_that_fails_ends_with_its_code_after_the_table(tmp_path, monkeyp
     monkeypatch.setattr(study, "checks_of", lambda model, truth: (BROKEN,))
     code, out, err = invoke("verify=model", *quick("verify"), "hydra.run.dir=run")
     assert code == 3
-    assert "NO" in out and err.strip() == "latentmech: tiny: “states, one text” is off by 5.0e-01 at layer_01"
+    assert "NO" in out and err.strip().startswith("latentmech: tiny: “states, one text” is off by 5.0e-01 at layer_01,")
     assert (tmp_path / "run" / "report.html").is_file()
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed (3)"
 

@@ -1,12 +1,13 @@
 """A loaded model against plain transformers, check by check.
 
 A size is relative: of states, |difference| / |expected| of a token's vector; of logits, the same after their mean is
-taken off, which no probability depends on. In single precision the worst token counts; in half precision, where
-rounding alone can send a token to another expert, the median one.
+taken off, which no probability depends on. In single precision the worst token (or generation) counts; in half
+precision, where rounding alone can send a token to another expert, the median one.
 
 What fails and has a remedy is gone round: the remedy says how. What fails without one means that this is not the model.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -67,6 +68,14 @@ class Check:
     def remedy(self) -> str:
         """What is done where it fails."""
         return REMEDIES.get(self.need, "the model is refused")
+
+    @property
+    def failure(self) -> str:
+        """How it failed, in words."""
+        if math.isnan(self.size):
+            return f"“{self.name}” could not be measured ({self.level})"
+        place = f" at {self.level}" if self.level else ""
+        return f"“{self.name}” is off by {self.size:.1e}{place}, and up to {self.tolerance:g} is rounding"
 
 
 def checks_of(model: Model, truth: Truth) -> tuple[Check, ...]:
@@ -171,7 +180,7 @@ class _Measuring:
         return errors.amax(-1) if self.model.dtype == "float32" else errors.median(-1).values
 
     def _cached_states(self) -> Sized:
-        """The last tokens of each text read in a forward of their own, on a cache of those before."""
+        """The last tokens of each text, each read in a forward of its own on a cache of those before."""
         from latentmech.model.kv_cache import new_cache
 
         batch, seen = self._quick, dict[str, list[Tensor]]()
@@ -183,8 +192,9 @@ class _Measuring:
             runner.take(batch, batch.mask.sum(1))
             cache = new_cache(self.model, new)
             runner.forward(0, width - new, cache)
-            runner.forward(width - new, width, cache)
-        found = torch.stack([seen[name][-1] for name in names], 1).float().cpu()
+            for column in range(width - new, width):
+                runner.forward(column, column + 1, cache)
+        found = torch.stack([torch.cat(seen[name][1:], 1) for name in names], 1).float().cpu()
         expected = self._expected()[: len(found)]
         return self._worst(list(found), [state[:, -new:] for state in expected])
 
@@ -217,7 +227,8 @@ class _Measuring:
         with hooked_editing(self.model, {}, road=replace(self.road, cache=use_cache)) as runner:
             found = runner.generate(batch, n_tokens, stop=()).ids.cpu()
         steps = self.truth.steps[: len(found)]
-        return "", max(_regret(ids, logits) for ids, logits in zip(found, steps, strict=True))
+        regrets = [_regret(ids, logits) for ids, logits in zip(found, steps, strict=True)]
+        return "", float(self._over(torch.tensor(regrets)))
 
     def _lens(self) -> Sized:
         last = self._expected()[0][-1].to(self.model.torch_device, getattr(torch, self.model.dtype))

@@ -7,7 +7,6 @@ weights runs the same code with other numbers: the record of the trained model s
 
 import importlib.metadata
 import json
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -50,7 +49,7 @@ def refuse_without(model: Model, need: str, why: str) -> None:
     trusted(model)
     for check in model.seen["checks"]:
         if check.need == need and not check.passed:
-            raise BadInput(f"{why} {model.name}: {said(check)}")
+            raise BadInput(f"{why} {model.name}: {check.failure}")
 
 
 def recorded(model: Model) -> tuple[Check, ...]:
@@ -71,20 +70,15 @@ def checked(model: Model) -> tuple[Check, ...]:
     Raises:
         BadInput: it is not.
     """
-    checks = checks_of(model, truth_of(model))  # the plain model is gone before TransformerLens loads its own
+    truth = truth_of(model)  # the plain model is gone before TransformerLens loads its own
+    assert model.bridge is not None  # what cannot be booted says so itself
+    checks = checks_of(model, truth)
     if failed := [check for check in checks if not check.passed and not check.need]:
         raise BadInput(
-            f"{model.name} does not compute here what plain transformers computes: {said(failed[0])}; verify=model "
+            f"{model.name} does not compute here what plain transformers computes: {failed[0].failure}; verify=model "
             "shows every check"
         )
     return checks
-
-
-def said(check: Check) -> str:
-    """A failed check in words."""
-    place = f" at {check.level}" if check.level else ""
-    seen = check.level if math.isnan(check.size) else f"off by {check.size:.1e}{place}"
-    return f"“{check.name}” failed ({seen}; up to {check.tolerance:g} is rounding)"
 
 
 def record_path(model: Model) -> Path:

@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from latentmech.errors import BadInput, IntegrityError
-from latentmech.model.handle import Model
+from latentmech.errors import BadInput, IntegrityError, LatentmechError, ResourceError, first_line
+from latentmech.model.batching import out_of_memory
+from latentmech.model.handle import Model, quiet
 from latentmech.model.tokens import tokenise
 
 TEXTS = (
@@ -24,6 +25,7 @@ TEXTS = (
     "She put 12 apples and 30 pears into a basket; how many is that?",
     "naïve café, 東京",
 )
+Ids = tuple[Int[np.ndarray, "_"], ...]
 LENGTH = 0.5  # of the vector that is added, in median norms of the states there
 
 
@@ -41,7 +43,7 @@ class Truth:
         earlier: the largest relative change of a state when the tokens behind it are left out.
     """
 
-    ids: tuple[Int[np.ndarray, "_"], ...]
+    ids: Ids
     states: tuple[Float[Tensor, "level _ d_model"], ...]
     logits: tuple[Float[Tensor, "_ vocab"], ...]
     layer: int
@@ -60,8 +62,23 @@ def truth_of(model: Model, texts: Sequence[str] = TEXTS, n_tokens: int = 6) -> T
     Raises:
         IntegrityError: tensors are missing.
         BadInput: transformers cannot run it.
+        ResourceError: it does not fit into memory.
     """
     ids = tokenise(model, texts, texts).ids
+    try:
+        return _truth_of(model, ids, n_tokens)
+    except LatentmechError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise ResourceError(
+                f"{model.name} does not fit into the memory of {model.torch_device}; set model.dtype=bfloat16"
+            ) from error
+        kind = f"{type(error).__name__}, {first_line(error)}"
+        raise BadInput(f"transformers cannot run {model.name}, so nothing can be compared with it: {kind}") from error
+
+
+def _truth_of(model: Model, ids: Ids, n_tokens: int) -> Truth:
     hf = plain_model(model)
     blocks = blocks_of(hf, model.n_layers)
     device, layer = model.torch_device, (model.n_layers - 1) // 2
@@ -90,10 +107,11 @@ def plain_model(model: Model) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        model.checkpoint.folder, dtype=getattr(torch, model.dtype), local_files_only=True, use_safetensors=True,
-        attn_implementation="eager", output_loading_info=True,
-    )  # fmt: skip
+    with quiet():
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            model.checkpoint.folder, dtype=getattr(torch, model.dtype), local_files_only=True, use_safetensors=True,
+            attn_implementation="eager", output_loading_info=True,
+        )  # fmt: skip
     hf, info = loaded
     if missing := sorted(info["missing_keys"]):
         lack = f"lack {len(missing)} tensors, {missing[0]} among them"
@@ -132,6 +150,8 @@ def _run(hf: Any, blocks: nn.ModuleList, row: Int[Tensor, "1 pos"]) -> tuple[Ten
     finally:
         for handle in handles:
             handle.remove()
+    if strange := [list(state.shape) for state in found if state.ndim != 3]:
+        raise BadInput(f"{type(hf).__name__} hands on {strange[0]} from block to block, which is no residual stream")
     return torch.stack([state[0].float().cpu() for state in found]), logits.float().cpu()
 
 
