@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from commands import invoke, quick
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXConfig, OPTConfig
 
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
-from latentmech.model import Check
+from latentmech.model import Check, Tiny
 from latentmech.verify import VerifySettings, VerifyStudy
 from latentmech.verify.account import account_of
 
@@ -87,3 +88,35 @@ def test_the_default_model_computes_what_plain_transformers_computes(real_model)
     found = VerifyStudy().find(real_model, ActivationStore())
     assert [check for check in found.checks if not check.passed] == []
     assert all(Path(real_model.checkpoint.folder).iterdir())
+
+
+@pytest.fixture
+def random_folder(tmp_path):
+    """A small random model of some class of transformers, under the tiny model's tokenizer."""
+
+    def make(config):
+        folder = tmp_path / "folder"
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(Tiny()().folder).save_pretrained(folder)
+        return ["model=local", f"model.source.path={folder}", "report=console"]
+
+    return make
+
+
+def test_resid_mid_of_parallel_blocks_is_refused_in_a_line(random_folder):
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4}
+    model = random_folder(GPTNeoXConfig(**sizes, vocab_size=259))
+    code, _, err = invoke("probe=number", *model, "probe.site=resid_mid", "probe.data.limit=2000")
+    assert code == 2
+    assert "run attention and MLP side by side and have no resid_mid; try resid_post" in err
+
+
+def test_a_lens_behind_a_projection_is_refused_before_states_are_collected(random_folder, monkeypatch):
+    from latentmech.geometry.lens import study
+
+    sizes = {"hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "vocab_size": 259}
+    model = random_folder(OPTConfig(**sizes, word_embed_proj_dim=16, do_layer_norm_before=False))
+    monkeypatch.setattr(study, "places_in", lambda *args: 1 / 0)
+    code, _, err = invoke("geometry=lens", *model, "geometry.tokens=100")
+    assert code == 2
+    assert "states cannot be read through the head of" in err and "project_out" in err
