@@ -21,7 +21,7 @@ class VerifyStudy(VerifySettings):
     def find(self, model: Model, store: ActivationStore) -> VerifyFindings:
         """Every check; nothing is taken from `store`, and no record of an earlier check is asked."""
         del store
-        truth = truth_of(model, self.texts, self.n_tokens)
+        truth = truth_of(model, self.texts, self.n_tokens, continued=None)
         return VerifyFindings(
             checks=checks_of(model, truth), lengths=[len(row) for row in truth.ids], n_tokens=self.n_tokens
         )

@@ -149,6 +149,10 @@ class _Measuring:
     def _post(self) -> str:
         return f"blocks.{self.truth.layer}.hook_resid_post"
 
+    @property
+    def _parts(self) -> list[str]:
+        return [f"blocks.{i}.hook_{part}" for i in range(self.model.n_layers) for part in ("attn_out", "mlp_out")]
+
     def _add(self, times: float | int = 1) -> Edit:
         vector = self.truth.vector * times
         return lambda resid: resid + vector.to(resid)
@@ -223,7 +227,7 @@ class _Measuring:
 
     def _generation(self, use_cache: bool) -> Sized:
         """How much likelier plain transformers holds its own token than the first one that differs from it."""
-        batch, n_tokens = self._quick, len(self.truth.steps[0])
+        batch, n_tokens = self._quick.first(len(self.truth.steps)), len(self.truth.steps[0])
         with hooked_editing(self.model, {}, road=replace(self.road, cache=use_cache)) as runner:
             found = runner.generate(batch, n_tokens, stop=()).ids.cpu()
         steps = self.truth.steps[: len(found)]
@@ -267,6 +271,7 @@ class _Measuring:
     def _writes(self) -> Sized:
         """What every block adds to the stream, against the sum of its two parts, both of them edited."""
         blocks, add = range(self.model.n_layers), self._add()
+        heard(self.model, self._parts, "edited")
         kept: dict[str, list[Tensor]] = {EMBED_HOOK: []}
         kept |= {f"blocks.{i}.hook_{part}": [] for i in blocks for part in ("attn_out", "mlp_out", "resid_post")}
 
@@ -294,9 +299,9 @@ class _Measuring:
             along = unit.to(resid)
             return resid - (resid @ along).unsqueeze(-1) * along
 
-        parts = [f"blocks.{i}.hook_{part}" for i in range(self.model.n_layers) for part in ("attn_out", "mlp_out")]
+        heard(self.model, self._parts, "edited")
         batch = self._batch("right")
-        edits: dict[str, Edit] = dict.fromkeys([EMBED_HOOK, *parts], remove)
+        edits: dict[str, Edit] = dict.fromkeys([EMBED_HOOK, *self._parts], remove)
         with hooked_editing(self.model, edits | {last: partial(_kept, seen)}) as runner:
             runner.logits(batch)
         states = seen[0][batch.mask.bool()].float().cpu()

@@ -20,10 +20,9 @@ from latentmech.model.handle import Model, quiet
 from latentmech.model.tokens import tokenise
 
 TEXTS = (
-    "The capital of France is Paris, and the capital of Sweden is Stockholm.",
     "No, thanks.",
-    "She put 12 apples and 30 pears into a basket; how many is that?",
     "naïve café, 東京",
+    "The capital of France is Paris, and that of Sweden is Stockholm.",
 )
 Ids = tuple[Int[np.ndarray, "_"], ...]
 LENGTH = 0.5  # of the vector that is added, in median norms of the states there
@@ -39,7 +38,7 @@ class Truth:
         logits: at every token.
         layer: the block behind which `vector` is added.
         edited: logits at the last token with the vector added at every token.
-        steps: greedy continuation: the logits that each new token was taken from.
+        steps: greedy continuation of the first texts: the logits that each new token was taken from.
         earlier: the largest relative change of a state when the tokens behind it are left out.
     """
 
@@ -53,11 +52,12 @@ class Truth:
     earlier: float
 
 
-def truth_of(model: Model, texts: Sequence[str] = TEXTS, n_tokens: int = 6) -> Truth:
+def truth_of(model: Model, texts: Sequence[str] = TEXTS, n_tokens: int = 5, continued: int | None = 2) -> Truth:
     """Load the plain model, run the texts, and let it go.
 
     Args:
-        n_tokens: how far each text is continued.
+        n_tokens: how far a text is continued.
+        continued: how many of them are, from the first; None for all.
 
     Raises:
         IntegrityError: tensors are missing.
@@ -66,7 +66,7 @@ def truth_of(model: Model, texts: Sequence[str] = TEXTS, n_tokens: int = 6) -> T
     """
     ids = tokenise(model, texts, texts).ids
     try:
-        return _truth_of(model, ids, n_tokens)
+        return _truth_of(model, ids, n_tokens, continued)
     except LatentmechError:
         raise
     except Exception as error:
@@ -78,7 +78,7 @@ def truth_of(model: Model, texts: Sequence[str] = TEXTS, n_tokens: int = 6) -> T
         raise BadInput(f"transformers cannot run {model.name}, so nothing can be compared with it: {kind}") from error
 
 
-def _truth_of(model: Model, ids: Ids, n_tokens: int) -> Truth:
+def _truth_of(model: Model, ids: Ids, n_tokens: int, continued: int | None) -> Truth:
     hf = plain_model(model)
     blocks = blocks_of(hf, model.n_layers)
     device, layer = model.torch_device, (model.n_layers - 1) // 2
@@ -88,7 +88,7 @@ def _truth_of(model: Model, ids: Ids, n_tokens: int) -> Truth:
         vector = _vector(torch.cat([s[layer + 1] for s in states]))
         with _added(blocks[layer], vector.to(device, getattr(torch, model.dtype))):
             edited = tuple(hf(row).logits[0, -1].float().cpu() for row in rows)
-        steps = tuple(_greedy(hf, row, n_tokens) for row in rows)
+        steps = tuple(_greedy(hf, row, n_tokens) for row in rows[:continued])
         longest = max(range(len(rows)), key=lambda i: rows[i].shape[1])
         half = rows[longest].shape[1] // 2
         alone, _ = _run(hf, blocks, rows[longest][:, : max(half, 1)])
