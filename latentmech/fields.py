@@ -7,7 +7,7 @@
 Nothing here knows torch: the command line reads settings, and refuses them, before that is imported.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Annotated, Any, get_type_hints
@@ -16,54 +16,37 @@ from latentmech.errors import BadInput, expected
 
 
 @dataclass(frozen=True)
-class AtLeast:
+class Rule:
+    """What a value must be: `refusal` says what is wrong with it, or None."""
+
+    refusal: Callable[[Any], str | None]
+
+
+def AtLeast(bound: float | int) -> Rule:
     """A number no smaller than `bound`; null passes where the type allows it."""
-
-    bound: float | int
-
-    def refusal(self, value: Any) -> str | None:
-        """What is wrong with a value."""
-        return f" is too small; expected at least {self.bound:g}" if value is not None and value < self.bound else None
+    return Rule(lambda v: f" is too small; expected at least {bound:g}" if v is not None and v < bound else None)
 
 
-@dataclass(frozen=True)
-class Below:
+def Below(bound: float | int) -> Rule:
     """A number under `bound`."""
-
-    bound: float | int
-
-    def refusal(self, value: Any) -> str | None:
-        """What is wrong with a value."""
-        return (
-            f" is too large; expected less than {self.bound:g}" if value is not None and value >= self.bound else None
-        )
+    return Rule(lambda v: f" is too large; expected less than {bound:g}" if v is not None and v >= bound else None)
 
 
-class OneOf:
+def OneOf(*choices: str | None) -> Rule:
     """One of some names (or None)."""
-
-    def __init__(self, *choices: str | None):
-        self.choices = choices
-
-    def refusal(self, value: Any) -> str | None:
-        """What is wrong with a value."""
-        return None if value in self.choices else f" is unknown; {expected(value, self.choices)}"
+    return Rule(lambda v: None if v in choices else f" is unknown; {expected(v, choices)}")
 
 
-class SomeOf:
+def SomeOf(*choices: str) -> Rule:
     """A list with one or more of some names."""
 
-    def __init__(self, *choices: str):
-        self.choices = choices
-
-    def refusal(self, value: Any) -> str | None:
-        """What is wrong with a value."""
+    def refusal(value: Any) -> str | None:
         if isinstance(value, str) or not isinstance(value, Collection) or not value:
-            return f"; expected a list with some of {', '.join(self.choices)}"
-        strange = [one for one in value if one not in self.choices]
-        return (
-            f": {strange[0]} is unknown; {expected(strange[0], self.choices, 'expected some of')}" if strange else None
-        )
+            return f"; expected a list with some of {', '.join(choices)}"
+        strange = [f": {v} is unknown; {expected(v, choices, 'expected some of')}" for v in value if v not in choices]
+        return strange[0] if strange else None
+
+    return Rule(refusal)
 
 
 @dataclass(frozen=True)
@@ -90,7 +73,7 @@ def check(settings: Any, where: str) -> None:
     for name, rules in _declared(settings.__class__).items():
         value = getattr(settings, name)
         for rule in rules:
-            if not isinstance(rule, Control) and (wrong := rule.refusal(value)):
+            if isinstance(rule, Rule) and (wrong := rule.refusal(value)):
                 shown = "null" if value is None else list(value) if isinstance(value, tuple) else value
                 raise BadInput(f"{where}.{name}={shown}{wrong}" if where else f"{name}={shown}{wrong}")
 
@@ -106,6 +89,5 @@ def switched_off(settings: Any) -> Iterator[str]:
 @cache
 def _declared(cls: Any) -> dict[str, tuple[Any, ...]]:
     hints = get_type_hints(cls, include_extras=True)
-    known = (AtLeast, Below, OneOf, SomeOf, Control)
     marks = {f.name: getattr(hints[f.name], "__metadata__", ()) for f in fields(cls)}
-    return {name: tuple(m for m in own if isinstance(m, known)) for name, own in marks.items() if own}
+    return {name: tuple(m for m in own if isinstance(m, Rule | Control)) for name, own in marks.items() if own}

@@ -77,17 +77,12 @@ def _made(values: dict[str, Any], known: Mapping[str, type], where: str) -> Any:
 
 
 def built(settings: Any) -> Any:
-    """What acts on settings: the class that they name, with the same fields, each of them built too."""
+    """What acts on settings: the class that they name (else their own), imported now, its fields built likewise."""
     if not is_dataclass(settings) or isinstance(settings, type):
         return settings
     values = {f.name: built(getattr(settings, f.name)) for f in fields(settings) if f.init}
-    return acting(type(settings))(**values)
-
-
-def acting(cls: type) -> type:
-    """The class that settings name, imported now; a class that names none acts itself."""
-    place, _, name = builds(cls).rpartition(".")
-    return getattr(import_module(place), name)
+    place, _, name = builds(type(settings)).rpartition(".")
+    return getattr(import_module(place), name)(**values)
 
 
 def builds(cls: type) -> str:

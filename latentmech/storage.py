@@ -98,21 +98,14 @@ def _write_durably(path: Path, data: bytes | memoryview) -> None:
                 file.write(data[begin : begin + WRITTEN_AT_ONCE])
                 file.flush()
                 os.fsync(file.fileno())
-                _forget(file.fileno(), len(data))
+                # Activations are often larger than memory, and filling that with what is on disk costs more than disk.
+                if len(data) > WRITTEN_AT_ONCE and hasattr(os, "posix_fadvise"):
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise explained(error, path) from error
-
-
-def _forget(descriptor: int, size: int) -> None:
-    """Take what is on the disk out of the page cache, if the file is large.
-
-    Activations are often larger than memory, and filling memory with what was just written costs more than the disk.
-    """
-    if size > WRITTEN_AT_ONCE and hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def append_line(path: Path, line: str) -> None:

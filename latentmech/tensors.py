@@ -26,14 +26,9 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, A
     Returns:
         The SHA-256 of the safetensors file.
     """
-    digest = write_bytes(path, tensor_bytes(tensors, card))
+    digest = write_bytes(path, save({k: t.contiguous() for k, t in tensors.items()}, {CARD: canonical_json(card)}))
     save_json(path.with_suffix(".json"), dict(card) | {"sha256": digest})
     return digest
-
-
-def tensor_bytes(tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> bytes:
-    """The bytes of a safetensors file holding `tensors` and, in its metadata, the card."""
-    return save({name: t.contiguous() for name, t in tensors.items()}, {CARD: canonical_json(card)})
 
 
 def blank_tensors(

@@ -5,7 +5,7 @@
 
 A line decides a sentence or a choice if it stands in a function that gives text, a truth value or a place in a list,
 and holds a comparison, an `and` or `or`, a `not`, a choice between two values, or a largest or smallest. The tests of
-its room are run on a copy of the tree; a change that all of them pass is marked.
+its room are run on a copy of the tree; a change that all of them pass is marked. One that never ends is noticed too.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import copy
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+SECONDS = 900  # that the tests of a room may take
 ROOMS = ("statistics", "probe", "direction", "steering", "geometry", "retrieval", "report")
 DECIDES = ("str", "Iterator[str]", "list[str]", "Sequence[str]", "tuple[str, ...]", "bool", "int", "list[int]")
 CHOOSES = (
@@ -187,8 +189,13 @@ def red(tree: Path, *arguments: str) -> bool:
     """Whether these tests fail."""
     env = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not real", "-p", "no:cacheprovider", *arguments]
-    code = subprocess.run(command, cwd=tree, env=env, capture_output=True, check=False).returncode
-    return code not in (0, 5)  # 5: none of that name
+    mute = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=tree, env=env, start_new_session=True, stdout=mute, stderr=mute) as run:
+        try:
+            return run.wait(SECONDS) not in (0, 5)  # 5: none of that name
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            return True
 
 
 if __name__ == "__main__":

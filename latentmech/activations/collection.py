@@ -16,6 +16,7 @@ from torch import Tensor
 from latentmech.errors import ResourceError
 from latentmech.model import Batch, Model, Tokens, batches_under, out_of_memory, pad, reading
 
+POOLINGS = ("last", "first", "mean", "weighted_mean")
 Progress = Callable[[int], object]
 Resid = Float[Tensor, "batch pos d_model"]
 Index = Int[Tensor, " row"]
@@ -134,7 +135,7 @@ class _Aim:
         names = poolings_of(self.request.pooling)
         for i, name in enumerate(names):
             own = slice(i, None, len(names))
-            POOLINGS[name](activation, self.place[own], self.first[own], self.last[own], self.target[level][own])
+            pool(name, activation, self.place[own], self.first[own], self.last[own], self.target[level][own])
 
 
 def _fill(run: Callable[[Batch], None], aim: _Aim, batch: list[int], target: Sequence[Tensor]) -> None:
@@ -156,45 +157,26 @@ def _fill(run: Callable[[Batch], None], aim: _Aim, batch: list[int], target: Seq
     _fill(run, aim, batch[middle:], [part[size:] for part in target])
 
 
-def last(activation: Resid, place: Index, first: Index, last: Index, out: Rows) -> None:
-    """The last token of each row: under causal attention the only one that has seen the whole word."""
-    del first
-    _pick(activation, place, last, out)
+def pool(name: str, activation: Resid, place: Index, first: Index, last: Index, out: Rows) -> None:
+    """Make one vector of the tokens of each row, into `out`.
 
-
-def first(activation: Resid, place: Index, first: Index, last: Index, out: Rows) -> None:
-    """The first token of each row."""
-    del last
-    _pick(activation, place, first, out)
-
-
-def mean(activation: Resid, place: Index, first: Index, last: Index, out: Rows) -> None:
-    """The mean over each row's tokens, each summed by itself: differences of running sums would lose digits."""
-    total = _weighted_sum(activation, place, first, last, rising=False)
-    out.copy_(total / (last - first + 1).unsqueeze(1))
-
-
-def weighted_mean(activation: Resid, place: Index, first: Index, last: Index, out: Rows) -> None:
-    """The mean with weights 1, 2, 3, … along each row: under causal attention later tokens have seen more.
-
-    Muennighoff 2022, "SGPT: GPT sentence embeddings for semantic search".
+    last            under causal attention the only token that has seen the whole word
+    first           its first token
+    mean            of its tokens, each row summed by itself: differences of running sums would lose digits
+    weighted_mean   with weights 1, 2, 3, … along the row: under causal attention later tokens have seen more
+                    (Muennighoff 2022, "SGPT: GPT sentence embeddings for semantic search")
     """
-    total = _weighted_sum(activation, place, first, last, rising=True)
-    size = (last - first + 1).unsqueeze(1)
-    out.copy_(total / (size * (size + 1) / 2))
-
-
-def _weighted_sum(
-    activation: Resid, place: Index, first: Index, last: Index, *, rising: bool
-) -> Float[Tensor, "row d_model"]:
-    """The sum over each row's tokens; if `rising`, the one at `offset` from its first counted `offset + 1` times."""
-    width = int((last - first).max()) + 1
+    if name in ("last", "first"):
+        _pick(activation, place, last if name == "last" else first, out)
+        return
+    rising = name == "weighted_mean"
     total = torch.zeros(len(place), activation.shape[-1], dtype=torch.float32, device=activation.device)
-    for offset in range(width):
+    for offset in range(int((last - first).max()) + 1):
         inside = (first + offset <= last).nonzero().squeeze(1)
         tokens = activation[place[inside], first[inside] + offset].float()
         total.index_add_(0, inside, tokens, alpha=offset + 1 if rising else 1)
-    return total
+    size = (last - first + 1).unsqueeze(1)
+    out.copy_(total / (size * (size + 1) / 2 if rising else size))
 
 
 def _pick(activation: Resid, place: Index, token: Index, out: Rows) -> None:
@@ -205,9 +187,6 @@ def _pick(activation: Resid, place: Index, token: Index, out: Rows) -> None:
         torch.index_select(tokens, 0, index, out=out)
     else:
         out.copy_(tokens[index])
-
-
-POOLINGS = {"last": last, "first": first, "mean": mean, "weighted_mean": weighted_mean}
 
 
 def poolings_of(names: str) -> tuple[str, ...]:

@@ -104,7 +104,8 @@ class ActivationStore(ActivationStoreSettings):
         todo = [number for number in range(len(chunks)) if number not in done]
         _check_space(folder, sum(len(request.rows_in(chunks[n])) for n in todo) * request.bytes_per_row)
         tokens = int(sum(request.tokens.lengths[chunks[n]].sum() for n in todo))
-        memory = _memory(request, chunks)
+        most = max((len(request.rows_in(texts)) for texts in chunks), default=0)  # room for any shard, used for all
+        memory = torch.empty(most * (request.bytes_per_row + torch.int64.itemsize) + HEADER, dtype=torch.uint8)
         with _bar(request.model, tokens) as bar:
             for number in todo:
                 shard = _write_shard(folder, number, request, chunks[number], memory, self.token_budget, bar.update)
@@ -175,21 +176,10 @@ def _resume(folder: Path, key: dict[str, Any], n_shards: int) -> Manifest:
     return manifest
 
 
-def _memory(request: Request, chunks: Sequence[Sequence[int]]) -> Tensor:
-    """Room for any of the shards, used for all of them."""
-    most = max((len(request.rows_in(texts)) for texts in chunks), default=0)
-    return torch.empty(most * (request.bytes_per_row + torch.int64.itemsize) + HEADER, dtype=torch.uint8)
-
-
 def _write_shard(
-    folder: Path,
-    number: int,
-    request: Request,
-    texts: Sequence[int],
-    memory: Tensor,
-    token_budget: int,
-    progress: Progress,
-) -> Shard:
+    folder: Path, number: int, request: Request, texts: Sequence[int],
+    memory: Tensor, token_budget: int, progress: Progress,
+) -> Shard:  # fmt: skip
     rows = request.rows_in(texts)
     dtype, shape = getattr(torch, request.model.dtype), (len(rows), request.model.d_model)
     kinds = {ROW: (torch.int64, (len(rows),))} | dict.fromkeys(request.hook_names, (dtype, shape))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
+    from latentmech.direction.candidates import Choice, Observer, Selection, ShownRates
     from latentmech.direction.direction import Direction, layer_of, unit
     from latentmech.direction.leace import Eraser
     from latentmech.direction.methods import DirectionMethod, method_of
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     )
     from latentmech.direction.positions import Reading, placed, rendered, rows_at
     from latentmech.direction.sample import LabelledRows, Parts
-    from latentmech.direction.selection import Choice, Observer, Selection, ShownRates
     from latentmech.direction.settings import METHODS, RULES, DirectionSettings
     from latentmech.direction.sources import load_direction, push_to_hub
-    from latentmech.direction.study import DirectionStudy
+    from latentmech.direction.study import DirectionStudy, source_of
 
 __getattr__, __dir__, __all__ = lazily(__name__)

@@ -38,56 +38,52 @@ def account_of(study: object, found: DirectionFindings, model: Model) -> Report:
 
 def numbers(found: DirectionFindings, ledger: Ledger) -> None:
     """Every number, by its flat name and as a tidy row."""
-    best, layer = found.best, found.best.level.label
-    ledger.add("direction/layer", -1 if best.level.layer is None else best.level.layer, "layer")
-    ledger.add("direction/dev/auroc", best.dev, "auroc", split="dev", layer=layer)
+    best, at, stable, own = found.best, {"layer": found.best.level.label}, found.stability, found.left_out
+
+    def add(name: str, value: Estimate | float | int, metric: str = "auroc", **columns: object) -> None:
+        ledger.add(f"direction/{name}", value, metric, **columns)
+
+    add("layer", -1 if best.level.layer is None else best.level.layer, "layer")
+    add("dev/auroc", best.dev, split="dev", **at)
     for c in found.candidates:
-        name = f"direction/{c.name if len(found.positions) > 1 else c.level.label}/dev"
-        ledger.add(f"{name}/auroc", c.dev, "auroc", split="dev", layer=c.level.label)
-        for null, values in c.random_dev.items():
-            columns = {"split": "dev", "layer": c.level.label, "control": f"{null}_p95"}
-            ledger.add(f"{name}/{null}_p95", float(np.percentile(values, 95)), "auroc", **columns)
-    _left_out_numbers(found, ledger)
-    for reader, score in found.audit.readers.items():
-        name, control = ("direction", None) if reader == "direction" else (f"direction/{reader}", reader)
-        for split, value in (("test", score.raw), ("matched", score.matched)):
-            ledger.add(f"{name}/{split}/auroc", value, "auroc", split=split, layer=layer, control=control)
-    stable = found.stability
+        name, dev = c.name if len(found.positions) > 1 else c.level.label, {"split": "dev", "layer": c.level.label}
+        add(f"{name}/dev/auroc", c.dev, **dev)
+        for null, high in c.high_dev.items():
+            add(f"{name}/dev/{null}_p95", high, control=f"{null}_p95", **dev)
+    add("auroc", own.auroc, split="left_out")
+    for name, lead in own.leads.items():
+        add(f"{name}/auroc", own.rivals[name], control=name, split="left_out")
+        add(f"{name}/lead", lead.difference, "auroc_difference", control=name, split="left_out")
+    for name, drawn in own.nulls.items():
+        for which, value in (("p95", drawn.high), ("max", float(drawn.values.max()))):
+            add(f"null/{name}_{which}", value, control=f"{name}_{which}", split="left_out")
+        add(f"null/{name}_p", Estimate(drawn.p, n=len(drawn.values)), "p", control=name, split="left_out")
+    for reader, (raw, matched) in found.audit.readers.items():
+        path, control = ("", None) if reader == "direction" else (f"{reader}/", reader)
+        add(f"{path}test/auroc", raw, split="test", control=control, **at)
+        add(f"{path}matched/auroc", matched, split="matched", control=control, **at)
     if stable.cosine.n:
-        ledger.add("direction/split_half_cosine", stable.cosine, "cosine", split="train", layer=layer)
-        ledger.add("direction/texts_for_cosine_0.9", stable.texts_needed, "texts", split="train", layer=layer)
+        add("split_half_cosine", stable.cosine, "cosine", split="train", **at)
+        add("texts_for_cosine_0.9", stable.texts_needed, "texts", split="train", **at)
     for other in found.relatives:
-        ledger.add(f"direction/cosine/{other.name}", other.cosine, "cosine", control=other.name, layer=layer)
+        add(f"cosine/{other.name}", other.cosine, "cosine", control=other.name, **at)
     for data in found.transfers:
-        name, columns = f"direction/transfer/{data.name}", {"control": data.name, "split": "transfer", "layer": layer}
-        ledger.add(f"{name}/auroc", data.auroc, "auroc", **columns)
-        ledger.add(f"{name}/bag_of_words/auroc", data.bag_of_words, "auroc", **columns)
-        ledger.add(f"{name}/exact_duplicates", data.exact, "texts", **columns)
-        ledger.add(f"{name}/near_duplicates", data.near, "texts", **columns)
+        columns = {"control": data.name, "split": "transfer", **at}
+        add(f"transfer/{data.name}/auroc", data.auroc, **columns)
+        add(f"transfer/{data.name}/bag_of_words/auroc", data.bag_of_words, **columns)
+        for name, n in (("exact", data.exact), ("near", data.near)):
+            add(f"transfer/{data.name}/{name}_duplicates", n, "texts", **columns)
     if shown := found.shown:
         name = shown.name.replace(" ", "_")
         for kind, rate in (("positive", shown.positive), ("negative", shown.negative)):
-            ledger.add(f"direction/{name}/{kind}", Estimate(rate, n=shown.n), name, split="test")
-
-
-def _left_out_numbers(found: DirectionFindings, ledger: Ledger) -> None:
-    own, where = found.left_out, {"split": "left_out"}
-    ledger.add("direction/auroc", own.auroc, "auroc", **where)
-    for name, lead in own.leads.items():
-        ledger.add(f"direction/{name}/auroc", own.rivals[name], "auroc", control=name, **where)
-        ledger.add(f"direction/{name}/lead", lead.difference, "auroc_difference", control=name, **where)
-    for name, null in own.nulls.items():
-        for which, value in (("p95", null.high), ("max", float(null.values.max()))):
-            ledger.add(f"direction/null/{name}_{which}", value, "auroc", control=f"{name}_{which}", **where)
-        ledger.add(f"direction/null/{name}_p", Estimate(null.p, n=len(null.values)), "p", control=name, **where)
+            add(f"{name}/{kind}", Estimate(rate, n=shown.n), name, split="test")
 
 
 def curves(found: DirectionFindings) -> tuple[Curve, ...]:
     """Dev AUROC against depth, with what random directions reach."""
     at = found.at_position()
     drawn = {"direction/dev/auroc": [c.dev for c in at]}
-    for name in at[0].random_dev:
-        drawn[f"direction/dev/{name}_p95"] = [float(np.percentile(c.random_dev[name], 95)) for c in at]
+    drawn |= {f"direction/dev/{name}_p95": [c.high_dev[name] for c in at] for name in at[0].random_dev}
     return by_depth("direction/depth", [c.level for c in at], drawn)
 
 
@@ -132,12 +128,8 @@ def headline(found: DirectionFindings, model: Model) -> str:
 def _against(found: DirectionFindings) -> str:
     """Every rival and every null, by one rule each."""
     ahead, nulls = [*found.left_out.leads.values()], found.left_out.nulls
-    unbeaten = [
-        f"{NULLS[name]} (95th percentile {null.high:.3f}, p = {null.p:.2g})"
-        for name, null in nulls.items()
-        if null.p > ALPHA
-    ]
-    if unbeaten:
+    said = {name: f"{NULLS[name]} (95th percentile {null.high:.3f}, p = {null.p:.2g})" for name, null in nulls.items()}
+    if unbeaten := [said[name] for name, null in nulls.items() if null.p > ALPHA]:
         return f"{verdict(ahead)}{', but is not shown to beat ' if beats(ahead) else '; '}{'; '.join(unbeaten)}"
     if not nulls:
         return verdict(ahead)

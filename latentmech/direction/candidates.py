@@ -1,7 +1,12 @@
-"""Every layer and position as a candidate: its vector, how well it separates dev, and what chance would do there."""
+"""Every layer and position as a candidate: its vector, how well it separates dev, what chance would do; and the choice.
+
+Choosing by what a direction does to the model takes interventions, which this room does not know: `steering/` has such
+a selection, and hands it in.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from einops import rearrange
@@ -9,12 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import Activations
-from latentmech.direction.direction import unit
+from latentmech.direction.direction import Direction, unit
 from latentmech.direction.folds import Fold, folds_of
 from latentmech.direction.methods import DirectionMethod, directions_of
 from latentmech.direction.nulls import Drawn, covariance_directions, drawn_at, exchanges, isotropic_directions
 from latentmech.direction.sample import Parts, Places, Rows, pooled_std, standardised_distance
-from latentmech.model import Level
+from latentmech.model import Dialogue, Level, Model
+from latentmech.report import Picture, Table
 from latentmech.statistics import auroc, folded
 
 Keys = Float[np.ndarray, "_ 2"]  # what places are chosen by: AUROC on dev, and of ties the distance of the classes
@@ -78,38 +84,37 @@ class DirectionCandidate:
         """Dev AUROC of random directions, whichever sign, by how they were drawn; none where none were."""
         return {name: folded(drawn[0]) for name, drawn in self.drawn.items() if drawn.size}
 
+    @property
+    def high_dev(self) -> dict[str, float]:
+        """The 95th percentile of these."""
+        return {name: float(np.percentile(values, 95)) for name, values in self.random_dev.items()}
+
 
 def candidates_of(
     plan: NullPlan, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
 ) -> Iterator[DirectionCandidate]:
     """One level after the other is read from the disk."""
+    method, parts, n, seed = plan.method, plan.parts, plan.random_draws, plan.seed
+    train, dev = parts.within("train"), parts.within("dev")
     for level in levels:
         for position, rows in zip(positions, by_position(activations, level, len(positions)), strict=True):
-            yield _candidate(plan, level, position, rows)
+            sample = parts.sample(rows, train)
+            raw = method(sample)
+            vector, even = unit(raw), isotropic_directions(n, rows.shape[1], seed)
+            random = {"random": even, "covariance": covariance_directions(rows[train], n, seed)}
+            along = (rows @ vector).double().numpy()
+            yield DirectionCandidate(
+                level=level, position=position, vector=vector, norm=float(raw.norm()), means=sample.means.float(),
+                spread=pooled_std(along[train], parts.positive[train]), key=_key(along, parts, dev),
+                drawn={name: drawn_at(directions, parts, rows) for name, directions in random.items()},
+                in_folds=_keys(method, rows, [(parts, fold.train, fold.dev) for fold in plan.folds]),
+                exchanged=_keys(method, rows, [(other, train, dev) for other in plan.exchanges]),
+            )  # fmt: skip
 
 
 def by_position(activations: Activations, level: Level, n: int) -> Float[Tensor, "position row d_model"]:
     """The rows of a level, of each of the positions."""
     return rearrange(activations.level(level.hook_name), "(row position) d -> position row d", position=n)
-
-
-def _candidate(plan: NullPlan, level: Level, position: str, rows: Rows) -> DirectionCandidate:
-    parts, train, dev = plan.parts, plan.parts.within("train"), plan.parts.within("dev")
-    sample = parts.sample(rows, train)
-    raw = plan.method(sample)
-    vector = unit(raw)
-    random = {
-        "random": isotropic_directions(plan.random_draws, rows.shape[1], plan.seed),
-        "covariance": covariance_directions(rows[train], plan.random_draws, plan.seed),
-    }
-    along = (rows @ vector).double().numpy()
-    return DirectionCandidate(
-        level=level, position=position, vector=vector, norm=float(raw.norm()), means=sample.means.float(),
-        spread=pooled_std(along[train], parts.positive[train]), key=_key(along, parts, dev),
-        drawn={name: drawn_at(directions, parts, rows) for name, directions in random.items()},
-        in_folds=_keys(plan.method, rows, [(parts, fold.train, fold.dev) for fold in plan.folds]),
-        exchanged=_keys(plan.method, rows, [(other, train, dev) for other in plan.exchanges]),
-    )  # fmt: skip
 
 
 def _keys(method: DirectionMethod, rows: Rows, jobs: Sequence[tuple[Parts, Places, Places]]) -> Keys:
@@ -130,3 +135,62 @@ def _key(along: Float[np.ndarray, " row"], parts: Parts, dev: Places) -> tuple[f
 def best_places(keys: Sequence[Keys], allowed: Sequence[int]) -> list[int]:
     """For each fit the number of the candidate with the largest key, out of those that may be chosen."""
     return [max(allowed, key=lambda place: tuple(keys[place][i])) for i in range(len(keys[0]))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which candidate was taken, and what a causal selection has to show for it."""
+
+    candidate: int
+    how: str
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Selection(Protocol):
+    """Chooses among directions by what they do to the model, on dev texts."""
+
+    def check(self, model: Model, levels: Sequence[Level]) -> None:
+        """Refuse, before anything is run, levels among whose directions it could not choose."""
+        ...
+
+    def __call__(
+        self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]
+    ) -> Choice:
+        """The index of the best one."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownRates:
+    """How often the model itself does what the direction is named after, on test texts of either kind."""
+
+    name: str
+    positive: float
+    negative: float
+    n: int
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Looks whether the model shows the behaviour, so that a report can say when it does not."""
+
+    def __call__(self, model: Model, positive: Sequence[Dialogue], negative: Sequence[Dialogue]) -> ShownRates:
+        """Rates on either kind."""
+        ...
+
+
+def by_separation(candidates: Sequence[DirectionCandidate]) -> Choice:
+    """The block and position with the highest dev AUROC; of several that separate perfectly, the widest apart."""
+    blocks = in_blocks(candidates)
+    best = max(blocks, key=lambda i: candidates[i].key)
+    ties = sum(candidates[i].dev == candidates[best].dev for i in blocks) - 1
+    note = f"{ties} more candidates separate dev equally well; the standardised distance of the classes decided."
+    return Choice(candidate=best, how="separation on dev", notes=(note,) if ties else ())
+
+
+def in_blocks(candidates: Sequence[DirectionCandidate]) -> list[int]:
+    """The candidates that may be chosen: all but those at the embedding, which has no context."""
+    return [i for i, candidate in enumerate(candidates) if candidate.level.layer is not None]

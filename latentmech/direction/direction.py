@@ -14,7 +14,7 @@ from latentmech.model import Level, Model
 from latentmech.tensors import load_tensors, save_tensors
 
 FORMAT = "latentmech.direction/1"
-PER_LEVEL = ("vector", "positive_mean", "negative_mean")
+PER_LEVEL = ("vector", "positive_mean", "negative_mean")  # tensors: a field, without its s, by hook point
 NUMBERS = ("norms", "resid_norms", "spreads")
 OF_ONE_LEVEL = ("layer", "selection", "scores", "projections")  # what a card says about the level that was chosen
 
@@ -55,9 +55,8 @@ class Direction:
         card = {**self.card, "name": f"not {self.card.get('name', '')}".strip()}
         if lie := card.get("projections"):
             card["projections"] = {**lie, "negative": -lie["positive"], "positive": -lie["negative"]}
-        return replace(
-            self, vectors=flipped, positive_means=self.negative_means, negative_means=self.positive_means, card=card
-        )
+        low, high = self.positive_means, self.negative_means
+        return replace(self, vectors=flipped, positive_means=high, negative_means=low, card=card)
 
     @property
     def name(self) -> str:
@@ -140,9 +139,7 @@ class Direction:
 
     def packed(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and card as they are written."""
-        tensors = {f"vector/{name}": vector for name, vector in self.vectors.items()}
-        tensors |= {f"positive_mean/{name}": mean for name, mean in self.positive_means.items()}
-        tensors |= {f"negative_mean/{name}": mean for name, mean in self.negative_means.items()}
+        tensors = {f"{kind}/{name}": t for kind in PER_LEVEL for name, t in getattr(self, f"{kind}s").items()}
         numbers = {name: dict(getattr(self, name)) for name in NUMBERS}
         return tensors, {**self.card, "format": FORMAT, "hook_name": self.hook_name, **numbers}
 
@@ -156,15 +153,13 @@ class Direction:
         tensors, card = load_tensors(Path(path))
         if card.get("format") != FORMAT:
             raise IntegrityError(f"{path} is no direction (format {card.get('format')!r}); expected {FORMAT}")
-        vectors, positive, negative = (
-            {name.removeprefix(f"{kind}/"): t for name, t in tensors.items() if name.startswith(f"{kind}/")}
+        kinds: dict[str, Any] = {
+            f"{kind}s": {name.removeprefix(f"{kind}/"): t for name, t in tensors.items() if name.startswith(f"{kind}/")}
             for kind in PER_LEVEL
-        )
+        }
+        numbers = {name: card.get(name, {}) for name in NUMBERS}
         rest = {key: value for key, value in card.items() if key not in ("format", "hook_name", *NUMBERS)}
-        return cls(
-            hook_name=card["hook_name"], vectors=vectors, positive_means=positive, negative_means=negative,
-            norms=card["norms"], resid_norms=card["resid_norms"], spreads=card.get("spreads", {}), card=rest,
-        )  # fmt: skip
+        return cls(hook_name=card["hook_name"], card=rest, **kinds, **numbers)
 
     def check(self, model: Model, *, allow_foreign: bool = False) -> tuple[str, ...]:
         """Refuse to be used with a model that it was not found in.
@@ -182,11 +177,12 @@ class Direction:
         if self.layer is not None and self.layer >= model.n_layers:
             raise BadInput(f"{self.name} belongs to {self.hook_name}, {model.name} has {model.n_layers} blocks")
         theirs, ours = self.card.get("model", {}).get("identity", {}), model.identity
-        differing = [key for key in ours if theirs.get(key) != ours[key]]
+        differing = {key: (f"{theirs.get(key)}", f"{ours[key]}") for key in ours if theirs.get(key) != ours[key]}
         if not differing:
             return ()
         found_in = self.card.get("model", {}).get("name", "an unknown model")
-        sides = ", ".join(f"{key} {_short(theirs.get(key))} there, {_short(ours[key])} here" for key in differing)
+        short = {key: [s if len(s) <= 16 else f"{s[:12]}…" for s in two] for key, two in differing.items()}
+        sides = ", ".join(f"{key} {there} there, {here} here" for key, (there, here) in short.items())
         if not allow_foreign:
             remedy = "find it in this model, or set allow_foreign=true to use it all the same"
             raise IntegrityError(f"{self.name} was found in {found_in}, not in {model.name} ({sides}); {remedy}")
@@ -204,8 +200,3 @@ def unit(vector: Float[Tensor, " d_model"]) -> Float[Tensor, " d_model"]:
     """The vector at length 1, as float32."""
     vector = vector.double()
     return (vector / vector.norm().clamp(min=torch.finfo(torch.float64).tiny)).float()
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 16 else f"{text[:12]}…"

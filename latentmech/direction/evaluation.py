@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from latentmech.data import SURFACE
 from latentmech.direction.candidates import DirectionCandidate, NullPlan, best_places
-from latentmech.direction.folds import scores_left_out, surface_left_out
+from latentmech.direction.folds import Fold, scores_left_out, surface_left_out
 from latentmech.direction.nulls import read_at_best
-from latentmech.direction.sample import Rows, Scores
+from latentmech.direction.sample import Parts, Rows, Scores
 from latentmech.statistics import Estimate, Lead, Tally, auroc, auroc_of, estimate, leads, p_value
 
 EMBEDDING = "embedding"
@@ -74,18 +74,28 @@ def left_out(
     """
     parts, folds = plan.parts, plan.folds
     places = best_places([c.in_folds for c in candidates], allowed)
+
+    def scored(place: int, labels: Parts, some: Sequence[Fold]) -> Scores:
+        return scores_left_out(plan.method, labels, rows_of(place), some)
+
+    def whole(place: int, labels: Parts) -> float:
+        own = scored(place, labels, folds)
+        return auroc(own, labels.positive) if np.isfinite(own).all() else float("nan")
+
     scores = np.full(len(texts), np.nan)
     for place in set(places):
-        mine = [fold for fold, at in zip(folds, places, strict=True) if at == place]
-        here = scores_left_out(plan.method, parts, rows_of(place), mine)
+        here = scored(place, parts, [fold for fold, at in zip(folds, places, strict=True) if at == place])
         scores = np.where(np.isnan(here), scores, here)
-    rivals = surface_left_out(texts, parts, folds)
+    rivals, position = surface_left_out(texts, parts, folds), candidates[chosen].position
     for place, candidate in enumerate(candidates):
-        if folds and candidate.level.layer is None and candidate.position == candidates[chosen].position:
-            rivals[EMBEDDING] = scores_left_out(plan.method, parts, rows_of(place), folds)
-    at_place = _auroc(scores_left_out(plan.method, parts, rows_of(chosen), folds), parts.positive)
+        if folds and candidate.level.layer is None and candidate.position == position:
+            rivals[EMBEDDING] = scored(place, parts, folds)
+    at_place = whole(chosen, parts)
     nulls = {name: read_at_best([candidates[i].drawn[name] for i in allowed]) for name in candidates[0].drawn}
-    nulls["exchanged"] = _exchanged(plan, candidates, allowed, rows_of)
+    again = best_places([c.exchanged for c in candidates], allowed)
+    nulls["exchanged"] = np.empty(len(again))
+    for i in sorted(range(len(again)), key=again.__getitem__):  # the rows of a place are read once
+        nulls["exchanged"][i] = whole(again[i], plan.exchanges[i])
 
     def tally(own: Scores) -> Tally:
         return auroc_of(own, parts.positive, parts.group)
@@ -102,21 +112,3 @@ def left_out(
             if len(values) and np.isfinite(values).all()
         },
     )  # fmt: skip
-
-
-def _exchanged(
-    plan: NullPlan, candidates: Sequence[DirectionCandidate], allowed: Sequence[int], rows_of: Callable[[int], Rows]
-) -> Float[np.ndarray, " exchange"]:
-    """AUROC under each exchange of the labels, at the place that it chooses."""
-    places = best_places([c.exchanged for c in candidates], allowed)
-    values = np.empty(len(places))
-    for place in set(places):
-        rows = rows_of(place)
-        for i, parts in enumerate(plan.exchanges):
-            if places[i] == place:
-                values[i] = _auroc(scores_left_out(plan.method, parts, rows, plan.folds), parts.positive)
-    return values
-
-
-def _auroc(scores: Scores, positive: np.ndarray) -> float:
-    return auroc(scores, positive) if np.isfinite(scores).all() else float("nan")

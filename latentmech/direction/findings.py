@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentmech.data import Contrast, Duplicates
-from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit
-from latentmech.direction.candidates import DirectionCandidate, NullPlan
+from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit, Relative, Transfer
+from latentmech.direction.candidates import Choice, DirectionCandidate, NullPlan, ShownRates
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import EMBEDDING, NULLS, READERS, LeftOut
-from latentmech.direction.relatives import Relative, Transfer
-from latentmech.direction.selection import Choice, ShownRates
 from latentmech.direction.stability import Stability
 
 NAMES = {DIRECTION: "direction", FROM_MATCHED: "direction from matched train texts", **READERS}

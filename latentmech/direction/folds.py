@@ -22,8 +22,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from latentmech.direction.methods import DirectionMethod, directions_of
-from latentmech.direction.sample import Parts, Places, Rows, Scores
-from latentmech.direction.surface import surface_of
+from latentmech.direction.sample import Parts, Places, Rows, Scores, surface_of
 
 FOLDS = 20
 

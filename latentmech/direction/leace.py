@@ -40,7 +40,8 @@ class Eraser:
     def of(cls, moments: Moments) -> "Eraser":
         """The eraser of two classes."""
         delta = moments.means[1] - moments.means[0]
-        across = normal_of(moments)
+        values, vectors = torch.linalg.eigh(moments.total)
+        across = _normal(values, vectors.T, delta)
         return cls(delta / (across @ delta), across, moments.mean)
 
     def __call__(self, rows: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
@@ -57,15 +58,10 @@ def leace(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     return across * (across @ delta)
 
 
-def normal_of(moments: Moments) -> Float64[Tensor, " d_model"]:
-    """S_total^+ delta at length 1; the pseudo-inverse leaves out what the rows do not span."""
-    values, vectors = torch.linalg.eigh(moments.total)
-    return _normal(values, vectors.T, moments.means[1] - moments.means[0])
-
-
 def _normal(
     values: Float64[Tensor, " axis"], axes: Float64[Tensor, "axis d_model"], delta: Float64[Tensor, " d_model"]
 ) -> Float64[Tensor, " d_model"]:
+    """S_total^+ delta at length 1; the pseudo-inverse leaves out what the rows do not span."""
     kept = values > values.max() * len(delta) * torch.finfo(torch.float64).eps
     normal = (axes @ delta / values.clamp(min=1e-300) * kept) @ axes
     return normal / normal.norm()

@@ -12,8 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from einops import rearrange
-
 from latentmech.activations import ActivationStore
 from latentmech.data import PROMPT, Corpus, Examples, Span
 from latentmech.direction.sample import Rows
@@ -26,7 +24,7 @@ LETTER = re.compile(r"[A-Z](?=\W*$)")
 
 @dataclass(frozen=True)
 class Reading:
-    """How texts are turned into rows, and by which method rows into a direction.
+    """How texts are turned into rows.
 
     Attributes:
         rule: name of the position, such as `last` or `post_-2`.
@@ -34,7 +32,6 @@ class Reading:
         system: a system prompt instead of the template's own.
     """
 
-    method: str
     rule: str
     site: str
     layers: Layers
@@ -66,15 +63,14 @@ def placed(
 def rows_at(reading: Reading, examples: Examples, hook_name: str, model: Model, store: ActivationStore) -> Rows:
     """A row per text at one level, at the reading's position or, where a text has no such place, at the last token."""
     texts = rendered(model, examples, reading.chat_template, reading.system)
-    rules = ("post_instruction",) if reading.rule.startswith("post_") else (reading.rule,)
+    rule = "post_instruction" if reading.rule.startswith("post_") else reading.rule
     try:
-        at, names = placed(model, examples, texts, rules)
+        at, names = placed(model, examples, texts, (rule,))
     except BadInput:
         at, names = placed(model, examples, texts, ("last",))
     levels = levels_of(model.n_layers, reading.site, reading.layers)  # all: the study may have collected them already
     level = store.get(model, at, levels, "word_mean").level(hook_name)
-    rows = rearrange(level, "(row position) d -> position row d", position=len(names))
-    return rows[names.index(reading.rule) if reading.rule in names else -1]
+    return level[names.index(reading.rule) if reading.rule in names else len(names) - 1 :: len(names)]
 
 
 def median_norms(model: Model, store: ActivationStore, levels: Sequence[Level]) -> dict[str, float]:
@@ -88,23 +84,18 @@ def median_norms(model: Model, store: ActivationStore, levels: Sequence[Level]) 
 
 def _candidates(model: Model, examples: Examples, texts: Sequence[Dialogue], rule: str) -> dict[str, list[Span]]:
     """Candidates by name, each with its span in every text."""
-    if rule == "post_instruction":
-        return _post_instruction(model, texts)
     if rule == "last":
         return {rule: [(len(t.text) - 1, len(t.text)) for t in texts]}
     if rule == "prompt_mean":
         return {rule: [t.user for t in texts]}
-    return {rule: [_within(examples, i, text, rule) for i, text in enumerate(texts)]}
-
-
-def _post_instruction(model: Model, texts: Sequence[Dialogue]) -> dict[str, list[Span]]:
-    """`post_-1` is the last token of the template, as negative indices count."""
+    if rule != "post_instruction":
+        return {rule: [_within(examples, i, text, rule) for i, text in enumerate(texts)]}
     begin, end = texts[0].after_user
     piece = texts[0].text[begin:end]
     offsets = model.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     if not piece.strip():
         raise BadInput("direction.positions=post_instruction needs a chat template; use last, or chat_template=true")
-    starts = [t.after_user[0] for t in texts]
+    starts = [t.after_user[0] for t in texts]  # `post_-1` is the last token, as negative indices count
     return {f"post_{i - len(offsets)}": [(at + a, at + b) for at in starts] for i, (a, b) in enumerate(offsets)}
 
 

@@ -1,5 +1,7 @@
-"""Rows with their labels: what every method starts from, and which rows are train, dev and test."""
+"""Rows with their labels: what every method starts from, which are train, dev and test, what their words give away."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,12 +11,13 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from latentmech.activations import Moments
-from latentmech.data import Contrast, said, tied_groups
+from latentmech.data import PROMPT, Contrast, Examples, ending, said, surface_scores, tied_groups
 from latentmech.statistics import clusters_of
 
 Rows = Float[Tensor, "row d_model"]
 Places = Int[np.ndarray, " _"]
 Scores = Float[np.ndarray, " _"]
+Labels = Bool[np.ndarray, " text"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,3 +92,28 @@ def standardised_distance(scores: Scores, positive: Bool[np.ndarray, " place"]) 
     """Distance of the class means in standard deviations (Cohen's d, the classes' variances averaged)."""
     spread = np.sqrt((scores[positive].var() + scores[~positive].var()) / 2)
     return float((scores[positive].mean() - scores[~positive].mean()) / spread) if spread > 0 else 0.0
+
+
+def visible(examples: Examples) -> Sequence[str]:
+    """What can be seen of each text: prompt and answer, where it is an answer."""
+    if PROMPT not in examples.columns:
+        return examples.texts
+    return [f"{prompt}\n{text}" for prompt, text in zip(examples.columns[PROMPT], examples.texts, strict=True)]
+
+
+def surface_of(train: Sequence[str], labels: Labels, texts: Sequence[str]) -> dict[str, Float[np.ndarray, " new_text"]]:
+    """How much more each surface reader takes new texts for positive than for negative, in nats.
+
+    Rounded, so that scores that are equal but for the order of a sum are ties.
+    """
+    scores = surface_scores(train, labels.astype(np.int64), 2, texts)
+    return {name: np.round(values[:, 1] - values[:, 0], 9) for name, values in scores.items()}
+
+
+def matched(texts: Sequence[str], labels: Labels, seed: int) -> Int[np.ndarray, " kept"]:
+    """Indices of as many positive as negative texts of each length in words and last character, drawn at random."""
+    strata: dict[tuple[int, str], dict[bool, list[int]]] = defaultdict(lambda: {True: [], False: []})
+    for i in np.random.default_rng(seed).permutation(len(texts)).tolist():
+        strata[len(texts[i].split()), ending(texts[i])][bool(labels[i])].append(i)
+    kept = [i for kinds in strata.values() for two in zip(kinds[True], kinds[False], strict=False) for i in two]
+    return np.array(sorted(kept), dtype=np.int64)

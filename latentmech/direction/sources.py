@@ -3,9 +3,7 @@
 import os
 import re
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from latentmech.direction.direction import Direction
 from latentmech.direction.formats import import_gguf
@@ -62,7 +60,11 @@ def load_direction(where: str) -> Direction:
     """
     scheme, colon, name = where.partition(":")
     if colon and scheme == "wandb":
-        return Direction.load(_only_one(_from_wandb(name), where))
+        if len(name.split("/")) != 3:
+            raise BadInput(f"direction {where} is not understood; expected wandb:entity/project/name:version")
+        from latentmech.report import fetch_artifact
+
+        return Direction.load(_only_one(fetch_artifact(name), where))
     if colon and scheme == "hub":
         return Direction.load(_from_hub(name, where))
     path = Path(where).expanduser()
@@ -82,7 +84,16 @@ def push_to_hub(direction: Direction, repo: str, *, private: bool = True) -> str
         ResourceError: the hub is not reachable or refuses.
     """
     try:
-        return _upload(direction, repo, private)
+        from huggingface_hub import HfApi
+
+        api = HfApi()
+        api.create_repo(repo, private=private, exist_ok=True)
+        if private and not api.model_info(repo).private:
+            raise BadInput(f"hub:{repo} is there and public; name another repository, or push with private=False")
+        with tempfile.TemporaryDirectory() as folder:
+            direction.save(Path(folder) / f"{file_name(direction)}.safetensors")
+            write_bytes(Path(folder) / "README.md", model_card(direction, repo).encode())
+            return str(api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"Add {direction.name}"))
     except LatentmechError:
         raise
     except Exception as error:  # what the client lets through of its network library has no base in common
@@ -92,13 +103,25 @@ def push_to_hub(direction: Direction, repo: str, *, private: bool = True) -> str
 
 def model_card(direction: Direction, repo: str) -> str:
     """Markdown with the YAML head that the hub reads, for a repository `owner/name`."""
-    card, model = direction.card, direction.card.get("model", {})
+    card, model, scores = (direction.card, *(direction.card.get(name, {}) for name in ("model", "scores")))
     revision = f" ({model['revision']})" if model.get("revision") else ""
+    known = [name for name in ("auroc", "test_auroc") if scores.get(name, {}).get("value") is not None]
+    ends = {name: f"{Estimate(**scores[name]):.3f}" for name in known}
+    facts = {
+        "method": card.get("method"),
+        "position": card.get("position"),
+        "texts": card.get("data", {}).get("source"),
+        "chosen by": card.get("selection"),
+        "AUROC on groups left out": ends.get("auroc"),
+        "AUROC on test": ends.get("test_auroc"),
+        "directions drawn as states vary, 95th percentile": scores.get("covariance_p95"),
+        "imported from": card.get("imported", {}).get("file"),
+    }
     return TEXT.format(
         licence=str(card.get("licence", "other")).lower(), name=direction.name, revision=revision,
         model=model.get("name", "an unknown model"), width=len(direction.vector), count=len(direction.vectors),
         hook_name=direction.hook_name, norm=direction.norm, repo=repo, file=file_name(direction),
-        facts="\n".join(f"- {key}: {value}" for key, value in _facts(card).items() if value) or "- not recorded",
+        facts="\n".join(f"- {key}: {value}" for key, value in facts.items() if value) or "- not recorded",
         bibtex=card.get("bibtex", f"@misc{{{file_name(direction)}, title = {{{direction.name}}}}}"),
     )  # fmt: skip
 
@@ -111,27 +134,6 @@ def file_name(direction: Direction) -> str:
 def pushed(direction: Direction, repo: str, folder: Path) -> None:
     """Upload the direction, and note where it went."""
     save_json(folder / "pushed.json", {"repository": repo, "commit": push_to_hub(direction, repo)})
-
-
-def _upload(direction: Direction, repo: str, private: bool) -> str:
-    from huggingface_hub import HfApi
-
-    api = HfApi()
-    api.create_repo(repo, private=private, exist_ok=True)
-    if private and not api.model_info(repo).private:
-        raise BadInput(f"hub:{repo} is there and public; name another repository, or push with private=False")
-    with tempfile.TemporaryDirectory() as folder:
-        direction.save(Path(folder) / f"{file_name(direction)}.safetensors")
-        write_bytes(Path(folder) / "README.md", model_card(direction, repo).encode())
-        return str(api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"Add {direction.name}"))
-
-
-def _from_wandb(name: str) -> Path:
-    if len(name.split("/")) != 3:
-        raise BadInput(f"direction wandb:{name} is not understood; expected wandb:entity/project/name:version")
-    from latentmech.report import fetch_artifact
-
-    return fetch_artifact(name)
 
 
 def _from_hub(name: str, where: str) -> Path:
@@ -169,19 +171,3 @@ def _only_one(folder: Path, where: str) -> Path:
 
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no reason given'])[0]}"
-
-
-def _facts(card: Mapping[str, Any]) -> dict[str, Any]:
-    scores = card.get("scores", {})
-    known = [name for name in ("auroc", "test_auroc") if scores.get(name, {}).get("value") is not None]
-    ends = {name: f"{Estimate(**scores[name]):.3f}" for name in known}
-    return {
-        "method": card.get("method"),
-        "position": card.get("position"),
-        "texts": card.get("data", {}).get("source"),
-        "chosen by": card.get("selection"),
-        "AUROC on groups left out": ends.get("auroc"),
-        "AUROC on test": ends.get("test_auroc"),
-        "directions drawn as states vary, 95th percentile": scores.get("covariance_p95"),
-        "imported from": card.get("imported", {}).get("file"),
-    }

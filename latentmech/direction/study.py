@@ -1,28 +1,45 @@
 """`DirectionStudy`: which direction tells two sets of texts apart, and what of that chance and surface explain."""
 
-from collections.abc import Callable, Mapping, Sequence
+import importlib.metadata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any
 
-from latentmech.activations import Activations, ActivationStore
-from latentmech.data import Examples, bundled_pairs, cross_split_duplicates, said
+from latentmech.activations import ActivationStore
+from latentmech.data import Contrast, Examples, bundled_pairs, cross_split_duplicates, said
 from latentmech.direction.account import account_of
-from latentmech.direction.audit import audit
-from latentmech.direction.candidates import DirectionCandidate, NullPlan, by_position, candidates_of
-from latentmech.direction.card import card_of, direction_of, of_the_level
-from latentmech.direction.evaluation import left_out
+from latentmech.direction.audit import audit, cosines, transfer
+from latentmech.direction.candidates import (
+    DirectionCandidate,
+    NullPlan,
+    Observer,
+    Selection,
+    by_position,
+    by_separation,
+    candidates_of,
+    in_blocks,
+)
+from latentmech.direction.direction import Direction
+from latentmech.direction.evaluation import LeftOut, left_out
 from latentmech.direction.findings import DirectionFindings
 from latentmech.direction.methods import described, method_of
 from latentmech.direction.positions import Reading, median_norms, placed, rendered, rows_at
-from latentmech.direction.relatives import Foreign, cosines, transfer
-from latentmech.direction.sample import Parts, Rows
-from latentmech.direction.selection import Choice, Observer, Selection, by_separation, in_blocks
+from latentmech.direction.sample import Parts, Rows, visible
 from latentmech.direction.settings import DirectionSettings
 from latentmech.direction.sources import pushed
-from latentmech.direction.stability import stability
-from latentmech.direction.surface import visible
+from latentmech.direction.stability import Stability, stability
 from latentmech.model import Dialogue, Model, levels_of
 from latentmech.report import Report
+from latentmech.statistics import Estimate
+from latentmech.storage import fingerprint
+
+LICENCE = "Apache-2.0"
+BIBTEX = (
+    "@software{latentmech, title = {latentmech: questions about a transformer's latent space}, "
+    "author = {The latentmech authors}, year = {2026}}"
+)
+PACKAGES = ("latentmech", "torch", "transformers", "transformer-lens")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +55,7 @@ class DirectionStudy(DirectionSettings):
 
     def reading(self, position: str) -> Reading:
         """How this study reads texts at one of its positions."""
-        return Reading(self.method, position, self.site, self.layers, self.chat_template, self.system)
+        return Reading(position, self.site, self.layers, self.chat_template, self.system)
 
     def find(self, model: Model, store: ActivationStore) -> DirectionFindings:
         """Everything that the report is made of."""
@@ -52,17 +69,26 @@ class DirectionStudy(DirectionSettings):
         plan = NullPlan.of(method, parts, self.shuffles, self.random_draws, self.seed)
         candidates = list(candidates_of(plan, activations, levels, positions))
         norms = median_norms(model, store, levels)
-        choice = self._choose(model, candidates, norms, texts, parts)
+        if self.selection is None:
+            choice = by_separation(candidates)
+        else:
+            directions = [direction_of(candidates, i, norms, {"name": c.name}) for i, c in enumerate(candidates)]
+            choice = self.selection(model, directions, *_of_kinds(texts, parts, "dev"))
         at, best = choice.candidate, candidates[choice.candidate]
-        rows_of, seen = _reader(activations, candidates, positions), visible(contrast.joint)
+
+        @lru_cache(maxsize=1)
+        def rows_of(place: int) -> Rows:
+            level, position = candidates[place].level, candidates[place].position
+            return by_position(activations, level, len(positions))[positions.index(position)]
+
+        seen = visible(contrast.joint)
         allowed = in_blocks(candidates) if self.selection is None else [at]
         worth = left_out(plan, candidates, at, allowed, rows_of, seen, self.draws)
         checked = audit(method, seen, parts, rows_of(at), best.vector, self.draws, self.seed)
         halve = partial(stability, method, repeats=self.halvings, seed=self.seed)
         stable = halve(parts, rows_of(at))
         reading = self.reading(best.position)
-        scored = of_the_level(best, choice.how, worth, checked.test, stable)
-        card = card_of(self.called, model, reading, contrast, seed=self.seed, **scored)
+        card = self._card(model, contrast, best, choice.how, worth, checked.test, stable)
         own = direction_of(candidates, at, norms, card)
 
         def elsewhere(texts: Examples) -> Rows:
@@ -70,41 +96,81 @@ class DirectionStudy(DirectionSettings):
 
         others = [name for name in bundled_pairs() if self.data.path is not None or name != self.data.name]
         names = others if self.compare else []
-        foreign = [Foreign.at(name, self.data.positive) for name in self.transfer]
+        label, scores = self.data.positive, checked.scores
         return DirectionFindings(
             called=self.called, site=self.site, method=(self.method, *described(method)), contrast=contrast,
             copies=cross_split_duplicates(said(contrast.joint)), plan=plan, anew=self.selection is None,
             positions=positions, candidates=candidates, choice=choice, direction=own, left_out=worth, audit=checked,
             stability=stable, halvings=self.halvings,
             relatives=cosines(method, own, stable.whole, names, elsewhere, halve),
-            transfers=[transfer(own, contrast, checked.scores, one, elsewhere, self.draws) for one in foreign],
+            transfers=[transfer(own, contrast, scores, x, label, elsewhere, self.draws) for x in self.transfer],
             shown=None if self.observer is None else self.observer(model, *_of_kinds(texts, parts, "test")),
             exports={} if self.push is None else {"hub": partial(pushed, own, self.push)},
         )  # fmt: skip
 
-    def _choose(
-        self, model: Model, candidates: Sequence[DirectionCandidate], norms: Mapping[str, float],
-        texts: Sequence[Dialogue], parts: Parts,
-    ) -> Choice:  # fmt: skip
-        if self.selection is None:
-            return by_separation(candidates)
-        directions = [direction_of(candidates, i, norms, {"name": c.name}) for i, c in enumerate(candidates)]
-        return self.selection(model, directions, *_of_kinds(texts, parts, "dev"))
+    def _card(
+        self, model: Model, contrast: Contrast, best: DirectionCandidate, how: str, own: LeftOut, test: Estimate,
+        stable: Stability,
+    ) -> dict[str, Any]:  # fmt: skip
+        """What it takes to use the direction and to know what it is worth; from `layer` on, of the chosen level alone.
 
-
-def _reader(
-    activations: Activations, candidates: Sequence[DirectionCandidate], positions: Sequence[str]
-) -> Callable[[int], Rows]:
-    """The rows of a candidate, read from the disk."""
-
-    def rows_of(place: int) -> Rows:
-        level, position = candidates[place].level, candidates[place].position
-        return by_position(activations, level, len(positions))[positions.index(position)]
-
-    return rows_of
+        Args:
+            how: the place was chosen.
+        """
+        joint, (low, high) = contrast.joint, (best.means @ best.vector).tolist()
+        return {
+            "name": self.called,
+            "model": source_of(model),
+            "site": self.site,
+            "chat_template": self.chat_template and bool(model.tokenizer.chat_template),
+            "system": self.system,
+            "data": {
+                "source": contrast.source,
+                "fingerprint": fingerprint([joint.texts, joint.splits, contrast.labels.tolist()]),
+                "texts": {split: joint.splits.count(split) for split in ("train", "dev", "test")},
+                "paired": contrast.paired,
+            },
+            "method": self.method,
+            "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+            "licence": LICENCE,
+            "bibtex": BIBTEX,
+            "seed": self.seed,
+            "layer": best.level.layer,
+            "selection": how,
+            "scores": {
+                "dev_auroc": best.dev,
+                "auroc": dict(vars(own.auroc)),
+                "test_auroc": dict(vars(test)),
+                "split_half_cosine": stable.cosine.value,
+                "texts_needed_for_0.9": stable.texts_needed,
+                **{f"{name}_p95": null.high for name, null in own.nulls.items()},
+            },
+            "projections": {"negative": low, "positive": high, "std": best.spread},
+        }
 
 
 def _of_kinds(texts: Sequence[Dialogue], parts: Parts, split: str) -> tuple[list[Dialogue], list[Dialogue]]:
     """The positive and the negative texts of one split."""
     places = parts.within(split)
     return [texts[i] for i in places if parts.positive[i]], [texts[i] for i in places if not parts.positive[i]]
+
+
+def direction_of(
+    candidates: Sequence[DirectionCandidate], chosen: int, norms: Mapping[str, float], card: Mapping[str, Any]
+) -> Direction:
+    """The candidates at the chosen one's position as one direction."""
+    best = candidates[chosen]
+    mine = {c.level.hook_name: c for c in candidates if c.position == best.position}
+    return Direction(
+        hook_name=best.level.hook_name, card={"position": best.position, **card}, resid_norms=dict(norms),
+        vectors={name: c.vector for name, c in mine.items()}, norms={name: c.norm for name, c in mine.items()},
+        positive_means={name: c.means[1] for name, c in mine.items()},
+        negative_means={name: c.means[0] for name, c in mine.items()},
+        spreads={name: c.spread for name, c in mine.items()},
+    )  # fmt: skip
+
+
+def source_of(model: Model) -> dict[str, Any]:
+    """Which weights these are, as a card says it."""
+    own = {"name": model.name, "revision": model.checkpoint.revision, "fingerprint": model.fingerprint}
+    return {**own, "identity": model.identity, "note": model.checkpoint.note}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from latentmech.direction.findings import NAMES, NULLS, DirectionFindings
@@ -37,8 +36,8 @@ def left_out(found: DirectionFindings) -> Table:
 def on_test(found: DirectionFindings) -> Table:
     """The saved direction and the surface of the texts, on all test texts and on matched ones."""
     rows = [
-        {"read by": NAMES[name], **score.raw.cells("auroc", "low", "high"), **score.matched.cells("matched")}
-        for name, score in found.audit.readers.items()
+        {"read by": NAMES[name], **raw.cells("auroc", "low", "high"), **matched.cells("matched")}
+        for name, (raw, matched) in found.audit.readers.items()
     ]
     caption = (
         f"AUROC on {found.sizes['test']} test texts, read once at the chosen place by what was fitted on train, and on "
@@ -54,7 +53,7 @@ def by_layer(found: DirectionFindings) -> Table:
         row = {"layer": c.level.tick, "mark": "best" if c is found.best else "", "dev auroc": c.key[0]}
         row |= {"distance (std)": c.key[1], "chosen in folds": times[c.name], "raw norm": c.norm, "spread": c.spread}
         row["median resid norm"] = found.direction.resid_norms[c.level.hook_name]
-        rows.append(row | {f"{name} p95": float(np.percentile(values, 95)) for name, values in c.random_dev.items()})
+        rows.append(row | {f"{name} p95": high for name, high in c.high_dev.items()})
     caption = (
         f"At {found.best.position}, on dev. The place was chosen by {found.choice.how}; no other level was read on "
         "test. Spread: standard deviation of a class's training texts along the direction. Random directions count "

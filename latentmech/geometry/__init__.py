@@ -8,11 +8,14 @@ if TYPE_CHECKING:
     from latentmech.geometry.analogies.settings import AnalogiesSettings
     from latentmech.geometry.analogies.study import AnalogiesStudy
     from latentmech.geometry.clusters import kmeans, partition_agreement
-    from latentmech.geometry.compare import CompareSettings, CompareStudy
+    from latentmech.geometry.compare.settings import CompareSettings
+    from latentmech.geometry.compare.study import CompareStudy
     from latentmech.geometry.dimension.settings import DimensionSettings
     from latentmech.geometry.dimension.study import DimensionStudy
-    from latentmech.geometry.interpolation import InterpolationSettings, InterpolationStudy
-    from latentmech.geometry.lens import LensSettings, LensStudy
+    from latentmech.geometry.interpolation.settings import InterpolationSettings
+    from latentmech.geometry.interpolation.study import InterpolationStudy
+    from latentmech.geometry.lens.settings import LensSettings
+    from latentmech.geometry.lens.study import LensStudy
     from latentmech.geometry.map.settings import MapSettings
     from latentmech.geometry.map.study import MapStudy
     from latentmech.geometry.neighbours.settings import NeighboursSettings

@@ -12,10 +12,11 @@ removed wherever distances are divided by.
 """
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from latentmech.data import Examples, Span
 from latentmech.model import Model, text_rows, tokenise, word_rows
+from latentmech.tensors import varies
 
 
 def said_of_the_first(position: str) -> str:
@@ -65,3 +66,25 @@ def in_context(text: str, span: Span, around: int) -> str:
     start, end = span
     before, after = text[max(start - around, 0) : start], text[end : end + around]
     return f"{'…' * (start > around)}{before}[{text[start:end]}]{after}{'…' * (end + around < len(text))}"
+
+
+Rows = Float[np.ndarray, "row d_model"]
+
+
+def standardised(rows: Rows) -> Rows:
+    """Every coordinate with mean 0 and variance 1 (0 where it varies by no more than single precision resolves).
+
+    A few coordinates of a residual stream are a hundred times larger than the rest, and a Euclidean distance then
+    reads them alone (Timkey & van Schijndel 2021, "All bark and no bite: rogue dimensions in transformer language
+    models obscure representational quality"). Whitening would go further, and blow up the noise.
+    """
+    mean, scale = rows.mean(0), rows.std(0)
+    return np.divide(rows - mean, scale, out=np.zeros_like(rows), where=varies(scale, mean))
+
+
+def coordinates_shuffled(rows: Rows, seed: int) -> Rows:
+    """Each coordinate permuted over the rows by itself: the null that keeps every margin and no relation.
+
+    What a measure says of these rows it owes to single coordinates (their scales, tails, ties), not to structure.
+    """
+    return np.random.default_rng(seed).permuted(rows, axis=0)

@@ -1,7 +1,7 @@
 """Probes for every level: one pass over the activations, everything that shares a level's rows done at once."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,11 +14,10 @@ from latentmech.model import Level
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import FitMethod
 from latentmech.probe.online_code import online_code
-from latentmech.probe.path import Chosen, choose_strength
 from latentmech.probe.problem import Problem
-from latentmech.probe.sample import Sample, sample_of_level, side_by_side
-from latentmech.probe.scores import metric_of, score_logits
-from latentmech.probe.solution import Solution
+from latentmech.probe.sample import Sample, side_by_side
+from latentmech.probe.scores import Score, metric_of, score_logits
+from latentmech.probe.solution import Fit, Solution, Targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,70 +65,96 @@ class Fitting:
 
     def __call__(self, activations: Activations, levels: Sequence[Level], title: str) -> list[LevelFit]:
         """Fit every level, in order of depth: as many side by side as there are threads and room for."""
-        train, dev = self.problem.activation_rows("train"), self.problem.activation_rows("dev")
-        room = int(self.memory_gib * 2**30 / ((len(train) + len(dev)) * activations.d_model * 4))
+        n = sum(len(self.problem.index[split]) for split in ("train", "dev"))
+        room = int(self.memory_gib * 2**30 / (n * activations.d_model * 4))
         with tqdm(total=len(levels), desc=title, unit="level", leave=False) as bar:
 
             def one_level(level: Level) -> LevelFit:
-                sample = sample_of_level(activations.level(level.hook_name), train, dev)
-                fit = self.on(sample, [level])[0]
+                fit = self.on(self.problem.sample(activations.level(level.hook_name)), level)
                 bar.update()
                 return fit
 
             return side_by_side(one_level, levels, max(1, room))
 
-    def on(self, sample: Sample, levels: Sequence[Level]) -> list[LevelFit]:
-        """Fit the levels of a sample that is made of the problem's train and dev rows."""
+    def on(self, sample: Sample, level: Level) -> LevelFit:
+        """Fit a level whose sample is made of the problem's train and dev rows."""
         problem = self.problem
-        targets = torch.from_numpy(problem.of("train", problem.labels))[None]
-        score = score_logits(problem.of("dev", problem.labels), self.metric or metric_of(problem.n_classes))
-        weights = class_weights(targets, problem.n_classes) if self.class_weight == "balanced" else None
-        path, truth = self.method.path, torch.from_numpy(problem.of("dev", problem.labels))
-        chosen = choose_strength(self.method.fit, sample, targets, problem.n_classes, path, score, truth, weights)
-        controls = self._controls(sample, chosen)
-        bits = self._code(sample, targets[0])
-        return [self._level_fit(sample, chosen, controls, float(bits[i]), i, level) for i, level in enumerate(levels)]
-
-    def _controls(self, sample: Sample, chosen: Chosen) -> Solution | None:
-        """Every control labelling at every level, all solved together."""
-        if not self.controls:
-            return None
-        train = np.stack([self.problem.of("train", labels) for labels in self.controls])
-        strengths = chosen.strengths[:, None].expand(-1, len(train))
-        return self.method.fit_loosely(sample, torch.from_numpy(train), self.problem.n_classes, strengths)
-
-    def _code(self, sample: Sample, targets: Int[Tensor, " row"]) -> Float[Tensor, " level"]:
-        if not self.with_code:
-            return torch.full((sample.n_levels,), float("nan"))
-        return online_code(sample, targets, self.problem.n_classes)
-
-    def _level_fit(
-        self, sample: Sample, chosen: Chosen, controls: Solution | None, bits: float, index: int, level: Level
-    ) -> LevelFit:
-        def probe(solution: Solution, number: int = 0) -> LinearProbe:
-            weight, bias = solution.in_model_coordinates(sample, index, number)
-            return LinearProbe(weight, bias, self.problem.classes, level.hook_name, level.layer)
-
-        logits = chosen.solution.logits(sample.dev[index], index)
+        train, dev = (problem.of(split, problem.labels) for split in ("train", "dev"))
+        targets = Targets(torch.from_numpy(train)[None], problem.n_classes)
+        weighted = targets.balanced() if self.class_weight == "balanced" else targets
+        score = score_logits(dev, self.metric or metric_of(problem.n_classes))
+        chosen = choose_strength(self.method.fit, sample, weighted, self.method.path, score, torch.from_numpy(dev))
+        controls, control_dev = self._controls(sample, level, chosen.strengths)
+        logits = chosen.solution.logits(sample.dev)
         return LevelFit(
             level=level,
-            probe=probe(chosen.solution),
-            strength=float(chosen.strengths[index]),
+            probe=self._probe(chosen.solution, sample, level),
+            strength=float(chosen.strengths),
             dev_predicted=logits.argmax(1).numpy(),
             dev_margin=(logits[:, -1] - logits[:, 0]).numpy(),
-            controls=tuple(probe(controls, i) for i in range(len(self.controls))) if controls else (),
-            control_dev=tuple(self._control_dev(sample, controls, index)) if controls else (),
-            code_bits=bits,
+            controls=controls,
+            control_dev=control_dev,
+            code_bits=online_code(sample, targets.labels[0], problem.n_classes) if self.with_code else float("nan"),
         )
 
-    def _control_dev(self, sample: Sample, controls: Solution, index: int) -> Iterator[float]:
-        for number, labels in enumerate(self.controls):
-            predicted = controls.logits(sample.dev[index], index, number).argmax(1).numpy()
-            yield float((predicted == self.problem.of("dev", labels)).mean())
+    def _controls(
+        self, sample: Sample, level: Level, strength: Float[Tensor, "1"]
+    ) -> tuple[tuple[LinearProbe, ...], tuple[float, ...]]:
+        """A probe for every control labelling, all solved together, and its accuracy on dev."""
+        if not self.controls:
+            return (), ()
+        train, dev = (np.stack([self.problem.of(split, one) for one in self.controls]) for split in ("train", "dev"))
+        targets = Targets(torch.from_numpy(train), self.problem.n_classes)
+        solution = self.method.fit_loosely(sample, targets, strength.expand(len(train)))
+        predicted = [solution.logits(sample.dev, i).argmax(1).numpy() for i in range(len(train))]
+        probes = tuple(self._probe(solution, sample, level, i) for i in range(len(train)))
+        return probes, tuple((np.stack(predicted) == dev).mean(1).tolist())
+
+    def _probe(self, solution: Solution, sample: Sample, level: Level, number: int = 0) -> LinearProbe:
+        weight, bias = solution.in_model_coordinates(sample, number)
+        return LinearProbe(weight, bias, self.problem.classes, level.hook_name, level.layer)
 
 
-def class_weights(targets: Int[Tensor, "problem row"], n_classes: int) -> Float[Tensor, "problem row"]:
-    """Row weights that give every class the same sum, mean 1 over rows (scikit-learn's `balanced`)."""
-    counts = torch.nn.functional.one_hot(targets, n_classes).sum(1).clamp(min=1).float()
-    weights = (1 / counts).gather(1, targets)
-    return weights / weights.mean(1, keepdim=True)
+@dataclass(frozen=True)
+class Chosen:
+    """The solution of one problem that the development part likes best.
+
+    Attributes:
+        strengths: where on the path it lies.
+        score: its score on the development part.
+        nats: minus the mean log-likelihood of the development labels (if logits are such), at its best on the path.
+    """
+
+    solution: Solution
+    strengths: Float[Tensor, "1"]
+    score: Float[Tensor, ""]
+    nats: Float[Tensor, ""]
+
+
+def choose_strength(
+    fit: Fit, sample: Sample, targets: Targets, path: Sequence[float], score: Score, dev: Int[Tensor, " other"]
+) -> Chosen:
+    """Walk down the path, each solution starting from the last, until neither score nor likelihood gains.
+
+    Args:
+        targets: one labelling.
+        path: strengths in falling order.
+        score: what to maximise, given the logits of the development rows.
+        dev: labels of the development rows.
+    """
+
+    def at(strength: float, start: Solution | None) -> Chosen:
+        strengths = torch.tensor([strength])
+        solution = fit(sample, targets, strengths, start)
+        logits = solution.logits(sample.dev)
+        nats = torch.nn.functional.cross_entropy(logits, dev)
+        return Chosen(solution, strengths, torch.tensor(score(logits)), nats)
+
+    best = here = at(path[0], None)
+    for strength in path[1:]:
+        here = at(strength, here.solution)
+        gains, likelier = bool(here.score > best.score), bool(here.nats < best.nats)
+        best = replace(here if gains else best, nats=torch.minimum(here.nats, best.nats))
+        if not gains and not likelier:
+            break
+    return best

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression for all levels and labellings.
+"""Multinomial logistic regression for all labellings of the same rows.
 
     minimise  mean_i [ -log softmax(x_i W + b)_{y_i} ]  +  strength / 2 * ||W||^2
 
@@ -26,13 +26,14 @@ What a high accuracy does not show: that the model uses what the probe reads (se
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.probe.axes import Axes, fast_dtype
-from latentmech.probe.sample import Sample, side_by_side
-from latentmech.probe.solution import Solution, Strengths, Targets, class_counts
+from latentmech.probe.sample import Sample
+from latentmech.probe.solution import Solution, Targets
 
 IN_CACHE = 2**17  # logits that stay in the processor's cache between the product, softmax and gradient
 FEWER, FEWEST = 8, 8192  # a cold start is solved on every eighth row first, unless there are fewer rows than this
@@ -52,63 +53,49 @@ _Pair = tuple[Vector, Vector, Float[Tensor, "problem 1"]]
 def logistic(
     sample: Sample,
     targets: Targets,
-    n_classes: int,
-    strengths: Strengths,
+    strengths: PerProblem,
     start: Solution | None = None,
-    row_weights: Float[Tensor, "problem row"] | None = None,
     tolerance: float = 1e-3,
     max_steps: int = 100,
     from_fewer: bool = True,
 ) -> Solution:
-    """Fit every problem at every level.
+    """Fit every problem.
 
     Args:
         targets: labels of the first rows; if there are fewer than rows, the others are left out.
         start: a solution nearby, such as that of the next larger strength.
-        row_weights: weight of each row, mean 1.
         tolerance: stop when a Newton step would lower the loss by less than about this many nats per row.
         from_fewer: without a start, take that of an eighth of the rows.
     """
     axes = sample.axes(fast_dtype() if tolerance >= ROUGH else torch.float32)
-
-    def one_level(level: int) -> _Point:
-        loss = _Loss(axes[level], axes[level].rows[: targets.shape[1]], targets, n_classes, row_weights)
-        near = None if start is None else _near(loss, start, level)
-        return _solved(loss, strengths[level], tolerance, max_steps, near, from_fewer)
-
-    return _Found.of(side_by_side(one_level, range(sample.n_levels)))
+    loss = _Loss(axes, axes.rows[: targets.labels.shape[1]], targets)
+    near = None if start is None else _near(loss, start)
+    return _Found.at(_solved(loss, strengths, tolerance, max_steps, near, from_fewer))
 
 
 @dataclass(frozen=True)
 class _Loss:
-    """The mean loss of every problem at one level without the penalty, as a function of its logits."""
+    """The mean loss of every problem without the penalty, as a function of its logits."""
 
     axes: Axes
     rows: Float[Tensor, "row axis"]
     targets: Targets
-    n_classes: int
-    row_weights: Float[Tensor, "problem row"] | None
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Problems, classes, dimensions with the bias."""
-        return len(self.targets), self.n_classes, self.rows.shape[1] + 1
+        return len(self.targets.labels), self.targets.n_classes, self.rows.shape[1] + 1
 
     def every(self, step: int) -> "_Loss":
         """The same on every so many-th row."""
-        weights = None if self.row_weights is None else self.row_weights[:, ::step]
-        rows, targets = self.rows[::step].contiguous(), self.targets[:, ::step].contiguous()
-        return replace(self, rows=rows, targets=targets, row_weights=weights)
-
-    def only(self, problems: Problems) -> "_Loss":
-        """The same for some of the problems."""
-        weights = None if self.row_weights is None else self.row_weights[problems]
-        return replace(self, targets=self.targets[problems], row_weights=weights)
+        return replace(self, rows=self.rows[::step].contiguous(), targets=self.targets.part(np.s_[:, ::step]))
 
     def is_of(self, other: "_Loss") -> bool:
         """Whether logits of the other are logits of this one."""
-        same = self.axes is other.axes and self.row_weights is other.row_weights
-        return same and len(self.rows) == len(other.rows) == len(self.axes.rows) and self.targets.equal(other.targets)
+        mine, theirs = self.targets, other.targets
+        whole = len(self.rows) == len(other.rows) == len(self.axes.rows)
+        same = self.axes is other.axes and mine.row_weights is theirs.row_weights
+        return same and whole and mine.labels.equal(theirs.labels)
 
     def logits(self, theta: Vector) -> Logits:
         """Logits of all rows."""
@@ -141,7 +128,7 @@ class _Loss:
 
     def bound(self) -> Vector:
         """Curvature of every class along every axis when nothing is known but how common the classes are."""
-        share = class_counts(self.targets, self.n_classes) / self.targets.shape[1]
+        share = self.targets.counts / len(self.rows)
         width = (share * (1 - share)).clamp(min=1e-4).unsqueeze(2)
         return torch.cat([width * self.axes.values, width], dim=2).flatten(1)
 
@@ -150,13 +137,14 @@ class _Loss:
         step = 1 + len(self.rows) // LOOKED_AT
         chances = logits[:, :, ::step].softmax(1)
         spread = chances * (1 - chances)
-        if self.row_weights is not None:
-            spread *= self.row_weights[:, None, ::step]
+        if self.targets.row_weights is not None:
+            spread *= self.targets.row_weights[:, None, ::step]
         along = spread @ self.rows[::step].float().square()
         return torch.cat([along, spread.sum(2, keepdim=True)], dim=2).flatten(1) / spread.shape[2]
 
     def _chunks(self) -> Iterator[slice]:
-        size = max(1024, IN_CACHE // (len(self.targets) * self.n_classes))
+        n_problems, n_classes, _ = self.shape
+        size = max(1024, IN_CACHE // (n_problems * n_classes))
         for begin in range(0, len(self.rows), size):
             yield slice(begin, begin + size)
 
@@ -168,12 +156,12 @@ class _Loss:
 
     def _residual(self, logits: Logits, place: slice) -> tuple[Logits, PerProblem]:
         """Softmax minus the target, and the summed loss of each problem."""
-        y = self.targets[:, place].unsqueeze(1)
+        y = self.targets.labels[:, place].unsqueeze(1)
         residual = logits.softmax(1)
         nats = logits.amax(1) - residual.amax(1).log() - logits.gather(1, y).squeeze(1)
         residual.scatter_add_(1, y, torch.full(y.shape, -1.0))
-        if self.row_weights is not None:
-            weights = self.row_weights[:, place]
+        if self.targets.row_weights is not None:
+            weights = self.targets.row_weights[:, place]
             residual *= weights.unsqueeze(1)
             nats *= weights
         return residual, nats.sum(1)
@@ -201,7 +189,8 @@ class _Point:
         """Some of the problems."""
         trail = tuple((s[problems], y[problems]) for s, y in self.trail)
         parts = {name: getattr(self, name)[problems] for name in _STATE}
-        return replace(self, loss=self.loss.only(problems), trail=trail, **parts)
+        loss = replace(self.loss, targets=self.loss.targets.part(problems))
+        return replace(self, loss=loss, trail=trail, **parts)
 
     def joined(self, problems: Problems, others: "_Point") -> "_Point":
         """This point with some of the problems moved on."""
@@ -213,25 +202,23 @@ class _Point:
 class _Found(Solution):
     """A solution that remembers where the search for it ended, for one that starts nearby."""
 
-    ends: tuple[_Point, ...]
+    end: _Point
 
     @classmethod
-    def of(cls, ends: list[_Point]) -> "_Found":
+    def at(cls, end: _Point) -> "_Found":
         """Back in the coordinates of the sample."""
-        theta = [end.theta.view(end.loss.shape) for end in ends]
-        weight = [
-            torch.einsum("da,pca->pdc", e.loss.axes.vectors, t[:, :, :-1]) for e, t in zip(ends, theta, strict=True)
-        ]
-        return cls(torch.stack(weight), torch.stack([t[:, :, -1] for t in theta]), tuple(ends))
+        theta = end.theta.view(end.loss.shape)
+        weight = torch.einsum("da,pca->pdc", end.loss.axes.vectors, theta[:, :, :-1])
+        return cls(weight.contiguous(), theta[:, :, -1].contiguous(), end)
 
 
-def _near(loss: _Loss, start: Solution, level: int) -> _Point:
+def _near(loss: _Loss, start: Solution) -> _Point:
     """What is known of `loss` at `start`."""
-    end = start.ends[level] if isinstance(start, _Found) else None
+    end = start.end if isinstance(start, _Found) else None
     if end is not None and end.loss.axes is loss.axes:
         return end if loss.is_of(end.loss) else _point(loss, end.theta, end.trail)
-    along = torch.einsum("da,pdc->pca", loss.axes.vectors, start.weight[level])
-    return _point(loss, torch.cat([along, start.bias[level].unsqueeze(2)], dim=2).flatten(1))
+    along = torch.einsum("da,pdc->pca", loss.axes.vectors, start.weight)
+    return _point(loss, torch.cat([along, start.bias.unsqueeze(2)], dim=2).flatten(1))
 
 
 def _point(loss: _Loss, theta: Vector, trail: tuple[tuple[Vector, Vector], ...] = ()) -> _Point:
@@ -300,11 +287,7 @@ def _pair(s: Vector, y: Vector) -> _Pair:
 
 
 def _line_search(
-    point: _Point,
-    logits: Logits,
-    change: Logits,
-    step: Vector,
-    penalty: Vector,
+    point: _Point, logits: Logits, change: Logits, step: Vector, penalty: Vector
 ) -> tuple[PerProblem, PerProblem, Vector]:
     """Halve the step of each problem until it lowers the loss enough (Armijo).
 

@@ -15,10 +15,11 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from latentmech.data import WHOLE_TEXT, Examples, UnitTable
+from latentmech.probe.sample import Sample, sample_of
 from latentmech.statistics import clusters_of
 
 SPLITS = ("train", "dev", "test")
@@ -69,6 +70,10 @@ class Problem:
     def activation_rows(self, split: str) -> Int[Tensor, " part"]:
         """Rows of the activations that belong to a split."""
         return torch.from_numpy(self.rows[self.index[split]])
+
+    def sample(self, rows: Float[Tensor, "row d_model"]) -> Sample:
+        """The train and dev rows of a level, as solvers take them."""
+        return sample_of(rows, self.activation_rows("train"), self.activation_rows("dev"))
 
     def of(self, split: str, values: np.ndarray) -> np.ndarray:
         """The entries of a per-unit array that belong to a split."""

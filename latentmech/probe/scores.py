@@ -13,8 +13,9 @@ that give answers and no margin (look-ups) too, and any one answer for all has 0
 the answers themselves, with the threshold that training gave them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,11 +23,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.probe.linear_probe import LinearProbe
-from latentmech.probe.path import Score
 from latentmech.probe.problem import Problem
 from latentmech.statistics import Estimate, Tally, auroc, auroc_of, balanced_accuracy_of, estimate, f1, f1_of, mean_of
 
 Labels = Int[np.ndarray, " row"]
+Score = Callable[[Float[Tensor, "row class"]], float]
 
 
 def metric_of(n_classes: int) -> str:
@@ -57,7 +58,12 @@ class Scored:
 
     predicted: Labels
     tallies: Mapping[str, Tally]
-    scores: Mapping[str, Estimate]
+    draws: int = 1000
+
+    @cached_property
+    def scores(self) -> dict[str, Estimate]:
+        """Each with its interval."""
+        return {name: estimate(tally, self.draws) for name, tally in self.tallies.items()}
 
 
 def scored(
@@ -68,7 +74,7 @@ def scored(
     labels: Int[np.ndarray, " unit"] | None = None,
     draws: int = 1000,
 ) -> Scored:
-    """Every score that applies to answers on a split, with an interval over documents.
+    """Every score that applies to answers on a split.
 
     Args:
         margin: logit of the last class minus that of the first, for AUROC; None leaves it out.
@@ -81,7 +87,7 @@ def scored(
         tallies["f1"] = f1_of(predicted == 1, truth == 1, clusters)
         if margin is not None:
             tallies["auroc"] = auroc_of(margin, truth == 1, clusters)
-    return Scored(predicted, tallies, {name: estimate(tally, draws) for name, tally in tallies.items()})
+    return Scored(predicted, tallies, draws)
 
 
 def scored_on_test(

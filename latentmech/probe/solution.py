@@ -1,7 +1,12 @@
-"""`Solution`: weights of many linear problems over the same rows, in the coordinates of a `Sample`."""
+"""What a fit is given and gives: `Targets`, and a `Solution` in the coordinates of a `Sample`.
+
+A problem is a labelling of the same rows: the task itself, a control task, shuffled labels.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -9,43 +14,70 @@ from torch import Tensor
 
 from latentmech.probe.sample import Sample
 
-Targets = Int[Tensor, "problem row"]
-Strengths = Float[Tensor, "level problem"]
+Strengths = Float[Tensor, " problem"]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is to be learned.
+
+    Attributes:
+        labels: class numbers of the sample's rows, or of the first of them.
+        row_weights: weight of each row, mean 1; None where all count alike.
+    """
+
+    labels: Int[Tensor, "problem row"]
+    n_classes: int
+    row_weights: Float[Tensor, "problem row"] | None = None
+
+    @property
+    def one_hot(self) -> Int[Tensor, "problem row class"]:
+        """1 at the class of each row."""
+        return torch.nn.functional.one_hot(self.labels, self.n_classes)
+
+    @cached_property
+    def counts(self) -> Float[Tensor, "problem class"]:
+        """Rows of every class."""
+        return self.one_hot.sum(1).float()
+
+    def sums(self, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, "problem class d_model"]:
+        """Sum of the rows of every class."""
+        return torch.einsum("pnc,nd->pcd", self.one_hot.to(rows.dtype), rows)
+
+    @property
+    def emphasis(self) -> Float[Tensor, "problem class"]:
+        """The weight of each class's rows: 1, or that of any of its rows (they are alike)."""
+        emphasis = torch.ones(len(self.labels), self.n_classes)
+        return emphasis if self.row_weights is None else emphasis.scatter_(1, self.labels, self.row_weights)
+
+    def balanced(self) -> "Targets":
+        """With row weights that give every class the same sum, mean 1 over rows (scikit-learn's `balanced`)."""
+        weights = (1 / self.counts.clamp(min=1)).gather(1, self.labels)
+        return replace(self, row_weights=weights / weights.mean(1, keepdim=True))
+
+    def part(self, place: Any) -> "Targets":
+        """Some of the problems or rows, as tensors are indexed."""
+        weights = None if self.row_weights is None else self.row_weights[place]
+        return replace(self, labels=self.labels[place].contiguous(), row_weights=weights)
 
 
 @dataclass(frozen=True)
 class Solution:
-    """For every level and problem, a weight and a bias per class.
+    """For every problem, a weight and a bias per class."""
 
-    A problem is a labelling of the same rows: the task itself, a control task, shuffled labels.
-    """
+    weight: Float[Tensor, "problem d_model class"]
+    bias: Float[Tensor, "problem class"]
 
-    weight: Float[Tensor, "level problem d_model class"]
-    bias: Float[Tensor, "level problem class"]
+    def logits(self, rows: Float[Tensor, "row d_model"], problem: int = 0) -> Float[Tensor, "row class"]:
+        """Scores of one problem."""
+        return rows @ self.weight[problem] + self.bias[problem]
 
-    def logits(self, rows: Float[Tensor, "row d_model"], level: int, problem: int = 0) -> Float[Tensor, "row class"]:
-        """Scores of one problem at one level."""
-        return rows @ self.weight[level, problem] + self.bias[level, problem]
-
-    def in_model_coordinates(self, sample: Sample, level: int, problem: int = 0) -> tuple[Tensor, Tensor]:
+    def in_model_coordinates(self, sample: Sample, problem: int = 0) -> tuple[Tensor, Tensor]:
         """Weight `[class d_model]` and bias `[class]` that apply to rows as the model makes them."""
-        weight = self.weight[level, problem].double() / sample.scale[level].double().unsqueeze(1)
-        bias = self.bias[level, problem].double() - sample.mean[level].double() @ weight
+        weight = self.weight[problem].double() / sample.scale.double().unsqueeze(1)
+        bias = self.bias[problem].double() - sample.mean.double() @ weight
         return weight.T.float().contiguous(), bias.float()
 
 
 Fit = Callable[..., Solution]
-"""`fit(sample, targets, n_classes, strengths, start=None, row_weights=None) -> Solution`"""
-
-
-def class_sums(
-    rows: Float[Tensor, "row d_model"], targets: Targets, n_classes: int
-) -> Float[Tensor, "problem class d_model"]:
-    """Sum of the rows of every class, for every problem."""
-    one_hot = torch.nn.functional.one_hot(targets, n_classes).to(rows.dtype)
-    return torch.einsum("pnc,nd->pcd", one_hot, rows)
-
-
-def class_counts(targets: Targets, n_classes: int) -> Float[Tensor, "problem class"]:
-    """Rows of every class, for every problem."""
-    return torch.nn.functional.one_hot(targets, n_classes).sum(1).float()
+"""`fit(sample, targets, strengths, start=None) -> Solution`"""

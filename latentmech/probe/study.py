@@ -18,7 +18,6 @@ from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import method_of
 from latentmech.probe.online_code import online_code
 from latentmech.probe.problem import CONTROL, Problem, problem_of
-from latentmech.probe.sample import sample_of
 from latentmech.probe.scores import Scored, compared_by, mean_of_tallies, metric_of, scored, scored_on_test
 from latentmech.probe.settings import ProbeSettings
 from latentmech.probe.surface import surface_answers
@@ -44,7 +43,11 @@ class ProbeStudy(ProbeSettings):
         levels, position = levels_of(model.n_layers, self.site, self.layers), f"{problem.unit}_{self.position}"
         activations = store.get(model, examples, levels, position)
         labellings = problem.labellings(self.control_seeds, self.shuffles, self.seed)
-        fitting = self._fitting(problem, labellings)
+        fitting = Fitting(
+            method=method_of(self.method, self.strengths), problem=problem,
+            controls=[labels for _, labels in labellings], class_weight=self.class_weight,
+            with_code=self.code_length and self.method == "logistic", memory_gib=self.memory_gib,
+        )  # fmt: skip
         own = self._levels(fitting, activations, levels, model.name)
         test, controls = self._read(problem, activations, own, labellings)
         test |= self._surface(problem, asked, "test")
@@ -75,16 +78,6 @@ class ProbeStudy(ProbeSettings):
             if split not in units.split:
                 raise BadInput(f"{examples.source} has no {split} rows for {asked.name}; raise probe.data.limit")
         return problem_of(units, examples, asked.positive, self.seed)
-
-    def _fitting(self, problem: Problem, labellings: Labellings) -> Fitting:
-        return Fitting(
-            method=method_of(self.method, self.strengths),
-            problem=problem,
-            controls=[labels for _, labels in labellings],
-            class_weight=self.class_weight,
-            with_code=self.code_length and self.method == "logistic",
-            memory_gib=self.memory_gib,
-        )
 
     def _levels(self, fitting: Fitting, activations: Activations, levels: Sequence[Level], title: str) -> ProbedLevels:
         """Probes at every level, and the block among them that does best on dev; the lower one of two equals."""
@@ -135,9 +128,8 @@ class ProbeStudy(ProbeSettings):
 
     def _bits(self, problem: Problem, activations: Activations, fit: LevelFit, labels: np.ndarray) -> float:
         """Online code length of some labels at one level."""
-        parts = (problem.activation_rows(split) for split in ("train", "dev"))
-        sample = sample_of(activations, [fit.level.hook_name], *parts)
-        return float(online_code(sample, torch.from_numpy(problem.of("train", labels)), problem.n_classes)[0])
+        sample = problem.sample(activations.level(fit.level.hook_name))
+        return online_code(sample, torch.from_numpy(problem.of("train", labels)), problem.n_classes)
 
     def _subsets(self, problem: Problem, probe: Scored, duplicates: Duplicates) -> dict[str, Estimate]:
         """Accuracy on parts of test: seen and unseen words, and without texts that train has too."""

@@ -7,17 +7,11 @@ from latentmech.lazily import lazily
 if TYPE_CHECKING:
     from latentmech.report.common import account, band, by_depth, values
     from latentmech.report.console import print_report
-    from latentmech.report.figures import (
-        OKABE_ITO,
-        PointMap,
-        confusion,
-        heat_map,
-        inscribe,
-        layer_curve,
-        map_page,
-        point_maps,
-        trade_off,
-    )
+    from latentmech.report.figures.grid import confusion, heat_map, inscribe
+    from latentmech.report.figures.levels import layer_curve, trade_off
+    from latentmech.report.figures.page import map_page
+    from latentmech.report.figures.points import PointMap, point_maps
+    from latentmech.report.figures.style import OKABE_ITO
     from latentmech.report.files import render_html, write_run
     from latentmech.report.report import ROW_COLUMNS, Curve, Ledger, Method, Picture, Report, Table
     from latentmech.report.sinks import ConsoleSink, WandbSink, fetch_artifact

@@ -1,7 +1,6 @@
 """Numbers as a reader wants them: three digits that matter, counts in full, gaps as a dash."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,18 @@ def visible(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index() if any(frame.index.names) else frame
 
 
+def columns_of(frame: pd.DataFrame) -> list[pd.Series]:
+    """Its columns, of which two may have one name."""
+    return [frame.iloc[:, i] for i in range(frame.shape[1])]
+
+
 def column_cells(column: pd.Series) -> list[str]:
     """A column as text. Whole numbers that a gap turned into floats are shown whole again."""
-    values = [None if _is_gap(value) else value for value in column]
-    if is_numeric(column) and _are_counts(values):
-        return [GAP if value is None else f"{int(value):,}" for value in values]
-    return [cell(value) for value in values]
+    known = [value for value in column if not _is_gap(value)]
+    whole = is_numeric(column) and all(float(v).is_integer() for v in known)
+    if whole and any(isinstance(v, int) or abs(v) > 1 for v in known):  # scores of exactly 0 and 1 stay decimals
+        return [GAP if _is_gap(value) else f"{int(value):,}" for value in column]
+    return [cell(value) for value in column]
 
 
 def is_numeric(column: pd.Series) -> bool:
@@ -29,28 +34,18 @@ def is_numeric(column: pd.Series) -> bool:
 
 
 def cell(value: Any) -> str:
-    """One value as text."""
+    """One value as text: three decimals, and the power of ten where they would hide the number."""
     if _is_gap(value):
         return GAP
-    if isinstance(value, float | np.floating):
-        return _decimal(float(value))
-    return str(value)
-
-
-def _decimal(value: float) -> str:
-    """Three decimals, and the power of ten where they would hide the number."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    if not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.2e}"
-    return f"{value:,.3f}" if abs(value) < 100 else f"{value:,.1f}"
+    if not isinstance(value, float | np.floating):
+        return str(value)
+    number = float(value)
+    if number == 0 or not math.isfinite(number):
+        return f"{number:g}"
+    if not 1e-3 <= abs(number) < 1e5:
+        return f"{number:.2e}"
+    return f"{number:,.3f}" if abs(number) < 100 else f"{number:,.1f}"
 
 
 def _is_gap(value: Any) -> bool:
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
-
-
-def _are_counts(values: Sequence[Any]) -> bool:
-    """Whether all are whole and one goes beyond 1: scores of exactly 0 and 1 stay decimals."""
-    known = [value for value in values if value is not None]
-    return all(float(v).is_integer() for v in known) and any(isinstance(v, int) or abs(v) > 1 for v in known)

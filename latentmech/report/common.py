@@ -39,7 +39,9 @@ def account(
     }
     if data is not None:
         facts["data"] = {"source": data.source, "fingerprint": fingerprint([data.texts, data.splits, data.spans])}
-    said = [*(data.notes if data is not None else ()), *_about(model), *notes, *_few(ledger, groups)]
+    about = [f"{model.name}: {model.checkpoint.note}."] if model.checkpoint.note else []
+    about += road.notes(model.name) if (road := getattr(model, "seen", {}).get("road")) else []
+    said = [*(data.notes if data is not None else ()), *about, *notes, *_few(ledger, groups)]
     off = [f"Switched off by setting: {name}." for name in switched_off(study)]
     return Report(
         metrics=ledger.metrics,
@@ -68,15 +70,9 @@ def band(estimates: Iterable[Estimate]) -> tuple[list[float], list[float]]:
     return [low for low, _ in ends], [high for _, high in ends]
 
 
-def _about(model: Any) -> Iterator[str]:
-    if model.checkpoint.note:
-        yield f"{model.name}: {model.checkpoint.note}."
-    if road := getattr(model, "seen", {}).get("road"):
-        yield from road.notes(model.name)
-
-
 def _few(ledger: Ledger, groups: str) -> Iterator[str]:
-    if few := list(ledger.few_groups(TOO_FEW)):
+    found = {row["groups"] for row in ledger.rows if row["groups"] and row["interval"] not in (None, "range")}
+    if few := sorted(n for n in found if n < TOO_FEW):
         seen = str(few[0]) if len(few) == 1 else f"{few[0]} to {few[-1]}"
         yield f"Few {groups}: some intervals are over {seen} of them, too few to tell small differences."
 
@@ -91,8 +87,8 @@ def _intervals(ledger: Ledger, groups: str) -> Iterator[Method]:
             ("bell2002", "cameron2008", "obuchowski1997"),
         )
     if any(n >= FEW for n in counts):
-        said = f"Over {FEW} and more {groups} intervals are percentile bootstraps of whole groups (95 %)."
-        yield Method(said, ("davison1997",))
+        bootstrap = f"Over {FEW} and more {groups} intervals are percentile bootstraps of whole groups (95 %)."
+        yield Method(bootstrap, ("davison1997",))
     if any(row["interval"] == "exact bound" for row in ledger.rows):
         yield Method(
             f"A perfect score has the exact one-sided 95 % bound over {groups}: one that is not perfect counts as the "

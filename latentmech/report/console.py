@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from latentmech.report.cells import column_cells, is_numeric, visible
+from latentmech.report.cells import column_cells, columns_of, is_numeric, visible
 from latentmech.report.report import Report, Table
 
 PIPE_WIDTH = 200  # in a log file nothing needs to be cut
@@ -30,15 +30,21 @@ def print_report(report: Report, files: Mapping[str, Path], console: Console | N
     for table in list(report.tables.values())[:PRINTED]:
         print_table(console, table)
     if report.notes:
-        console.print(_listing(report.notes))
-    _print_files(console, files)
+        grid = RichTable.grid(padding=(0, 1))  # a hanging indent
+        for note in report.notes:
+            grid.add_row(Text("note", style="yellow"), Text(note, overflow="fold"))
+        console.print(grid)
+    console.print()
+    for name, path in files.items():  # one line each: a path with a line break in it cannot be copied
+        line = Text.assemble((name.ljust(max(map(len, files))), "bold"), "  ", shlex.quote(str(path)))
+        console.print(line, soft_wrap=True)
 
 
 def print_table(console: Console, table: Table) -> None:
     """Columns that do not fit go into further blocks below, each beginning with the first column again."""
     frame = visible(table.frame)
     console.print(Text(f"\n{table.title}", style="bold"))
-    for block in blocks(list(map(_width, _columns(frame))), console.width + GUTTER):
+    for block in blocks(list(map(_width, columns_of(frame))), console.width + GUTTER):
         console.print(_grid(frame.iloc[:, block]))
         console.print()
     if table.caption:
@@ -56,10 +62,6 @@ def blocks(widths: Sequence[int], room: int) -> Iterator[list[int]]:
     yield block
 
 
-def _columns(frame: pd.DataFrame) -> list[pd.Series]:
-    return [frame.iloc[:, i] for i in range(frame.shape[1])]
-
-
 def _width(column: pd.Series) -> int:
     """Characters a column takes; a long text is folded, a number never."""
     longest = max(map(len, [str(column.name), *column_cells(column)]))
@@ -68,7 +70,7 @@ def _width(column: pd.Series) -> int:
 
 def _grid(frame: pd.DataFrame) -> RichTable:
     grid = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    columns = _columns(frame)
+    columns = columns_of(frame)
     for column in columns:
         number, width = is_numeric(column), _width(column) - GUTTER
         justify: Literal["right", "left"] = "right" if number else "left"
@@ -76,19 +78,3 @@ def _grid(frame: pd.DataFrame) -> RichTable:
     for row in zip(*map(column_cells, columns), strict=True):
         grid.add_row(*map(Text, row))
     return grid
-
-
-def _listing(notes: Sequence[str]) -> RichTable:
-    """Notes with a hanging indent."""
-    grid = RichTable.grid(padding=(0, 1))
-    for note in notes:
-        grid.add_row(Text("note", style="yellow"), Text(note, overflow="fold"))
-    return grid
-
-
-def _print_files(console: Console, files: Mapping[str, Path]) -> None:
-    """One line a file; a long path runs on, since a path with a line break in it cannot be copied."""
-    console.print()
-    for name, path in files.items():
-        line = Text.assemble((name.ljust(max(map(len, files))), "bold"), "  ", shlex.quote(str(path)))
-        console.print(line, soft_wrap=True)

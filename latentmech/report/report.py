@@ -1,14 +1,14 @@
 """`Report`: everything a study has to say, before anyone decides where it goes; `Ledger` collects its numbers."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from latentmech.report.references import REFERENCES
 from latentmech.statistics import Estimate
 
 ROW_COLUMNS = (
@@ -50,20 +50,27 @@ class Curve:
     values: tuple[float, ...]
 
 
+@cache
+def references() -> dict[str, str]:
+    """The works that methods rest on, as BibTeX, by the key under which they are cited."""
+    entries = (Path(__file__).parent / "references.bib").read_text(encoding="utf-8").strip().split("\n\n")
+    return {entry[entry.index("{") + 1 : entry.index(",")]: entry for entry in entries}
+
+
 @dataclass(frozen=True)
 class Method:
     """One step: what was done, and after whom.
 
     Attributes:
         said: whole sentences.
-        cites: keys of `REFERENCES`.
+        cites: keys of `references()`.
     """
 
     said: str
     cites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if unknown := [key for key in self.cites if key not in REFERENCES]:
+        if unknown := [key for key in self.cites if key not in references()]:
             raise KeyError(f"no reference is called {unknown[0]}")
 
 
@@ -137,8 +144,3 @@ class Ledger:
         counts = {"n": one.n or None, "groups": one.groups or None}
         self.metrics[name] = one.value
         self.rows.append({**self.common, **columns, "metric": metric, "value": one.value, **around, **counts})
-
-    def few_groups(self, below: int) -> Iterable[int]:
-        """The numbers of groups, ascending, that some interval has and that lie below a limit."""
-        found = {row["groups"] for row in self.rows if row["groups"] and row["interval"] not in (None, "range")}
-        return sorted(n for n in found if n < below)

@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import Console
 
 from latentmech.report.console import print_table
-from latentmech.report.figures import layer_curve
+from latentmech.report.figures.levels import layer_curve
 from latentmech.report.report import Curve, Picture, Report, Table
 
 AXIS = "sweep/strength"

@@ -16,7 +16,7 @@ import wandb
 from PIL import Image
 
 from latentmech.report.cells import visible
-from latentmech.report.figures import png
+from latentmech.report.figures.style import png
 from latentmech.report.report import Curve, Report, Table
 from latentmech.storage import plain
 from latentmech.tensors import save_tensors
@@ -34,13 +34,9 @@ def start(
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings = wandb.Settings(
-        silent=True,
-        quiet=True,
-        console="off",
-        init_timeout=init_timeout,
-        finish_timeout=finish_timeout,
-        finish_timeout_raises=True,
-    )
+        silent=True, quiet=True, console="off",
+        init_timeout=init_timeout, finish_timeout=finish_timeout, finish_timeout_raises=True,
+    )  # fmt: skip
     wandb.setup(settings=settings)  # `init` alone still tells where it found the key
     return wandb.init(mode=mode, dir=folder, config=dict(config), settings=settings, **named)  # type: ignore[arg-type]
 

@@ -1,34 +1,32 @@
 """What a retrieval study says: numbers, pictures, sentences, methods."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from latentmech.model import Model
 from latentmech.report import Curve, Ledger, Method, Picture, Report, account, by_depth, heat_map, layer_curve
-from latentmech.retrieval.findings import ALPHA, MAIN, SEARCHED_BY, CorpusFindings, RetrievalFindings, at_levels
+from latentmech.retrieval.findings import ALPHA, MAIN, SEARCHED_BY, RetrievalFindings, at_levels
 from latentmech.retrieval.tables import tables
-from latentmech.statistics import beats, verdict
+from latentmech.statistics import Estimate, beats, verdict
 from latentmech.storage import fingerprint
 
 
-def account_of(study: object, found: RetrievalFindings, model: Model) -> Report:
+def account_of(found: RetrievalFindings, model: Model) -> Report:
     """Everything a reader gets, with the chosen coordinates as a file: no other text can do without them."""
-    collection, own = found.collection, found.searchers["model"]
-    assert own.space is not None
-    ledger = Ledger({"study": "retrieval", "task": collection.source, "site": found.site})
+    collection = found.collection
+    ledger = Ledger({"study": "retrieval", "task": collection.source, "site": found.settings.site})
     numbers(found, ledger)
     texts = [collection.documents.texts, collection.queries.texts, collection.queries.splits]
     return account(
-        study, model, ledger,
+        found.settings, model, ledger,
         title=f"Retrieval with {model.name} on {collection.source}",
         headline=headline(found, model),
         tables=tables(found),
         pictures={"layer_curve": layer_picture(found, model), "grid": grid_picture(found, model)},
         curves=curves(found),
-        artifacts={"retrieval/space.safetensors": (own.space.tensors, dict(own.documents.card))},
-        groups="queries or pairs of texts" if found.corpus.thresholds else "queries",
+        artifacts={"retrieval/space.safetensors": (found.space.tensors, dict(found.searchers["model"].documents.card))},
+        groups="queries or pairs of texts" if found.thresholds else "queries",
         notes=notes(found),
         methods=methods(found),
         provenance={"data": {"source": collection.source, "fingerprint": fingerprint(texts)}},
@@ -36,59 +34,45 @@ def account_of(study: object, found: RetrievalFindings, model: Model) -> Report:
 
 
 def numbers(found: RetrievalFindings, ledger: Ledger) -> None:
-    """Every number, by its flat name and as a tidy row."""
+    """Every number, by its flat name and as a tidy row: of a candidate, and of a level's best under the level alone."""
+
+    def add(name: str, value: Estimate | float | int, metric: str, who: str = "model", **columns: str | None) -> None:
+        ledger.add(f"retrieval/{name}", value, metric, control=None if who == "model" else who, **columns)
+
     chosen = found.chosen
     layer = -1 if chosen.level.layer is None else chosen.level.layer
-    ledger.add("retrieval/best_layer", layer, "best_layer", split="dev", method=chosen.way)
+    add("best_layer", layer, "best_layer", split="dev", method=chosen.way)
     if found.equals is not None:
-        ledger.add("retrieval/not_worse/count", len(found.equals), "not_worse_count", split="dev")
-        n_levels = len({candidate.level.hook_name for candidate in found.equals})
-        ledger.add("retrieval/not_worse/levels", n_levels, "not_worse_levels", split="dev")
-    _levels(found.candidates, None, ledger)
-    _levels(found.twin, "random_init", ledger)
+        add("not_worse/count", len(found.equals), "not_worse_count", split="dev")
+        add("not_worse/levels", len({c.level.hook_name for c in found.equals}), "not_worse_levels", split="dev")
+    for who, prefix, some in (("model", "", found.candidates), ("random_init", "random_init/", found.twin)):
+        ways = [(f"{c.level.label}/{c.pooling}/{c.space}", c, c.way) for c in some]
+        for name, one, way in [*ways, *((c.level.label, c, "best") for c in at_levels(some))]:
+            columns = {"split": "dev", "layer": one.level.label, "method": way}
+            add(f"{prefix}{name}/dev/{MAIN}", one.score, MAIN, who, **columns)
     for who, value in found.dev.items():
-        ledger.add(f"retrieval/{who}/dev/{MAIN}", value, MAIN, split="dev", control=who)
+        add(f"{who}/dev/{MAIN}", value, MAIN, who, split="dev")
     for who, own in found.on_test.items():
-        columns = {"split": "test", **_by(who), "layer": chosen.level.label if who == "model" else None}
-        for measure, one in own.items():
-            ledger.add(f"retrieval/{who}/{measure}", one, measure, **columns)
+        for measure, estimate in own.items():
+            at = chosen.level.label if who == "model" else None
+            add(f"{who}/{measure}", estimate, measure, who, split="test", layer=at)
         if who in found.gaps:
-            name = f"retrieval/model_minus_{who}/{MAIN}"
-            ledger.add(name, found.gaps[who].difference, f"{MAIN}_difference", **columns)
+            gap = found.gaps[who].difference
+            add(f"model_minus_{who}/{MAIN}", gap, f"{MAIN}_difference", who, split="test")
     if found.p is not None:
-        ledger.add(f"retrieval/shuffled/{MAIN}", found.by_chance, MAIN, split="test", control="shuffled")
-        ledger.add("retrieval/shuffled/p", found.p, "p_value", split="test", control="shuffled")
-    _corpus(found.corpus, ledger)
+        add(f"shuffled/{MAIN}", found.by_chance, MAIN, "shuffled", split="test")
+        add("shuffled/p", found.p, "p_value", "shuffled", split="test")
+    for who, threshold in found.thresholds.items():
+        add(f"duplicates/{who}/threshold", threshold.value, "duplicates_threshold", who, split="dev")
+        for measure, estimate in found.told_apart[who].items():
+            add(f"duplicates/{who}/{measure}", estimate, f"duplicates_{measure}", who, split="test")
+    for who, pairs in found.near.items():
+        add(f"duplicates/{who}/found", len(pairs), "near_duplicates", who)
+    for who, agreed in found.clusters.items():
+        for measure, estimate in agreed.items():
+            add(f"clusters/{who}/{measure}", estimate, f"clusters_{measure}", who)
     if found.index_recall is not None:
-        ledger.add("retrieval/index/recall@10", found.index_recall, "index_recall@10", split="test")
-
-
-def _levels(candidates: Sequence[Any], control: str | None, ledger: Ledger) -> None:
-    """Each candidate as a row and by name; a level's best pooling and space once more under the level alone."""
-    prefix = "retrieval/" if control is None else f"retrieval/{control}/"
-    for one in candidates:
-        columns = {"split": "dev", "layer": one.level.label, "method": one.way, "control": control}
-        ledger.add(f"{prefix}{one.level.label}/{one.pooling}/{one.space}/dev/{MAIN}", one.score, MAIN, **columns)
-    for one in at_levels(candidates):
-        columns = {"split": "dev", "layer": one.level.label, "method": "best", "control": control}
-        ledger.add(f"{prefix}{one.level.label}/dev/{MAIN}", one.score, MAIN, **columns)
-
-
-def _corpus(corpus: CorpusFindings, ledger: Ledger) -> None:
-    for who, threshold in corpus.thresholds.items():
-        name = f"retrieval/duplicates/{who}"
-        ledger.add(f"{name}/threshold", threshold.value, "duplicates_threshold", split="dev", **_by(who))
-        for measure, one in corpus.told_apart[who].items():
-            ledger.add(f"{name}/{measure}", one, f"duplicates_{measure}", split="test", **_by(who))
-    for who, pairs in corpus.near.items():
-        ledger.add(f"retrieval/duplicates/{who}/found", len(pairs), "near_duplicates", **_by(who))
-    for who, agreed in corpus.clusters.items():
-        for measure, one in agreed.items():
-            ledger.add(f"retrieval/clusters/{who}/{measure}", one, f"clusters_{measure}", **_by(who))
-
-
-def _by(who: str) -> dict[str, str | None]:
-    return {"control": None if who == "model" else who}
+        add("index/recall@10", found.index_recall, "index_recall@10", split="test")
 
 
 def layer_picture(found: RetrievalFindings, model: Model) -> Picture:
@@ -163,10 +147,10 @@ def notes(found: RetrievalFindings) -> Iterator[str]:
         yield "The level chosen on dev is the embedding: no block was shown to add anything."
     if found.index_recall is not None:
         yield f"The index is approximate: it found {found.index_recall:.1%} of the exact ten nearest (test queries)."
-    if found.corpus.thresholds and not beats(found.corpus.leads):
-        yield f"Near-duplicates by AUROC on labelled pairs: the model {verdict(found.corpus.leads)}."
-    if found.corpus.cluster_by is not None and not found.corpus.clusters:
-        yield f"No clusters: not every document has a label in the column {found.corpus.cluster_by}."
+    if found.thresholds and not beats(found.told_apart_leads):
+        yield f"Near-duplicates by AUROC on labelled pairs: the model {verdict(found.told_apart_leads)}."
+    if found.settings.cluster_by is not None and not found.clusters:
+        yield f"No clusters: not every document has a label in the column {found.settings.cluster_by}."
 
 
 def methods(found: RetrievalFindings) -> Iterator[Method]:
@@ -175,8 +159,8 @@ def methods(found: RetrievalFindings) -> Iterator[Method]:
     levels = len(at_levels(found.candidates))
     yield Method(
         f"{len(found.collection.documents):,} documents of {found.collection.source} were ranked by cosine at {levels} "
-        f"levels of {found.site}, {len(found.candidates)} ways of level, pooling and coordinates in all. nDCG@10 on "
-        f"{dev} dev queries chose among them; {test} test queries were then read once.",
+        f"levels of {found.settings.site}, {len(found.candidates)} ways of level, pooling and coordinates in all. "
+        f"nDCG@10 on {dev} dev queries chose among them; {test} test queries were then read once.",
         ("macavaney2022",),
     )
     if any(c.space == "whitened" for c in found.candidates):
@@ -196,5 +180,5 @@ def methods(found: RetrievalFindings) -> Iterator[Method]:
     if found.equals is not None:
         said = "Levels that may be the best are a model confidence set of 95 % by nDCG@10 on dev."
         yield Method(said, ("hansen2011",))
-    if found.corpus.clusters:
+    if found.clusters:
         yield Method("k-means clusters were compared with labels by the adjusted Rand index.", ("hubert1985",))

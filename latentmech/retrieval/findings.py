@@ -1,7 +1,7 @@
 """What a retrieval study has found: every estimate once, and what was measured to get it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,9 @@ from latentmech.retrieval.candidates import SearchCandidate, best_of
 from latentmech.retrieval.clusters import Agreement
 from latentmech.retrieval.near_duplicates import Threshold
 from latentmech.retrieval.ranking import MAIN, Scores
-from latentmech.retrieval.searcher import Searcher
+from latentmech.retrieval.settings import RetrievalSettings
+from latentmech.retrieval.spaces import CosineSpace
+from latentmech.retrieval.vector_database import Searcher
 from latentmech.statistics import (
     Estimate,
     Lead,
@@ -26,48 +28,10 @@ from latentmech.statistics import (
     p_value,
 )
 
-SEARCHED_BY = {
-    "model": "model",
-    "bm25": "BM25",
-    "encoder": "sentence encoder",
-    "embed": "embedding",
-    "random_init": "random-init twin",
-}
+SEARCHED_BY = {"model": "model", "bm25": "BM25", "encoder": "sentence encoder", "embed": "embedding"}
+SEARCHED_BY |= {"random_init": "random-init twin"}
 RIVALS = ("bm25", "embed", "random_init")
 ALPHA = 0.025  # one-sided, as a 95 % interval is
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorpusFindings:
-    """Near-duplicates and clusters, by who made the vectors: `model`, `encoder`, or `words` alone.
-
-    Attributes:
-        thresholds: what labelled pairs say; empty if switched off.
-        near: the pairs of documents at or above the threshold, the closest first.
-        clusters: their agreement with the labels; empty if not every document has one.
-        n_labels: how many labels there are.
-        cluster_by: the column with the labels; None if switched off.
-    """
-
-    thresholds: Mapping[str, Threshold]
-    near: Mapping[str, Sequence[tuple[str, str, float]]]
-    clusters: Mapping[str, Agreement]
-    n_labels: int
-    cluster_by: str | None
-    draws: int
-    seed: int
-
-    @cached_property
-    def told_apart(self) -> dict[str, dict[str, Estimate]]:
-        """F1 and AUROC on the test pairs."""
-        both = {who: {"f1": one.f1, "auroc": one.auroc} for who, one in self.thresholds.items()}
-        return {who: {k: estimate(t, self.draws, self.seed) for k, t in own.items()} for who, own in both.items()}
-
-    @cached_property
-    def leads(self) -> list[Lead]:
-        """How far the model's AUROC is ahead of that of shared words, which need no model."""
-        own, words = self.thresholds["model"].auroc, self.thresholds["words"].auroc
-        return leads(own, {"shared word trigrams": words}, self.draws, self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,32 +42,38 @@ class RetrievalFindings:
     trained for this very task, so it is a yardstick, and no rival.
 
     Attributes:
+        settings: those of the study.
         collection: what was searched; its queries are dev and test.
         candidates: the model's levels, poolings and spaces on dev.
         best: place of the one chosen on dev.
+        space: its coordinates.
         scores: measures on the test queries by who searched, of `SEARCHED_BY`.
         dev: nDCG@10 on dev of those that have no levels.
         twin: the candidates of the random-init twin; empty if switched off.
         shuffled: mean nDCG@10 of the model with each shuffle of the judgements; empty if switched off.
         searchers: the index of the `model` and, if there is one, of the `encoder`.
         index_recall: recall@10 of the model's index on the test queries; None where its search is exact.
-        corpus: near-duplicates and clusters.
+        thresholds: what labelled pairs say of near-duplicates, by who made the vectors: `model`, `encoder`, or `words`
+            alone; empty if switched off.
+        near: the pairs of documents at or above the threshold, the closest first.
+        clusters: their agreement with the labels; empty if not every document has one.
         notes: what the encoder left out.
     """
 
+    settings: RetrievalSettings
     collection: Collection
-    site: str
     candidates: Sequence[SearchCandidate]
     best: int
+    space: CosineSpace
     scores: Mapping[str, Scores]
     dev: Mapping[str, float]
     twin: Sequence[SearchCandidate]
     shuffled: Float[np.ndarray, " shuffle"]
     searchers: Mapping[str, Searcher]
     index_recall: float | None
-    corpus: CorpusFindings
-    draws: int
-    seed: int
+    thresholds: Mapping[str, Threshold] = field(default_factory=dict)
+    near: Mapping[str, Sequence[tuple[str, str, float]]] = field(default_factory=dict)
+    clusters: Mapping[str, Agreement] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
     @property
@@ -115,16 +85,16 @@ class RetrievalFindings:
     def on_test(self) -> dict[str, dict[str, Estimate]]:
         """Every measure on the test queries, by who searched."""
         return {
-            who: {name: estimate(self._tally(values), self.draws, self.seed) for name, values in scores.items()}
+            who: {name: self._estimate(self._tally(values)) for name, values in scores.items()}
             for who, scores in self.scores.items()
         }
 
     @cached_property
     def gaps(self) -> dict[str, Lead]:
         """How far the model's nDCG@10 is ahead of everyone else's, paired by query, by who that is."""
-        own, others = self._tally(self.scores["model"][MAIN]), [who for who in self.scores if who != "model"]
-        tallies = {who: self._tally(self.scores[who][MAIN]) for who in others}
-        return {who: leads(own, {SEARCHED_BY[who]: tallies[who]}, self.draws, self.seed)[0] for who in others}
+        tallies = {who: self._tally(scores[MAIN]) for who, scores in self.scores.items()}
+        own = tallies.pop("model")
+        return {who: self._lead(own, SEARCHED_BY[who], other) for who, other in tallies.items()}
 
     @property
     def leads(self) -> list[Lead]:
@@ -151,8 +121,23 @@ class RetrievalFindings:
     def equals(self) -> list[SearchCandidate] | None:
         """Candidates that may be the best, by the measure that chose; None where dev is too small to tell."""
         clusters = clusters_of(self.collection.only("dev").queries.groups)
-        places = confidence_set([mean_of(c.dev, clusters, 0, 1) for c in self.candidates], self.draws, self.seed)
+        tallies = [mean_of(c.dev, clusters, 0, 1) for c in self.candidates]
+        places = confidence_set(tallies, self.settings.draws, self.settings.seed)
         return None if places is None else [self.candidates[i] for i in places]
+
+    @cached_property
+    def told_apart(self) -> dict[str, dict[str, Estimate]]:
+        """F1 and AUROC on the test pairs, by who made the vectors."""
+        return {
+            who: {"f1": self._estimate(one.f1), "auroc": self._estimate(one.auroc)}
+            for who, one in self.thresholds.items()
+        }
+
+    @property
+    def told_apart_leads(self) -> list[Lead]:
+        """How far the model's AUROC is ahead of that of shared words, which need no model."""
+        own, words = self.thresholds["model"].auroc, self.thresholds["words"].auroc
+        return [self._lead(own, "shared word trigrams", words)]
 
     @cached_property
     def _clusters(self) -> Int[np.ndarray, " query"]:
@@ -160,6 +145,12 @@ class RetrievalFindings:
 
     def _tally(self, values: Float[np.ndarray, " query"]) -> Tally:
         return mean_of(values, self._clusters, 0, 1)
+
+    def _estimate(self, tally: Tally) -> Estimate:
+        return estimate(tally, self.settings.draws, self.settings.seed)
+
+    def _lead(self, own: Tally, rival: str, other: Tally) -> Lead:
+        return leads(own, {rival: other}, self.settings.draws, self.settings.seed)[0]
 
 
 def at_levels(found: Sequence[SearchCandidate]) -> list[SearchCandidate]:

@@ -13,15 +13,14 @@ from latentmech.model import Model, SentenceEncoder, levels_of
 from latentmech.report import Report
 from latentmech.retrieval.account import account_of
 from latentmech.retrieval.candidates import Encoded, SearchCandidate, best_of, candidates, encoded, exactly
-from latentmech.retrieval.clusters import agreement, agreement_of_words
-from latentmech.retrieval.findings import CorpusFindings, RetrievalFindings
-from latentmech.retrieval.near_duplicates import cosines, near_duplicates, shared_trigrams, threshold_of
+from latentmech.retrieval.clusters import Agreement, agreement, agreement_of_words
+from latentmech.retrieval.findings import RetrievalFindings
+from latentmech.retrieval.near_duplicates import Threshold, cosines, near_duplicates, shared_trigrams, threshold_of
 from latentmech.retrieval.okapi import bm25
 from latentmech.retrieval.ranking import DEPTH, MAIN, Ranking, per_query, shuffled_scores
-from latentmech.retrieval.searcher import Searcher, searcher
 from latentmech.retrieval.settings import RetrievalSettings
 from latentmech.retrieval.spaces import fit
-from latentmech.retrieval.vector_database import VectorDatabase
+from latentmech.retrieval.vector_database import Searcher, VectorDatabase, searcher
 from latentmech.retrieval.vectors import LevelEncoder, Vectors, by_sentence_encoder
 
 
@@ -34,7 +33,7 @@ class RetrievalStudy(RetrievalSettings):
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
         """Encode, choose on dev, read test once, and report."""
-        return account_of(self, self.find(model, store), model)
+        return account_of(self.find(model, store), model)
 
     def find(self, model: Model, store: ActivationStore) -> RetrievalFindings:
         """Everything that the report is made of."""
@@ -44,27 +43,34 @@ class RetrievalStudy(RetrievalSettings):
         self.index.connect()  # before hours of work, so that a wrong address is known at once
         both, found = self._candidates(model, store, collection)
         chosen, test = found[best_of(found)], collection.only("test")
-        searchers = {"model": self._by_level(model, store, both, chosen, collection)}
-        searchers |= {} if self.encoder is None else {"encoder": self._by_encoder(self.encoder, collection)}
+        space = fit(chosen.space, both.at(chosen.level, chosen.pooling)[0])
+        encode = LevelEncoder(model=model, store=store, level=chosen.level, pooling=chosen.pooling, space=space)
+        searchers = self._searchers(encode, both, collection)
         rankings = {who: own.ranking(test) for who, own in searchers.items()}
         embed = [candidate for candidate in found if candidate.level.layer is None]
         rankings |= {"bm25": _bm25(test), "embed": exactly(both, embed[best_of(embed)], collection, "test", DEPTH)}
-        twin, by_twin = self._twin(model, store, collection)
-        rankings |= by_twin
+        twin: list[SearchCandidate] = []
+        if self.random_init:  # the same architecture with fresh weights, its candidate chosen on dev likewise
+            fresh, twin = self._candidates(replace(model, random_init=True, seed=self.seed), store, collection)
+            rankings["random_init"] = exactly(fresh, twin[best_of(twin)], collection, "test", DEPTH)
+        thresholds = {} if pairs is None else _thresholds(searchers, pairs)
         return RetrievalFindings(
+            settings=self,
             collection=collection,
-            site=self.site,
             candidates=found,
             best=best_of(found),
+            space=space,
             scores={who: per_query(ranking, test) for who, ranking in rankings.items()},
             dev=_on_dev(searchers.get("encoder"), collection.only("dev")),
             twin=twin,
             shuffled=shuffled_scores(rankings["model"], test, self.shuffles, self.seed),
             searchers=searchers,
             index_recall=searchers["model"].recall(test.queries),
-            corpus=self._corpus(searchers, collection.documents, pairs),
-            draws=self.draws,
-            seed=self.seed,
+            thresholds=thresholds,
+            near={
+                who: near_duplicates(own.index, thresholds[who].value) for who, own in searchers.items() if thresholds
+            },
+            clusters=self._clusters(searchers, collection.documents),
             notes=self._cut(collection),
         )
 
@@ -83,48 +89,23 @@ class RetrievalStudy(RetrievalSettings):
         except ResourceError as error:
             raise ResourceError(f"{error}; or go without a sentence encoder: retrieval.encoder=null") from error
 
-    def _by_level(
-        self, model: Model, store: ActivationStore, both: Encoded, chosen: SearchCandidate, collection: Collection
-    ) -> Searcher:
-        documents, _ = both.at(chosen.level, chosen.pooling)
-        space = fit(chosen.space, documents)
-        encode = LevelEncoder(model=model, store=store, level=chosen.level, pooling=chosen.pooling, space=space)
-        vectors = Vectors(collection.documents.ids, space(documents), encode.card)
-        return replace(searcher(self.index, collection.documents, vectors, encode), space=space)
+    def _searchers(self, encode: LevelEncoder, both: Encoded, collection: Collection) -> dict[str, Searcher]:
+        """By the chosen level; by the sentence encoder in an index of its own, whatever name the model's has."""
+        documents, _ = both.at(encode.level, encode.pooling)
+        vectors = Vectors(collection.documents.ids, encode.space(documents), encode.card)
+        found = {"model": searcher(self.index, collection.documents, vectors, encode)}
+        if self.encoder is not None:
+            other, index = partial(by_sentence_encoder, self.encoder), replace(self.index, name=None)
+            found["encoder"] = searcher(index, collection.documents, other(collection.documents), other)
+        return found
 
-    def _by_encoder(self, encoder: SentenceEncoder, collection: Collection) -> Searcher:
-        """In an index of its own, whatever name the model's has."""
-        encode = partial(by_sentence_encoder, encoder)
-        return searcher(replace(self.index, name=None), collection.documents, encode(collection.documents), encode)
-
-    def _twin(
-        self, model: Model, store: ActivationStore, collection: Collection
-    ) -> tuple[list[SearchCandidate], dict[str, Ranking]]:
-        """The same architecture with fresh weights, its candidate chosen on dev likewise."""
-        if not self.random_init:
-            return [], {}
-        both, found = self._candidates(replace(model, random_init=True, seed=self.seed), store, collection)
-        return found, {"random_init": exactly(both, found[best_of(found)], collection, "test", DEPTH)}
-
-    def _corpus(
-        self, searchers: Mapping[str, Searcher], documents: Examples, pairs: LabelledPairs | None
-    ) -> CorpusFindings:
-        """Which texts are nearly the same, and whether the corpus falls into its topics: as far as there is data."""
-        thresholds, near = {}, {}
-        if pairs is not None:
-            for who, own in searchers.items():
-                thresholds[who] = threshold_of(cosines(own.encode(pairs.left), own.encode(pairs.right)), pairs)
-                near[who] = near_duplicates(own.index, thresholds[who].value)
-            thresholds["words"] = threshold_of(shared_trigrams(pairs), pairs)
+    def _clusters(self, searchers: Mapping[str, Searcher], documents: Examples) -> dict[str, Agreement]:
+        """Whether the corpus falls into its topics, if every document has one."""
         labels = documents.columns.get(self.cluster_by or "", (None,))
-        clusters = {}
-        if None not in labels:
-            clusters = {who: agreement(own.documents, labels, self.seed) for who, own in searchers.items()}
-            clusters["words"] = agreement_of_words(documents.texts, labels, self.seed)
-        return CorpusFindings(
-            thresholds=thresholds, near=near, clusters=clusters, n_labels=len(set(labels)),
-            cluster_by=self.cluster_by, draws=self.draws, seed=self.seed,
-        )  # fmt: skip
+        if None in labels:
+            return {}
+        found = {who: agreement(own.documents, labels, self.seed) for who, own in searchers.items()}
+        return found | {"words": agreement_of_words(documents.texts, labels, self.seed)}
 
     def _cut(self, collection: Collection) -> list[str]:
         """What the sentence encoder has not read."""
@@ -132,6 +113,13 @@ class RetrievalStudy(RetrievalSettings):
             return []
         n = self.encoder.cut(collection.documents.texts)
         return [f"{self.encoder.name} reads {self.encoder.max_tokens} tokens: {n} documents were cut"] if n else []
+
+
+def _thresholds(searchers: Mapping[str, Searcher], pairs: LabelledPairs) -> dict[str, Threshold]:
+    """From which similarity on texts are nearly the same, by vectors and by words alone."""
+    similar = {who: cosines(own.encode(pairs.left), own.encode(pairs.right)) for who, own in searchers.items()}
+    similar["words"] = shared_trigrams(pairs)
+    return {who: threshold_of(own, pairs) for who, own in similar.items()}
 
 
 def _bm25(collection: Collection) -> Ranking:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from latentmech.report import Table
-from latentmech.retrieval.findings import MAIN, SEARCHED_BY, CorpusFindings, RetrievalFindings, at_levels
+from latentmech.retrieval.findings import MAIN, SEARCHED_BY, RetrievalFindings, at_levels
 
 VECTORS_OF = {"model": "model, best level", "encoder": "sentence encoder", "words": "words alone"}
 SHOWN = 20  # pairs of near-duplicates in the report
@@ -12,13 +12,9 @@ SHOWN = 20  # pairs of near-duplicates in the report
 def tables(found: RetrievalFindings) -> dict[str, Table]:
     """Those for which there was something to measure."""
     own = {"test": test_table(found), "levels": level_table(found), "ways": way_table(found)}
-    if found.corpus.thresholds:
-        own["duplicates"] = threshold_table(found.corpus)
-    if found.corpus.near.get("model"):
-        own["near_duplicates"] = pair_table(found)
-    if found.corpus.clusters:
-        own["clusters"] = cluster_table(found.corpus)
-    return own
+    own |= {"duplicates": threshold_table(found)} if found.thresholds else {}
+    own |= {"near_duplicates": pair_table(found)} if found.near.get("model") else {}
+    return own | ({"clusters": cluster_table(found)} if found.clusters else {})
 
 
 def test_table(found: RetrievalFindings) -> Table:
@@ -75,15 +71,15 @@ def way_table(found: RetrievalFindings) -> Table:
     return Table(title="By pooling and space, on dev", frame=pd.DataFrame(rows), caption=caption)
 
 
-def threshold_table(corpus: CorpusFindings) -> Table:
+def threshold_table(found: RetrievalFindings) -> Table:
     """One row for each way to tell near-duplicates."""
     rows = []
-    for who, threshold in corpus.thresholds.items():
-        own = corpus.told_apart[who]
+    for who, threshold in found.thresholds.items():
+        own = found.told_apart[who]
         row: dict[str, object] = {"told by": VECTORS_OF[who], "threshold": threshold.value, "dev f1": threshold.dev_f1}
         row |= own["f1"].cells("f1", "low", "high") | own["auroc"].cells("auroc", "from", "to")
-        rows.append(row | {"found in the corpus": len(corpus.near[who]) if who in corpus.near else None})
-    f1 = corpus.told_apart["words"]["f1"]
+        rows.append(row | {"found in the corpus": len(found.near[who]) if who in found.near else None})
+    f1 = found.told_apart["words"]["f1"]
     over = f"{f1.n} other pairs" + (f" in {f1.groups} groups that share no text" if f1.groups < f1.n else "")
     caption = (
         f"The threshold was chosen on dev pairs; F1 and AUROC are of {over}, with 95 % intervals over these. "
@@ -95,21 +91,22 @@ def threshold_table(corpus: CorpusFindings) -> Table:
 def pair_table(found: RetrievalFindings) -> Table:
     """The closest pairs of documents."""
     text = dict(zip(found.collection.documents.ids, found.collection.documents.texts, strict=True))
-    pairs = found.corpus.near["model"]
+    pairs = found.near["model"]
     rows = [{"cosine": cosine, "one": text[a][:80], "other": text[b][:80]} for a, b, cosine in pairs[:SHOWN]]
     caption = f"The {len(rows)} closest of {len(pairs)} pairs at or above the model's threshold."
     return Table(title="Near-duplicates found", frame=pd.DataFrame(rows), caption=caption)
 
 
-def cluster_table(corpus: CorpusFindings) -> Table:
+def cluster_table(found: RetrievalFindings) -> Table:
     """One row for each way to cluster."""
     rows: list[dict[str, object]] = []
-    for who, agreed in corpus.clusters.items():
+    for who, agreed in found.clusters.items():
         ari, shuffled = agreed["ari"].cells("ari", "lowest seed", "highest"), agreed["shuffled_ari"]
         far = max(-shuffled.ci_low, shuffled.ci_high)
         rows.append({"clustered by": VECTORS_OF[who], **ari, "ami": agreed["ami"].value, "ari, shuffled labels": far})
+    n_labels = len(set(found.collection.documents.columns[found.settings.cluster_by or ""]))
     caption = (
-        f"k-means with {corpus.n_labels} clusters against the documents' own labels, mean and range of seeds. "
+        f"k-means with {n_labels} clusters against the documents' own labels, mean and range of seeds. "
         "Words alone: tf-idf. Shuffled labels: the largest of the seeds, either sign."
     )
     return Table(title="Clusters and topics", frame=pd.DataFrame(rows), caption=caption)

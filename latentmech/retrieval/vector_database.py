@@ -1,19 +1,24 @@
-"""`VectorDatabase`: where indexes are kept. A folder, an object store or a service by the same setting, by LanceDB.
+"""`VectorDatabase`: where indexes are kept; `Searcher`: documents in one, and how other texts become their like.
 
 A folder is a database, and so is an object store's URI (`s3://bucket/path`, credentials as LanceDB takes them) or
 LanceDB's own service (`db://name`, with LANCEDB_API_KEY). A table is an index; its card stands in the table's schema.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latentmech.errors import ResourceError, first_line
+import numpy as np
+
+from latentmech.data import Collection, Examples
+from latentmech.errors import BadInput, ResourceError, first_line
+from latentmech.retrieval.ranking import DEPTH, NOTHING, Ranking
 from latentmech.retrieval.settings import VectorDatabaseSettings
 from latentmech.retrieval.vector_index import CARD, VectorIndex
-from latentmech.retrieval.vectors import Card, check_card
-from latentmech.storage import cache_root, canonical_json, make_folder
+from latentmech.retrieval.vectors import Card, Vectors, check_card
+from latentmech.storage import cache_root, canonical_json, fingerprint, make_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +85,50 @@ def _reason(error: Exception) -> str:
     """What an object store says itself, if that is in it; else the beginning of the first line."""
     said = re.search(r"<Message>(.*?)</Message>", str(error))
     return said[1] if said else first_line(error)[:200]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searcher:
+    """One way to search a corpus.
+
+    Attributes:
+        documents: their vectors.
+        index: holds them.
+        encode: makes vectors of other texts, in the same way.
+    """
+
+    documents: Vectors
+    index: VectorIndex
+    encode: Callable[[Examples], Vectors]
+
+    def ranking(self, collection: Collection) -> Ranking:
+        """What is found for the queries of `collection`."""
+        names, cosines = self.index.search(self.encode(collection.queries), DEPTH)
+        place = {name: i for i, name in enumerate(collection.documents.ids)}
+        width = max(map(len, names))
+        documents = [[place[name] for name in row] + [NOTHING] * (width - len(row)) for row in names]
+        scores = [row + [-np.inf] * (width - len(row)) for row in cosines]
+        return Ranking(np.array(documents, dtype=np.int64), np.array(scores))
+
+    def recall(self, queries: Examples) -> float | None:
+        """recall@10 of the index for these queries; None where its search is exact."""
+        return self.index.recall(self.encode(queries)) if self.index.is_approximate else None
+
+
+def searcher(
+    database: VectorDatabase, documents: Examples, vectors: Vectors, encode: Callable[[Examples], Vectors]
+) -> Searcher:
+    """Put the documents into their index, unless they are there.
+
+    Raises:
+        BadInput: a named index holds other texts too, which nobody has judged.
+        IntegrityError: it was filled with vectors of another origin.
+    """
+    own = fingerprint([dict(vectors.card), documents.ids, documents.texts])[:32]
+    index = database.open(database.name or own, vectors.card, vectors.rows.shape[1])
+    if strange := set(index.ids()) - set(vectors.ids):
+        seen = f"{index.where} holds {len(strange)} texts that are not in {documents.source}"
+        raise BadInput(f"{seen}, {min(strange)} for one; name another with retrieval.index.name")
+    if database.name is not None or len(index) < len(vectors.ids):
+        index.add(vectors)
+    return Searcher(documents=vectors, index=index, encode=encode)

@@ -104,19 +104,15 @@ class VectorIndex:
         return found["id"].to_pylist(), (1 - found["_distance"].to_numpy()).tolist()
 
     def _build(self) -> None:
+        """Double the number of cells that are searched until that is enough, and write it down in the table."""
         from lancedb.index import IvfFlat
 
         cells = int(len(self) ** 0.5)
         self.table.create_index("vector", config=IvfFlat(distance_type="cosine", num_partitions=cells))
-        self._set_probes(cells)
-
-    def _set_probes(self, cells: int) -> None:
-        """Double the number of cells that are searched until that is enough, and write it down in the table."""
         places = np.random.default_rng(0).integers(len(self), size=SAMPLED).tolist()
         rows = self.table.take_offsets(places).to_arrow()["vector"].combine_chunks()
-        sample = Vectors(
-            tuple(map(str, places)), torch.tensor(np.stack(rows.to_numpy(zero_copy_only=False))), self.card
-        )
+        taken = torch.tensor(np.stack(rows.to_numpy(zero_copy_only=False)))
+        sample = Vectors(tuple(map(str, places)), taken, self.card)
         exact, probes = self.search(sample, 11, exact=True)[0], 8
         while probes < cells and shared(replace(self, nprobes=probes).search(sample, 11)[0], exact) < ENOUGH:
             probes *= 2

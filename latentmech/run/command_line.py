@@ -70,17 +70,13 @@ def task(config: DictConfig) -> int:
         with one_line(debug=bool(config.get("debug"))):
             run(config)
     except SystemExit as stop:
-        _record_failure(str(stop.code))
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        if folder.is_dir():
+            set_status(folder, f"failed ({stop.code})", command())
         if HydraConfig.get().mode == RunMode.RUN or stop.code in (130, 143):
             raise
         return stop.code if isinstance(stop.code, int) else 1
     return 0
-
-
-def _record_failure(code: str) -> None:
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    if folder.is_dir():
-        set_status(folder, f"failed ({code})", command())
 
 
 def main() -> None:

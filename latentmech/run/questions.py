@@ -10,71 +10,35 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from latentmech.activations import ActivationStoreSettings
-from latentmech.data import Corpus, Library, Pairs, TextPairs, WordPairs
-from latentmech.direction import DirectionSettings
-from latentmech.geometry import (
-    AnalogiesSettings,
-    CompareSettings,
-    DimensionSettings,
-    InterpolationSettings,
-    LensSettings,
-    MapSettings,
-    NeighboursSettings,
-)
-from latentmech.model import (
-    Adapted,
-    Hub,
-    Local,
-    ModelSettings,
-    PackageFolder,
-    RegistryPackage,
-    ScopeSettings,
-    SentenceEncoderSettings,
-    Tiny,
-    WordVectorsSettings,
-)
-from latentmech.probe import AtlasSettings, ProbeSettings
-from latentmech.report import ConsoleSink, WandbSink
-from latentmech.retrieval import RetrievalSettings, VectorDatabaseSettings
+from latentmech import activations, data, direction, geometry, model, probe, report, retrieval, steering, verify
 from latentmech.settings import names_of, schema
-from latentmech.steering import (
-    CausalSettings,
-    LettersSettings,
-    NecessitySettings,
-    RefusalRateSettings,
-    RequestsSettings,
-    SteeringSettings,
-    StemsSettings,
-)
-from latentmech.verify import VerifySettings
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
-    "probe": {"probe": ProbeSettings, "atlas": AtlasSettings},
-    "direction": {"direction": DirectionSettings},
-    "steering": {"steering": SteeringSettings},
+    "probe": {"probe": probe.ProbeSettings, "atlas": probe.AtlasSettings},
+    "direction": {"direction": direction.DirectionSettings},
+    "steering": {"steering": steering.SteeringSettings},
     "geometry": {
-        "analogies": AnalogiesSettings,
-        "neighbours": NeighboursSettings,
-        "map": MapSettings,
-        "dimension": DimensionSettings,
-        "lens": LensSettings,
-        "interpolation": InterpolationSettings,
-        "compare": CompareSettings,
+        "analogies": geometry.AnalogiesSettings,
+        "neighbours": geometry.NeighboursSettings,
+        "map": geometry.MapSettings,
+        "dimension": geometry.DimensionSettings,
+        "lens": geometry.LensSettings,
+        "interpolation": geometry.InterpolationSettings,
+        "compare": geometry.CompareSettings,
     },
-    "retrieval": {"retrieval": RetrievalSettings},
-    "verify": {"verify": VerifySettings},
+    "retrieval": {"retrieval": retrieval.RetrievalSettings},
+    "verify": {"verify": verify.VerifySettings},
 }
 STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
-SHARED = {"model": ModelSettings, "activations": ActivationStoreSettings, "data": Corpus, "pairs": Pairs}
-SHARED |= {"stems": StemsSettings, "letters": LettersSettings, "requests": RequestsSettings}
-SHARED |= {"necessity": NecessitySettings, "causal": CausalSettings, "refusal_rate": RefusalRateSettings}
-SHARED |= {"library": Library, "encoder": SentenceEncoderSettings, "vectors": VectorDatabaseSettings}
-SHARED |= {"wandb": WandbSink, "console": ConsoleSink}
-SOURCES = (RegistryPackage, PackageFolder, Local, Hub, Tiny, Adapted)
-KNOWN = names_of(
-    [*STUDIES.values(), *SHARED.values(), *SOURCES, ScopeSettings, WordPairs, WordVectorsSettings, TextPairs]
-)
+SHARED = {"model": model.ModelSettings, "activations": activations.ActivationStoreSettings}
+SHARED |= {"data": data.Corpus, "pairs": data.Pairs, "library": data.Library}
+SHARED |= {"stems": steering.StemsSettings, "letters": steering.LettersSettings, "requests": steering.RequestsSettings}
+SHARED |= {"necessity": steering.NecessitySettings, "causal": steering.CausalSettings}
+SHARED |= {"refusal_rate": steering.RefusalRateSettings, "encoder": model.SentenceEncoderSettings}
+SHARED |= {"vectors": retrieval.VectorDatabaseSettings, "wandb": report.WandbSink, "console": report.ConsoleSink}
+NAMED = [model.RegistryPackage, model.PackageFolder, model.Local, model.Hub, model.Tiny, model.Adapted]
+NAMED += [model.ScopeSettings, model.WordVectorsSettings, data.WordPairs, data.TextPairs]
+KNOWN = names_of([*STUDIES.values(), *SHARED.values(), *NAMED])
 PACKAGE = Path(__file__).parent.parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 
@@ -101,8 +65,8 @@ def known_settings() -> list[str]:
     options = [str(p.relative_to(CONF).with_suffix("")) for p in CONF.rglob("*.yaml") if p.parent != CONF]
     classes = [(room, cls) for room, studies in ROOMS.items() for cls in studies.values()] + [*SHARED.items()]
     keys = [f"{name}.{key}" for name, cls in classes for key in schema(cls).__dataclass_fields__]  # type: ignore[attr-defined]
-    data = [f"{room}.data.{key}" for room in ROOMS for key in schema(Corpus).__dataclass_fields__]  # type: ignore[attr-defined]
-    return [*options, *keys, *data, *ROOMS, "model", "activations", "report", "experiment", "debug"]
+    texts = [f"{room}.data.{key}" for room in ROOMS for key in schema(data.Corpus).__dataclass_fields__]  # type: ignore[attr-defined]
+    return [*options, *keys, *texts, *ROOMS, "model", "activations", "report", "experiment", "debug"]
 
 
 def _room(choices: DictConfig) -> str:

@@ -23,7 +23,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from latentmech.statistics.estimates import BOUND, INTERVAL, Estimate
-from latentmech.statistics.tally import Tally, Weights
+from latentmech.statistics.tally import Tally
 
 FEW = 100  # groups below which a percentile bootstrap is too narrow: over 60, AUROC is covered in 92 % of samples
 ALPHA = 0.05
@@ -76,11 +76,8 @@ def low_p(own: Tally, other: Tally) -> float:
 
 def _gap(own: Tally, other: Tally) -> Tally:
     """The difference as a score of its own."""
-
-    def by(w: Weights) -> np.ndarray:
-        return own.by(w) - other.by(w)
-
-    return Tally(by, own.n, own.groups, own.worst - other.top, own.top - other.worst)
+    worst, top = own.worst - other.top, own.top - other.worst
+    return Tally(lambda w: own.by(w) - other.by(w), own.n, own.groups, worst, top)
 
 
 def _spread(tally: Tally) -> float:
@@ -91,7 +88,7 @@ def _spread(tally: Tally) -> float:
 
 def _by_leaving_out(value: float, tally: Tally) -> tuple[float, float]:
     reach = float(stats.t.ppf(1 - ALPHA / 2, tally.groups - 1))
-    if not tally.is_share:
+    if (tally.worst, tally.top) != (0, 1):  # no share, as accuracy, F1 and AUROC are
         spread = _spread(tally)
         return float(max(value - reach * spread, tally.worst)), float(min(value + reach * spread, tally.top))
     # Without a group the score may be perfect: then half a row is wrong, or half of what graded rows add up to.

@@ -83,8 +83,5 @@ def holm(p: Sequence[float], alpha: float = 0.025) -> Bool[np.ndarray, " claim"]
     values: Float[np.ndarray, " claim"] = np.asarray(p, dtype=float)
     order = np.argsort(values, kind="stable")
     stands = np.zeros(len(values), dtype=bool)
-    for rank, place in enumerate(order):
-        if values[place] > alpha / (len(values) - rank):
-            break
-        stands[place] = True
+    stands[order] = np.logical_and.accumulate(values[order] <= alpha / np.arange(len(values), 0, -1))
     return stands

@@ -3,12 +3,11 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+Rows = Float[np.ndarray, " row"]
+Flags = Bool[np.ndarray, " row"]
 
-def auroc(
-    scores: Float[np.ndarray, " row"],
-    positive: Bool[np.ndarray, " row"],
-    weights: Float[np.ndarray, " row"] | None = None,
-) -> float:
+
+def auroc(scores: Rows, positive: Flags, weights: Rows | None = None) -> float:
     """Probability that a positive row scores above a negative one, ties counting half; NaN without both kinds.
 
     Args:
@@ -23,9 +22,7 @@ def auroc(
     return float(wins / pairs) if pairs else float("nan")
 
 
-def aurocs(
-    scores: Float[np.ndarray, "row candidate"], positive: Bool[np.ndarray, " row"]
-) -> Float[np.ndarray, " candidate"]:
+def aurocs(scores: Float[np.ndarray, "row candidate"], positive: Flags) -> Float[np.ndarray, " candidate"]:
     """`auroc` of many scores of the same rows at once."""
     above, below = scores[positive].T, np.sort(scores[~positive], axis=0).T
     wins = [
@@ -40,11 +37,7 @@ def folded(auroc: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return np.maximum(auroc, 1 - auroc)
 
 
-def f1(
-    predicted: Bool[np.ndarray, " row"],
-    positive: Bool[np.ndarray, " row"],
-    weights: Float[np.ndarray, " row"] | None = None,
-) -> float:
+def f1(predicted: Flags, positive: Flags, weights: Rows | None = None) -> float:
     """Harmonic mean of precision and recall of the positive class; 0 where nothing is hit."""
     weights = np.ones(len(predicted)) if weights is None else weights
     hits = weights @ (predicted & positive)

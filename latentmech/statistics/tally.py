@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+
+from latentmech.statistics.scores import Flags, Rows
 
 Weights = Float[np.ndarray, "draw group"]
 Values = Float[np.ndarray, " draw"]
+Clusters = Int[np.ndarray, " row"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,6 @@ class Tally:
     groups: int
     worst: float | int = 0.0
     top: float | int = 1.0
-
-    @property
-    def is_share(self) -> bool:
-        """Whether it lies between 0 and 1, as accuracy, F1 and AUROC do."""
-        return (self.worst, self.top) == (0, 1)
 
     @property
     def value(self) -> float:
@@ -67,30 +65,19 @@ def cluster_draws(groups: int, n_draws: int, seed: int) -> Float[np.ndarray, "dr
 
 
 def ratio_of(
-    tops: Float[np.ndarray, " row"],
-    bottoms: Float[np.ndarray, " row"],
-    clusters: Int[np.ndarray, " row"],
-    worst: float | int = -np.inf,
-    top: float | int = np.inf,
+    tops: Rows, bottoms: Rows, clusters: Clusters, worst: float | int = -np.inf, top: float | int = np.inf
 ) -> Tally:
     """Sum of `tops` over sum of `bottoms`, where that is not 0."""
     over, under = np.bincount(clusters, tops), np.bincount(clusters, bottoms)
     return Tally(lambda w: _divided(w @ over, w @ under), len(clusters), len(under), worst, top)
 
 
-def mean_of(
-    values: Float[np.ndarray, " row"],
-    clusters: Int[np.ndarray, " row"],
-    worst: float | int = -np.inf,
-    top: float | int = np.inf,
-) -> Tally:
+def mean_of(values: Rows, clusters: Clusters, worst: float | int = -np.inf, top: float | int = np.inf) -> Tally:
     """Mean over rows, such as of right answers (then with bounds 0 and 1)."""
     return ratio_of(values, np.ones(len(clusters)), clusters, worst, top)
 
 
-def f1_of(
-    predicted: Bool[np.ndarray, " row"], positive: Bool[np.ndarray, " row"], clusters: Int[np.ndarray, " row"]
-) -> Tally:
+def f1_of(predicted: Flags, positive: Flags, clusters: Clusters) -> Tally:
     """F1 of the positive class; 0 where nothing is answered or truly positive."""
     hits, either = 2.0 * (predicted & positive), 1.0 * predicted + positive
     over, under = np.bincount(clusters, hits), np.bincount(clusters, either)
@@ -98,7 +85,7 @@ def f1_of(
 
 
 def balanced_accuracy_of(
-    predicted: Int[np.ndarray, " row"], labels: Int[np.ndarray, " row"], clusters: Int[np.ndarray, " row"]
+    predicted: Int[np.ndarray, " row"], labels: Int[np.ndarray, " row"], clusters: Clusters
 ) -> Tally:
     """Mean over the classes that there are of the share of their rows that is answered right; chance is one over them.
 
@@ -108,16 +95,10 @@ def balanced_accuracy_of(
     hits = np.stack([np.bincount(clusters, (predicted == c) & (labels == c)) for c in kinds], axis=1)
     sizes = np.stack([np.bincount(clusters, labels == c) for c in kinds], axis=1)
 
-    def by(w: Weights) -> Values:
-        shares = _divided(w @ hits, w @ sizes)
-        return np.nanmean(shares, axis=1)
-
-    return Tally(by, len(clusters), len(sizes))
+    return Tally(lambda w: np.nanmean(_divided(w @ hits, w @ sizes), axis=1), len(clusters), len(sizes))
 
 
-def auroc_of(
-    scores: Float[np.ndarray, " row"], positive: Bool[np.ndarray, " row"], clusters: Int[np.ndarray, " row"]
-) -> Tally:
+def auroc_of(scores: Rows, positive: Flags, clusters: Clusters) -> Tally:
     """AUROC, pairs across groups included, ties counting half."""
     n = int(clusters.max()) + 1
     above, whose = scores[positive], clusters[positive]
@@ -128,10 +109,7 @@ def auroc_of(
         wins[:, group] = np.bincount(whose, beaten, minlength=n)
     highs, lows = np.bincount(whose, minlength=n), np.bincount(clusters[~positive], minlength=n)
 
-    def by(w: Weights) -> Values:
-        return _divided(((w @ wins) * w).sum(1), (w @ highs) * (w @ lows))
-
-    return Tally(by, len(clusters), n)
+    return Tally(lambda w: _divided(((w @ wins) * w).sum(1), (w @ highs) * (w @ lows)), len(clusters), n)
 
 
 def _divided(over: np.ndarray, under: np.ndarray) -> np.ndarray:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
-    from latentmech.steering.ablations import Plan, ablation
-    from latentmech.steering.edits import EDIT_KINDS, EditKind, Steerer, threshold
+    from latentmech.steering.edits import EDIT_KINDS, EditKind, Steerer, Strength, calibrated, threshold
     from latentmech.steering.findings import SteeringFindings
     from latentmech.steering.generation import Variant, completions, next_logits
     from latentmech.steering.interventions import (
@@ -16,10 +15,11 @@ if TYPE_CHECKING:
         Clamp,
         Composed,
         Conditional,
+        Plan,
         Rotation,
+        ablation,
     )
-    from latentmech.steering.necessity import Necessity
-    from latentmech.steering.refusals import RefusalRate, is_refusal
+    from latentmech.steering.necessity import Necessity, RefusalRate, is_refusal
     from latentmech.steering.selection import CausalSelection
     from latentmech.steering.settings import (
         ABLATIONS,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         SteeringSettings,
         StemsSettings,
     )
-    from latentmech.steering.strength import Strength, calibrated
     from latentmech.steering.study import SteeringStudy
     from latentmech.steering.trials import Letters, Requests, Stems, Trials, TrialSource
 

@@ -1,21 +1,9 @@
 """What a steering study says: numbers, pictures, sentences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from latentmech.model import Model
-from latentmech.report import (
-    Curve,
-    Ledger,
-    Method,
-    Picture,
-    Report,
-    account,
-    at_strength,
-    band,
-    layer_curve,
-    trade_off,
-    values,
-)
+from latentmech.report import Curve, Ledger, Method, Picture, Report, account, at_strength, band, layer_curve, trade_off
 from latentmech.statistics import Estimate
 from latentmech.steering.findings import SteeringFindings
 from latentmech.steering.tables import tables
@@ -30,7 +18,7 @@ CONTROLS = {"clean": "clean", "prompting/for": "prompting_for", "prompting/again
 def account_of(study: object, found: SteeringFindings, model: Model) -> Report:
     """Everything a reader gets."""
     direction, place = found.direction, {"layer": found.direction.level.label, "site": found.direction.hook_name}
-    ledger = Ledger({"study": "steering", "task": direction.name, "method": found.edit, **place})
+    ledger = Ledger({"study": "steering", "task": direction.name, "method": found.settings.edit, **place})
     numbers(found, ledger)
     selected = enumerate(found.selection.pictures if found.selection else ())
     return account(
@@ -51,62 +39,55 @@ def account_of(study: object, found: SteeringFindings, model: Model) -> Report:
 
 
 def numbers(found: SteeringFindings, ledger: Ledger) -> None:
-    """Every number, by its flat name and as a tidy row."""
+    """Every number, by its flat name and as a tidy row; of all nulls the hardest to beat has the bare name."""
+
+    def add(name: str, value: Estimate | float | int, metric: str, **columns: object) -> None:
+        ledger.add(f"steering/{name}", value, metric, **columns)
+
     for name, one in found.overall.items():
-        ledger.add(f"steering/{name}", one, METRICS.get(name, name), control=CONTROLS.get(name))
+        add(name, one, METRICS.get(name, name), control=CONTROLS.get(name))
     for strength, estimates in found.doses.items():
         for name, one in estimates.items():
-            ledger.add(f"steering/{name}{at_strength(strength)}", one, METRICS.get(name, name), strength=strength)
+            add(f"{name}{at_strength(strength)}", one, METRICS.get(name, name), strength=strength)
     for kind, null in found.nulls.items():
+        path = "" if kind == "random" else f"/{kind}"
         for strength in found.strengths if kind == "random" else null.strengths:
-            _null_numbers(found, kind, strength, ledger)
+            effects, at = found.null(kind, strength), at_strength(strength)
+            for end, value in (("min", effects.min()), ("max", effects.max())):
+                add(f"null_{end}{path}{at}", float(value), "effect", strength=strength, control=f"{kind}_{end}")
+            if kind == "random":
+                beyond, name = found.doses[strength]["effect"].value - float(effects.mean()), "effect_minus_null"
+                add(f"{name}{at}", beyond, name, strength=strength)
+            if strength in null.strengths:
+                kl = found.null_kl(kind, strength)
+                add(f"null_next_kl{path}{at}", kl, "next_kl", strength=strength, control=kind)
     if found.exchanged is not None:
-        ledger.add("steering/exchanged/p", found.exchanged[0], "p", control="exchanged")
-    ledger.add("steering/shown", float(found.verdict.holds), "verdict")
-    _necessity_numbers(found, ledger)
-
-
-def _null_numbers(found: SteeringFindings, kind: str, strength: float, ledger: Ledger) -> None:
-    """The range of what directions without meaning do; those that are hardest to beat have the bare name."""
-    path, effects = "" if kind == "random" else f"/{kind}", found.null(kind, strength)
-    for end, value in (("min", float(effects.min())), ("max", float(effects.max()))):
-        columns = {"strength": strength, "control": f"{kind}_{end}"}
-        ledger.add(f"steering/null_{end}{path}{at_strength(strength)}", value, "effect", **columns)
-    if kind == "random":
-        beyond, name = found.doses[strength]["effect"].value - float(effects.mean()), "effect_minus_null"
-        ledger.add(f"steering/{name}{at_strength(strength)}", beyond, name, strength=strength)
-    if strength in found.nulls[kind].strengths:
-        name = f"steering/null_next_kl{path}{at_strength(strength)}"
-        ledger.add(name, found.null_kl(kind, strength), "next_kl", strength=strength, control=kind)
-
-
-def _necessity_numbers(found: SteeringFindings, ledger: Ledger) -> None:
-    """Rates and what they cost, if that was asked."""
+        add("exchanged/p", found.exchanged[0], "p", control="exchanged")
+    add("shown", float(found.verdict.holds), "verdict")
     if (own := found.necessity) is None:
         return
-    sides = {"harmful": ("ablated", own.ablated, min), "harmless": ("added", own.induced, max)}
-    for kind, (edited, rates, extreme) in sides.items():
-        shares: dict[str, Estimate | float] = {"clean": rates.clean, edited: rates.edited}
-        shares |= {f"{edited}_{null}": extreme(some) for null, some in rates.random.items()}
+    for kind, how, rates in (("harmful", "ablated", own.ablated), ("harmless", "added", own.induced)):
+        most = {f"{how}_{null}": share for null, share in rates.most.items()}
+        shares: dict[str, Estimate | float] = {"clean": rates.clean, how: rates.edited, **most}
         for name, share in shares.items():
-            ledger.add(f"steering/refusal_rate/{kind}/{name}", share, "refusal_rate", control=name, split="test")
-    ledger.add("steering/ablation/neutral_perplexity", own.perplexity, "perplexity_factor", split="test")
-    ledger.add("steering/added_times_raw", own.added, "strength_raw")
-    for one in own.removals:
-        path, columns = f"steering/ablation/{one.kind}/dev", {"split": "dev", "control": one.kind}
-        ledger.add(f"{path}/refusal_rate", one.rate, "refusal_rate", **columns)
-        ledger.add(f"{path}/neutral_perplexity", one.perplexity, "perplexity_factor", **columns)
+            add(f"refusal_rate/{kind}/{name}", share, "refusal_rate", control=name, split="test")
+    add("ablation/neutral_perplexity", own.perplexity, "perplexity_factor", split="test")
+    add("added_times_raw", own.added, "strength_raw")
+    for removal in own.removals:
+        for name, value in (("refusal_rate", removal.rate), ("neutral_perplexity", removal.perplexity)):
+            columns = {"split": "dev", "control": removal.kind}
+            add(f"ablation/{removal.kind}/dev/{name}", value, METRICS.get(name, name), **columns)
 
 
 def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """Effect against strength beside directions without meaning, and against damage."""
     name, ticks = found.direction.name, [f"{strength:+g}" for strength in sorted(found.strengths)]
-    bands = {name: band(found.of("effect"))}
+    effects, bands = _drawn(found, "effect"), {name: band(found.of("effect"))}
     if "random" in found.nulls:
         bands[found.title("random")] = _ends_of_null(found)
     told = {kind: one.value for kind, one in found.overall.items() if kind.startswith("prompting/")}
     figure = layer_curve(
-        ticks, {name: values(found.of("effect"))}, bands,
+        ticks, {name: effects}, bands,
         {f"instruction {kind.partition('/')[2]} it": value for kind, value in told.items()},
         "change of log-odds (nats)", f"{name} at {found.direction.level.place} of {model.name}",
         xlabel=f"strength ({found.unit})", best="",
@@ -114,7 +95,7 @@ def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Pictu
     caption = "Effect against strength with 95 % intervals, and the range of random directions of the same length."
     yield "dose_response", Picture(title="Dose and response", figure=figure, caption=caption)
     if len(ticks) > 1:
-        points = list(zip(values(found.of("kl")), values(found.of("effect")), ticks, strict=True))
+        points = list(zip(_drawn(found, "kl"), effects, ticks, strict=True))
         figure = trade_off(
             points, title=f"What {name} steering costs in {model.name}",
             xlabel="KL to the untouched model (nats per token)", ylabel="change of log-odds (nats)",
@@ -125,14 +106,17 @@ def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Pictu
 
 def curves(found: SteeringFindings) -> Iterator[Curve]:
     """Everything against strength."""
-    drawn: dict[str, Sequence[float]] = {
-        name: values(found.of(name)) for name in ("effect", "kl", "own_perplexity", "neutral_perplexity")
-    }
+    shown = ("effect", "kl", "own_perplexity", "neutral_perplexity")
+    drawn = {name: _drawn(found, name) for name in shown}
     if "random" in found.nulls:
         drawn["null_min"], drawn["null_max"] = _ends_of_null(found)
+    steps = tuple(sorted(found.strengths))
     for name, heights in drawn.items():
-        steps = tuple(sorted(found.strengths))
         yield Curve(name=f"steering/{name}", axis="steering/strength", steps=steps, values=tuple(heights))
+
+
+def _drawn(found: SteeringFindings, name: str) -> list[float]:
+    return [one.value for one in found.of(name)]
 
 
 def _ends_of_null(found: SteeringFindings) -> tuple[list[float], list[float]]:
@@ -182,12 +166,13 @@ def notes(found: SteeringFindings, model: Model) -> Iterator[str]:
 
 def methods(found: SteeringFindings) -> Iterator[Method]:
     """What was done, step by step."""
-    gate = f", only where its {found.gate} exceeds what separates the dev texts" if found.gate else ""
+    asked = found.settings
+    gate = f", only where its {asked.gate} exceeds what separates the dev texts" if asked.gate else ""
     yield Method(
-        f"The {found.direction.name} direction was used at {found.direction.hook_name} ({found.edit}{gate}) in "
+        f"The {found.direction.name} direction was used at {found.direction.hook_name} ({asked.edit}{gate}) in "
         f"{len(found.strengths)} strengths ({found.unit}; {found.kind.zero}). Effect: change of the log-odds of the "
         f"next tokens that count for the behaviour, over {len(found.trials)} prompts. Damage: KL over "
-        f"{found.kl_tokens} tokens of the untouched model's own text, and perplexity of a neutral text.",
+        f"{asked.kl_tokens} tokens of the untouched model's own text, and perplexity of a neutral text.",
         ("turner2023",),
     )
     if found.choice is not None:

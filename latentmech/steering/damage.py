@@ -1,4 +1,4 @@
-"""What steering costs: how unlikely its own text and a neutral text become, and how much the model repeats itself."""
+"""What steering does to text: how unlikely it and a neutral one become, what it repeats, and what is read in it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentmech.activations import Request, collect
 from latentmech.data import Corpus
-from latentmech.model import Batch, Model, Scope, packed_generate, packed_logits, pad, tokenise
+from latentmech.direction import Direction
+from latentmech.model import (
+    Batch,
+    Model,
+    Scope,
+    length_sorted,
+    packed_generate,
+    packed_logits,
+    pad,
+    text_rows,
+    tokenise,
+)
 from latentmech.steering.generation import EVERYWHERE, Variant, batches
 
 CONTEXT = 128  # tokens of a neutral text that are read in one piece
@@ -36,15 +48,14 @@ class Untouched:
 
 def untouched_runs(model: Model, texts: Sequence[str], n_tokens: int) -> list[Untouched]:
     """Greedy continuations of exactly `n_tokens` tokens (a text that would end goes on), a few prompts at a time."""
-    return [_untouched(model, places, batch, n_tokens) for places, batch in batches(model, texts, 8)]
-
-
-def _untouched(model: Model, places: Sequence[int], batch: Batch, n_tokens: int) -> Untouched:
-    (generated,) = packed_generate(model, [{}], batch, n_tokens, stop=())
-    mask, n_prompt = torch.cat([batch.mask, torch.ones_like(generated.ids)], 1), batch.mask.sum(1)
-    whole = Batch(torch.cat([batch.ids, generated.ids], 1), mask, batch.shift)
-    logits = packed_logits(model, [{}], whole, n_tokens + 1, n_prompt=n_prompt)[0, :, :-1]
-    return Untouched(places, whole, n_prompt, logits.float().log_softmax(-1), generated.ids)
+    runs = []
+    for places, batch in batches(model, texts, 8):
+        (generated,) = packed_generate(model, [{}], batch, n_tokens, stop=())
+        mask, n_prompt = torch.cat([batch.mask, torch.ones_like(generated.ids)], 1), batch.mask.sum(1)
+        whole = Batch(torch.cat([batch.ids, generated.ids], 1), mask, batch.shift)
+        logits = packed_logits(model, [{}], whole, n_tokens + 1, n_prompt=n_prompt)[0, :, :-1]
+        runs.append(Untouched(places, whole, n_prompt, logits.float().log_softmax(-1), generated.ids))
+    return runs
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,7 @@ def divergence(
             for offset, own in enumerate(logits[:, :, :-1]):
                 chances = own.float().log_softmax(-1)
                 kl[at + offset, run.places] = kl_of(run.log_probs, chances).mean(1).cpu()
-                picked = chances.gather(2, run.targets.unsqueeze(2)).squeeze(2)
-                loss[at + offset, run.places] = -picked.mean(1).cpu()
+                loss[at + offset, run.places] = -chances.gather(2, run.targets.unsqueeze(2)).squeeze(2).mean(1).cpu()
             progress(len(some) * len(run.places))
     return Divergence(kl, loss)
 
@@ -98,10 +108,9 @@ def neutral_perplexity(
         words: about so many words of it.
         seed: which documents.
     """
-    pieces, losses, n = _neutral(model, words, seed), torch.zeros(len(variants), dtype=torch.float64), 0
+    losses, n = torch.zeros(len(variants), dtype=torch.float64), 0
     rows = max(1, LOGITS // (CONTEXT * len(model.tokenizer)))
-    pieces_at_once = max(1, rows // len(variants))
-    for batch in (b for same in pieces for b in _parts(same, pieces_at_once)):
+    for batch in _neutral(model, words, seed, max(1, rows // len(variants))):
         n += batch.ids[:, 1:].numel()
         for at in range(0, len(variants), rows):
             logits = packed_logits(model, variants[at : at + rows], batch, batch.ids.shape[1], scope=scope)[:, :, :-1]
@@ -111,10 +120,10 @@ def neutral_perplexity(
     return (losses / n).exp().tolist()
 
 
-def _neutral(model: Model, words: int, seed: int) -> list[Batch]:
+def _neutral(model: Model, words: int, seed: int, rows: int) -> list[Batch]:
     """Documents as running text, in pieces that all begin as the model's texts do: those of full length, and the rest.
 
-    A last piece of one token has nothing to be predicted from, and is left out.
+    So many rows together. A last piece of one token has nothing to be predicted from, and is left out.
     """
     examples = Corpus(limit=words, limit_seed=seed)()
     tokens = tokenise(model, examples.texts, examples.ids)
@@ -124,21 +133,36 @@ def _neutral(model: Model, words: int, seed: int) -> list[Batch]:
     pieces = [np.concatenate([begin, ids[at : at + size]]) for at in range(0, len(ids), size)]
     full = [piece for piece in pieces if len(piece) == len(begin) + size]
     rest = [piece for piece in pieces[len(full) :] if len(piece) > 1]
-    pad_id = model.tokenizer.pad_token_id or 0
-    return [pad(same, pad_id, "right", model.torch_device) for same in (full, rest) if same]
-
-
-def _parts(batch: Batch, size: int) -> list[Batch]:
-    cuts = [slice(at, at + size) for at in range(0, len(batch.ids), size)]
-    return [Batch(batch.ids[cut], batch.mask[cut], batch.shift[cut]) for cut in cuts]
+    parts = [same[at : at + rows] for same in (full, rest) for at in range(0, len(same), rows)]
+    return [pad(part, model.tokenizer.pad_token_id or 0, "right", model.torch_device) for part in parts]
 
 
 def repetition(texts: Sequence[str]) -> float:
     """Share of word trigrams that stood earlier in the same text, over all texts; 0 where there is none."""
-    repeated = total = 0
-    for text in texts:
-        words = text.lower().split()
-        trigrams = list(zip(words, words[1:], words[2:], strict=False))
-        total += len(trigrams)
-        repeated += len(trigrams) - len(set(trigrams))
-    return repeated / total if total else 0.0
+    words = [text.lower().split() for text in texts]
+    trigrams = [list(zip(own, own[1:], own[2:], strict=False)) for own in words]
+    total, distinct = sum(map(len, trigrams)), sum(len(set(own)) for own in trigrams)
+    return (total - distinct) / total if total else 0.0
+
+
+def readings(model: Model, direction: Direction, answers: Sequence[Sequence[str]]) -> Float[np.ndarray, " variant"]:
+    """Mean projection of each variant's answers, as a distance from the first variant's in its standard deviations.
+
+    They are read by the untouched model, at the direction's own place, as means over their tokens. This judges the text
+    and not the edit, but by the same direction: it can be high for text that merely mentions the subject.
+
+    Args:
+        answers: per variant, the untouched model's first; empty answers are left out.
+    """
+    kept = [[text for text in texts if text.strip()] for texts in answers]
+    flat = [text for texts in kept for text in texts]
+    if not kept[0] or not flat:
+        return np.full(len(answers), np.nan)
+    tokens = tokenise(model, flat, [f"answer {i}" for i in range(len(flat))])
+    names = (direction.hook_name,)
+    request = Request(model=model, tokens=tokens, rows=text_rows(tokens), hook_names=names, pooling="mean")
+    order, along = length_sorted(tokens.lengths), np.empty(len(flat))
+    along[order] = direction.project(collect(request, order)[0].float()).double().numpy()
+    parts = np.split(along, np.cumsum([len(texts) for texts in kept])[:-1])
+    spread = parts[0].std() or 1.0
+    return np.array([(part.mean() - parts[0].mean()) / spread if len(part) else np.nan for part in parts])

@@ -1,6 +1,15 @@
-"""How a direction is used: each edit is one function from a direction and a strength, and one line in `EDIT_KINDS`.
+"""How a direction is used, and how much is how much.
 
-What runs them is a `Steerer`, with the gate, which is learned on dev texts where the edit is made, and the scope.
+Each edit is one function from a direction and a strength, and one line in `EDIT_KINDS`. What runs them is a `Steerer`,
+with the gate, which is learned on dev texts where the edit is made, and the scope. A strength knows its unit, and is a
+length along the unit vector wherever it is used:
+
+resid   in median norms of the residual stream where it is used (default): the same at every layer and in every model
+raw     in lengths of the direction before it was made a unit vector: 1 carries one class mean to the other
+std     in standard deviations of a class's projection
+factor  a plain number, for edits that take no length
+kl      the length at which the model's next-token distributions are so many nats away from the untouched ones; it has
+        to be searched for (`calibrated`), and then is one in `resid`
 """
 
 from collections.abc import Callable
@@ -12,12 +21,85 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latentmech.direction import Direction
+from latentmech.errors import BadInput, expected
 from latentmech.model import Edit, Model, Scope
 from latentmech.steering.generation import Variant
 from latentmech.steering.interventions import Addition, Clamp, Conditional, Rotation
-from latentmech.steering.strength import Strength
 
 Gate = Callable[[Edit], Conditional]
+SIZES: dict[str, Callable[[Direction], float]] = {
+    "resid": lambda direction: direction.resid_norms.get(direction.hook_name, float("nan")),
+    "raw": lambda direction: direction.norms.get(direction.hook_name, float("nan")),
+    "std": lambda direction: direction.spread,
+}
+CLOSE = 0.03  # relative error at which a calibration is good enough
+STEPS = 10
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How much, and of what."""
+
+    value: float
+    unit: str
+
+    def along(self, direction: Direction) -> float:
+        """The length along the direction's unit vector, at its own hook point.
+
+        Raises:
+            BadInput: a unit that is no length, or one whose size the direction does not know there.
+        """
+        if self.unit not in SIZES:
+            raise BadInput(f"a strength in {self.unit} is no length; {expected(self.unit, SIZES)}")
+        size = SIZES[self.unit](direction)
+        if size != size:
+            known = [unit for unit, of in SIZES.items() if of(direction) == of(direction)]
+            raise BadInput(
+                f"steering.unit={self.unit}: {direction.name} does not say how large that is at {direction.hook_name}; "
+                f"{expected('', known)}"
+            )
+        return self.value * size
+
+
+def in_units(strength: Strength, direction: Direction) -> dict[str, float]:
+    """A length in every unit but nats, which have to be measured; NaN where one is not known; none of a factor."""
+    if strength.unit not in SIZES:
+        return {}
+    return {unit: strength.along(direction) / size(direction) for unit, size in SIZES.items()}
+
+
+def calibrated(kl_at: Callable[[float], float], nats: float, start: float) -> tuple[float, float]:
+    """The length at which `kl_at` is nearest to |`nats`|, on the side of its sign, and what it is there.
+
+    By doubling, and then by bisection on a logarithmic scale.
+
+    Args:
+        kl_at: mean KL in nats for a length.
+        nats: what is wanted; its sign is that of the length.
+        start: a length to begin with.
+    """
+    if nats == 0:
+        return 0.0, 0.0
+    sign, wanted, seen = (1.0 if nats > 0 else -1.0), abs(nats), dict[float, float]()
+
+    def reaches(length: float) -> bool:
+        seen[length] = kl_at(sign * length)
+        return seen[length] >= wanted
+
+    high = next((length for length in (start * 2**i for i in range(STEPS)) if reaches(length)), 0.0)
+    low = high / 2 if high > start else 0.0
+    for _ in range(STEPS if high else 0):
+        if any(is_close(kl, wanted) for kl in seen.values()):
+            break
+        middle = (low * high) ** 0.5 if low else high / 2
+        low, high = (low, middle) if reaches(middle) else (middle, high)
+    nearest = min(seen, key=lambda length: abs(seen[length] - wanted))
+    return sign * nearest, seen[nearest]
+
+
+def is_close(kl: float, wanted: float) -> bool:
+    """Whether a calibration has found what was wanted."""
+    return abs(kl - abs(wanted)) <= CLOSE * abs(wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,26 +124,17 @@ class EditKind:
     in_weights: bool = False
 
 
-def addition(direction: Direction, strength: Strength) -> Edit:
-    """So far along the direction."""
-    return Addition(strength.along(direction) * direction.vector)
-
-
-def rotation(direction: Direction, strength: Strength) -> Edit:
-    """So far along the direction, and back to the norm that it had."""
-    return Rotation(strength.along(direction) * direction.vector)
-
-
-def clamp(direction: Direction, strength: Strength) -> Edit:
-    """Exactly so far along the direction, wherever it was."""
-    return Clamp(direction.vector, strength.along(direction))
-
-
 UNTOUCHED, NO_PART = "0 is the untouched model", "0 takes the projection away, which is not the untouched model"
 EDIT_KINDS = {
-    "addition": EditKind(make=addition, verb="Adding", zero=UNTOUCHED, neutral=0.0, in_weights=True),
-    "rotation": EditKind(make=rotation, verb="Rotating towards", zero=UNTOUCHED, neutral=0.0),
-    "clamp": EditKind(make=clamp, verb="Clamping along", zero=NO_PART),
+    "addition": EditKind(  # so far along the direction
+        make=lambda d, s: Addition(s.along(d) * d.vector), verb="Adding", zero=UNTOUCHED, neutral=0.0, in_weights=True
+    ),
+    "rotation": EditKind(  # so far along it, and back to the norm that it had
+        make=lambda d, s: Rotation(s.along(d) * d.vector), verb="Rotating towards", zero=UNTOUCHED, neutral=0.0
+    ),
+    "clamp": EditKind(  # exactly so far along it, wherever it was
+        make=lambda d, s: Clamp(d.vector, s.along(d)), verb="Clamping along", zero=NO_PART
+    ),
 }
 
 

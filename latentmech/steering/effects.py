@@ -53,21 +53,16 @@ def at_equal_kl(own: Response, other: Response, one: int, end: Span, neutral: fl
     KL grows as the square of a short length, so it is its root that is interpolated between the strengths that were
     run, from the untouched model on. Where more strength has less KL, it counts as no more.
     """
-    ways = [_way(found, place, end, neutral) for found, place in ((own, 0), (other, one))]
+    ways = []
+    for found, place in ((own, 0), (other, one)):
+        steps = sorted((s for s in found.strengths if (s - neutral) * end.sense > 0), key=lambda s: abs(s - neutral))
+        places = [found.strengths.index(strength) for strength in steps]
+        roots = np.concatenate([[0.0], np.sqrt(found.kl[place, places].mean(1).clip(min=0))])
+        moved = np.vstack([np.zeros(found.change.shape[2]), end.sense * found.change[place, places]])
+        ways.append((np.maximum.accumulate(roots), moved))
     root = min(roots[-1] for roots, _ in ways)
     mine, theirs = (np.array([np.interp(root, roots, values) for values in moved.T]) for roots, moved in ways)
     return mine, theirs
-
-
-def _way(
-    found: Response, place: int, end: Span, neutral: float
-) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, "step prompt"]]:
-    """Root of the mean KL, and how far prompts are moved, at every strength from the untouched model to an end."""
-    steps = sorted((s for s in found.strengths if (s - neutral) * end.sense > 0), key=lambda s: abs(s - neutral))
-    places = [found.strengths.index(strength) for strength in steps]
-    roots = np.sqrt(found.kl[place, places].mean(1).clip(min=0))
-    moved = np.vstack([np.zeros(found.change.shape[2]), end.sense * found.change[place, places]])
-    return np.maximum.accumulate(np.concatenate([[0.0], roots])), moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +125,8 @@ class Estimating:
         """p-value of the effect from end to end against exchanged labels, and how many; None where there are none."""
         if EXCHANGED not in self.sweep.others:
             return None
-        seen, null = (
-            np.sum([end.moved(found).mean(1) for end in self.ends], axis=0)
-            for found in (self.sweep.own, self.sweep.others[EXCHANGED])
-        )
+        sides = (self.sweep.own, self.sweep.others[EXCHANGED])
+        seen, null = (np.sum([end.moved(found).mean(1) for end in self.ends], axis=0) for found in sides)
         return p_value(float(seen[0]), null), len(null)
 
     def verdict(
@@ -146,14 +139,12 @@ class Estimating:
     def _end(self, end: Span, doses: Mapping[float, Mapping[str, Estimate]]) -> DoseEnd:
         both = [doses[strength] for strength in (end.at, end.base) if strength is not None]
         own, others = self.sweep.own, self.sweep.others
-        pairs = {
-            TITLES[name]: [(end.moved(own)[0], moved) for moved in end.moved(other)]
-            for name, other in others.items()
-            if name != EXCHANGED
-        }
+        judged = {TITLES[name]: other for name, other in others.items() if name != EXCHANGED}
+        pairs = {title: [(end.moved(own)[0], moved) for moved in end.moved(other)] for title, other in judged.items()}
         if RANDOM in others and self.neutral is not None:
-            n = range(len(others[RANDOM].change))
-            pairs["random directions at equal KL"] = [at_equal_kl(own, others[RANDOM], i, end, self.neutral) for i in n]
+            some = others[RANDOM]
+            equal = [at_equal_kl(own, some, i, end, self.neutral) for i in range(len(some.change))]
+            pairs[f"{TITLES[RANDOM]} at equal KL"] = equal
         return DoseEnd(
             name=f"at {end.at:+g}" if end.base is None else f"from {end.base:+g} to {end.at:+g}",
             sense=end.sense,

@@ -13,6 +13,7 @@ from latentmech.steering.edits import EditKind
 from latentmech.steering.layer import LayerChoice
 from latentmech.steering.necessity import NecessityFindings
 from latentmech.steering.nulls import TITLES
+from latentmech.steering.settings import SteeringSettings
 from latentmech.steering.sweep import Response, SteeringSweep
 from latentmech.steering.trials import Trials
 from latentmech.steering.verdict import SteeringVerdict
@@ -24,7 +25,8 @@ class SteeringFindings:
 
     Attributes:
         direction: where it was used.
-        kind: how it was used; `edit` is the name of that.
+        settings: what was asked for.
+        kind: how it was used.
         unit: of the strengths.
         ends: the strengths that the verdict looks at.
         doses: by strength, estimates by name: `effect`, `kl`, `neutral_perplexity` and others.
@@ -39,10 +41,9 @@ class SteeringFindings:
 
     direction: Direction
     trials: Trials
+    settings: SteeringSettings
     kind: EditKind
-    edit: str
     unit: str
-    gate: str | None
     strengths: tuple[float, ...]
     ends: tuple[float, ...]
     doses: Mapping[float, Mapping[str, Estimate]]
@@ -54,8 +55,6 @@ class SteeringFindings:
     choice: LayerChoice | None
     selection: Choice | None
     necessity: NecessityFindings | None
-    n_tokens: int
-    kl_tokens: int
     notes: Sequence[str]
     exports: Mapping[str, Callable[[Path], object]]
 

@@ -6,17 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.model import (
-    Batch,
-    Model,
-    Scope,
-    Variant,
-    length_sorted,
-    packed_generate,
-    packed_logits,
-    pad,
-    tokenise,
-)  # fmt: skip
+from latentmech.model import Batch, Model, Scope, Variant, length_sorted, packed_generate, packed_logits, pad, tokenise
 
 EVERYWHERE = Scope()
 ROWS = 96  # rows that run together: more gain nothing on a CPU
@@ -32,11 +22,12 @@ def completions(
         progress: called with the number of answers done since the last call.
     """
     found: list[list[str]] = [[""] * len(texts) for _ in variants]
-    for chunk in _chunks(len(variants), 1 + ROWS // max(1, min(len(texts), ROWS))):
-        some = variants[chunk.start : chunk.stop]
+    size = 1 + ROWS // max(1, min(len(texts), ROWS))
+    for at in range(0, len(variants), size):
+        some = variants[at : at + size]
         for places, batch in batches(model, texts, max(1, ROWS // len(some))):
             runs = packed_generate(model, some, batch, n_tokens, scope=scope)
-            for answers, generated in zip(found[chunk.start : chunk.stop], runs, strict=True):
+            for answers, generated in zip(found[at : at + size], runs, strict=True):
                 for place, ids, length in zip(places, generated.ids, generated.lengths.tolist(), strict=True):
                     answers[place] = str(model.tokenizer.decode(ids[:length], skip_special_tokens=True))
             progress(len(some) * len(places))
@@ -56,13 +47,14 @@ def next_logits(
     """
     values = torch.empty(0)
     for places, batch in batches(model, texts, 16):
-        for chunk in _chunks(len(variants), max(1, ROWS // len(places))):
-            logits = packed_logits(model, variants[chunk.start : chunk.stop], batch, scope=scope)[:, :, 0]
-            for variant, own in zip(chunk, logits, strict=True):
+        size = max(1, ROWS // len(places))
+        for at in range(0, len(variants), size):
+            logits = packed_logits(model, variants[at : at + size], batch, scope=scope)[:, :, 0]
+            for variant, own in enumerate(logits, at):
                 one = read(own, places).float().cpu()
                 values = values if len(values) else torch.empty(len(variants), len(texts), *one.shape[1:])
                 values[variant, places] = one
-            progress(len(chunk) * len(places))
+            progress(len(logits) * len(places))
     return values
 
 
@@ -73,7 +65,3 @@ def batches(model: Model, texts: Sequence[str], size: int) -> list[tuple[list[in
     pad_id = model.tokenizer.pad_token_id or 0
     parts = [order[at : at + size] for at in range(0, len(order), size)]
     return [(part, pad([tokens.ids[i] for i in part], pad_id, "left", model.torch_device)) for part in parts]
-
-
-def _chunks(n: int, size: int) -> list[range]:
-    return [range(at, min(at + size, n)) for at in range(0, n, size)]

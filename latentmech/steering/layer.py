@@ -71,11 +71,9 @@ def _rises(
     steerer: Steerer, places: Sequence[list[Direction]], trials: Trials, doses: Doses
 ) -> Float[np.ndarray, "place direction"]:
     """Least rise of each direction at every place."""
-    rises = []
-    for here in tqdm(places, unit="block", desc=f"{steerer.model.name}: where to steer", mininterval=1):
-        effects = response(steerer, trials, (here, doses)).change.mean(2)
-        rises.append([least_rise(one, list(doses), steerer.kind.neutral) for one in effects])
-    return np.array(rises)
+    bar = tqdm(places, unit="block", desc=f"{steerer.model.name}: where to steer", mininterval=1)
+    effects = [response(steerer, trials, (here, doses)).change.mean(2) for here in bar]
+    return np.array([[least_rise(one, list(doses), steerer.kind.neutral) for one in some] for some in effects])
 
 
 def least_rise(effects: Float[np.ndarray, " strength"], strengths: Sequence[float], neutral: float | None) -> float:

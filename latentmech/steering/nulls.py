@@ -1,7 +1,7 @@
 """Directions without meaning, made at any block, in the place of one that is said to have some.
 
-random      drawn as the states vary there: of the same length, they move a model several times as much as
-isotropic   directions drawn from the sphere, the easy null
+random      drawn as the states vary there; of the same length they move a model several times as much as the next
+isotropic   drawn from the sphere, the easy null
 exchanged   what the same method finds when labels are exchanged by the unit that was labelled: within pairs, between
             groups, or between rows
 

@@ -11,24 +11,27 @@ addition leaves the blocks below it alone, so they run once for all of a layer's
 block, so nothing can be shared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.direction import Choice, Direction
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Level, Model, Scope
+from latentmech.model import Dialogue, Level, Model, refuse_without
 from latentmech.report import Picture, Table, heat_map
-from latentmech.steering.ablations import ablation, check_affine
 from latentmech.steering.damage import divergence, untouched_runs
-from latentmech.steering.generation import EVERYWHERE, Variant, next_logits
-from latentmech.steering.interventions import Addition
+from latentmech.steering.generation import next_logits
+from latentmech.steering.interventions import OTHERS_WRITE, Addition, Plan, ablation, check_affine
 from latentmech.steering.settings import CausalSettings
-from latentmech.steering.trials import Ids, first_tokens, log_odds_of
+from latentmech.steering.trials import first_tokens, log_odds_of
+
+Scores = Float[np.ndarray, "3 candidate"]
+MEANINGS = {"bypass": "refusal score, removed", "induce": "refusal score, added", "KL": "KL, removed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +39,10 @@ class CausalSelection(CausalSettings):
     """Scores every candidate and chooses one; see `CausalSettings`."""
 
     def check(self, model: Model, levels: Sequence[Level]) -> None:
-        """Refuse levels that an affine ablation has too few class means from."""
+        """Refuse levels that an affine ablation has too few class means from, and models that it does not reach."""
         if self.ablation == "affine":
             check_affine([level.hook_name for level in levels], model.n_layers)
+        refuse_without(model, "ablation", OTHERS_WRITE)
 
     def __call__(
         self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]
@@ -51,85 +55,53 @@ class CausalSelection(CausalSettings):
         if not allowed:
             raise BadInput(f"selection.prune={self.prune:g} leaves no candidate; set direction.layers=all or lower it")
         scores = np.full((3, len(candidates)), np.nan)
-        ask = _Asking(model, first_tokens(model, self.phrases, spaced=False))
+        tokens = first_tokens(model, self.phrases, spaced=False)
+
+        def read(logits: Tensor, places: Sequence[int]) -> Tensor:
+            return log_odds_of(logits.float().log_softmax(-1), [tokens] * len(places), [()] * len(places))
+
+        def score(plan: Plan, texts: Sequence[str]) -> float:
+            return float(next_logits(model, [plan.edits], texts, read, scope=plan.scope).mean())
+
         with tqdm(total=len(allowed), unit="candidate", desc=f"{model.name}: causal selection", mininterval=1) as bar:
             runs = untouched_runs(model, harmless, 1)
             for i in allowed:
-                plan = ablation(candidates[i], model.n_layers, self.ablation)
-                added = {candidates[i].hook_name: Addition(candidates[i].norm * candidates[i].vector)}
-                scores[0, i] = ask(plan.edits, harmful, plan.scope)
-                scores[1, i] = ask(added, harmless)
-                scores[2, i] = float(divergence(model, [plan.edits], runs, scope=plan.scope).kl.mean())
+                here, plan = candidates[i], ablation(candidates[i], model.n_layers, self.ablation)
+                added = Plan({here.hook_name: Addition(here.norm * here.vector)})
+                cost = divergence(model, [plan.edits], runs, scope=plan.scope).kl
+                scores[:, i] = score(plan, harmful), score(added, harmless), float(cost.mean())
                 bar.update()
-        return self._choice(candidates, scores, ask({}, harmful), ask({}, harmless))
-
-    def _choice(self, candidates: Sequence[Direction], scores: np.ndarray, harmful: float, harmless: float) -> Choice:
-        """The lowest bypass score among those that pass; if none does, among those that at least induce."""
+            high, low = score(Plan(), harmful), score(Plan(), harmless)
         bypass, induce, kl = scores
         passed = (induce > self.induce_above) & (kl < self.kl_below)
-        pool = np.flatnonzero(
-            next(some for some in (passed, induce > self.induce_above, np.isfinite(bypass)) if some.any())
-        )
-        best = int(pool[np.argmin(bypass[pool])])
-        notes = [f"Untouched, harmful requests score {harmful:+.2f} and harmless ones {harmless:+.2f} nats on dev."]
+        # the lowest bypass score among those that pass; if none does, among those that at least induce
+        pool = next(some for some in (passed, induce > self.induce_above, np.isfinite(bypass)) if some.any())
+        best = int(np.argmin(np.where(pool, bypass, np.inf)))
+        notes = [f"Untouched, harmful requests score {high:+.2f} and harmless ones {low:+.2f} nats on dev."]
         if not passed.any():
-            limits = f"induce > {self.induce_above:g}, KL < {self.kl_below:g}"
-            notes.append(
-                f"No candidate passes the thresholds ({limits}); the best bypass of those that induce was taken."
-            )
+            none = f"No candidate passes the thresholds (induce > {self.induce_above:g}, KL < {self.kl_below:g})"
+            notes.append(f"{none}; the best bypass of those that induce was taken.")
+        mark = np.where(passed, "passes", "").astype(object)
+        mark[best] = "chosen"
+        columns = {"candidate": [c.name for c in candidates], "mark": mark, **dict(zip(MEANINGS, scores, strict=True))}
+        frame = pd.DataFrame(columns)[np.isfinite(bypass)].reset_index(drop=True)
+        caption = "Refusal score in nats when removed (bypass) and when added (induce); KL in nats when removed."
+        table = Table(title="Selection by effect, on dev", frame=frame, caption=caption)
         return Choice(
-            candidate=best,
-            how="causal effect on dev",
-            tables=(_table(candidates, scores, passed, best),),
-            pictures=_pictures(candidates, scores, best),
-            notes=tuple(notes),
-        )
+            candidate=best, how="causal effect on dev", tables=(table,), notes=tuple(notes),
+            pictures=tuple(_pictures(candidates, scores, best)),
+        )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Asking:
-    """Mean refusal score of requests under an edit."""
-
-    model: Model
-    towards: Ids
-
-    def __call__(self, edits: Variant, texts: Sequence[str], scope: Scope = EVERYWHERE) -> float:
-        def read(logits: Tensor, places: Sequence[int]) -> Tensor:
-            return log_odds_of(logits.float().log_softmax(-1), [self.towards] * len(places), [()] * len(places))
-
-        return float(next_logits(self.model, [edits], texts, read, scope=scope).mean())
-
-
-def _table(candidates: Sequence[Direction], scores: np.ndarray, passed: np.ndarray, best: int) -> Table:
-    rows = [
-        {
-            "candidate": c.name,
-            "mark": "chosen" if i == best else "passes" if passed[i] else "",
-            "bypass": scores[0, i],
-            "induce": scores[1, i],
-            "KL": scores[2, i],
-        }
-        for i, c in enumerate(candidates)
-        if np.isfinite(scores[0, i])
-    ]
-    caption = "Refusal score in nats when removed (bypass) and when added (induce); KL in nats when removed."
-    return Table(title="Selection by effect, on dev", frame=pd.DataFrame(rows), caption=caption)
-
-
-def _pictures(candidates: Sequence[Direction], scores: np.ndarray, best: int) -> tuple[Picture, ...]:
-    levels = list(dict.fromkeys(c.level.tick for c in candidates))
-    positions = list(dict.fromkeys(str(c.card["position"]) for c in candidates))
-    place = {(str(c.card["position"]), c.level.tick): i for i, c in enumerate(candidates)}
-    names = {"bypass": "refusal score, removed", "induce": "refusal score, added", "KL": "KL, removed"}
-    row, column = positions.index(str(candidates[best].card["position"])), levels.index(candidates[best].level.tick)
-    found = []
-    for (name, meaning), values in zip(names.items(), scores, strict=True):
-        grid = np.array([[values[place[p, level]] for level in levels] for p in positions])
+def _pictures(candidates: Sequence[Direction], scores: Scores, best: int) -> Iterator[Picture]:
+    places = [(str(c.card["position"]), c.level.tick) for c in candidates]
+    positions, levels = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
+    cells = [(positions.index(position), levels.index(level)) for position, level in places]
+    for (name, meaning), values in zip(MEANINGS.items(), scores, strict=True):
+        grid = np.empty((len(positions), len(levels)))
+        grid[tuple(zip(*cells, strict=True))] = values
         figure = heat_map(
             grid, positions, levels, title=f"Selection: {name}", xlabel="level of the residual stream",
-            ylabel="position", bar=f"{meaning} (nats)", marks=[(row, column)],
+            ylabel="position", bar=f"{meaning} (nats)", marks=[cells[best]],
         )  # fmt: skip
-        found.append(
-            Picture(title=f"Selection: {name}", figure=figure, caption=f"{meaning}, on dev; the choice is framed.")
-        )
-    return tuple(found)
+        yield Picture(title=f"Selection: {name}", figure=figure, caption=f"{meaning}, on dev; the choice is framed.")

@@ -218,7 +218,7 @@ class RefusalRateSettings:
         limit: requests of either kind, at most.
     """
 
-    builds: ClassVar[str] = "latentmech.steering.refusals.RefusalRate"
+    builds: ClassVar[str] = "latentmech.steering.necessity.RefusalRate"
 
     n_tokens: Positive = 16
     limit: Positive = 40
@@ -229,8 +229,7 @@ class RefusalRateSettings:
 
 def _check_words(name: str, words: Sequence[object]) -> None:
     """YAML reads true and no as truth values unless they stand in quotes."""
-    for word in words:
-        if not isinstance(word, str) or not word.strip():
-            raise BadInput(f"{name} holds {word!r}; expected words: put quotes around it")
+    if strange := [word for word in words if not isinstance(word, str) or not word.strip()]:
+        raise BadInput(f"{name} holds {strange[0]!r}; expected words: put quotes around it")
     if not words:
         raise BadInput(f"{name} is empty; expected some")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -12,40 +13,48 @@ from latentmech.activations import ActivationStore
 from latentmech.data import Contrast, Corpus
 from latentmech.direction import Choice, Direction, DirectionStudy, Parts, load_direction, method_of, rows_at
 from latentmech.errors import BadInput
-from latentmech.model import Model, Scope, levels_of, writers
+from latentmech.model import Model, Scope, levels_of, refuse_without, writers
 from latentmech.report import Report
 from latentmech.statistics import clusters_of
-from latentmech.steering.ablations import check_affine
 from latentmech.steering.account import account_of
-from latentmech.steering.damage import divergence, untouched_runs
-from latentmech.steering.edits import EDIT_KINDS, EditKind, Gate, Steerer, learned
-from latentmech.steering.effects import Estimating, Span, spans
+from latentmech.steering.damage import divergence, readings, untouched_runs
+from latentmech.steering.edits import (
+    EDIT_KINDS,
+    EditKind,
+    Gate,
+    Steerer,
+    Strength,
+    calibrated,
+    in_units,
+    is_close,
+    learned,
+)
+from latentmech.steering.effects import Estimating, spans
 from latentmech.steering.findings import SteeringFindings
 from latentmech.steering.generation import EVERYWHERE
+from latentmech.steering.interventions import OTHERS_WRITE, check_affine
 from latentmech.steering.layer import LayerChoice, choose_layer, choosing
 from latentmech.steering.necessity import Necessity
 from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, NullSource
-from latentmech.steering.reading import readings
 from latentmech.steering.settings import SteeringSettings
-from latentmech.steering.strength import Strength, calibrated, in_units, is_close
 from latentmech.steering.sweep import Dosed, Doses, swept
-from latentmech.steering.trials import Trials, TrialSource
+from latentmech.steering.trials import Trials
 from latentmech.steering.weights import exports
 
 Prompts = Callable[[str], Trials]  # of a split
+Exports = Mapping[str, Callable[[Path], object]]
 NEUTRAL_WORDS = 1500  # whose states stand for those of a saved direction's texts
 CHOOSING = 10  # random directions that choose a block of their own
 SAME_LINE = 0.99  # cosine at which exchanging labels has left a direction on the line where it was
 
 
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """The direction where it was found, its texts, what a reader must know about it, and how it was chosen."""
+class Origin(NamedTuple):
+    """The direction where it was found, and what a reader must know; its texts and how it was chosen, if found here."""
 
     direction: Direction
-    contrast: Contrast | None
     notes: tuple[str, ...]
-    selection: Choice | None
+    contrast: Contrast | None = None
+    selection: Choice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +62,6 @@ class SteeringStudy(SteeringSettings):
     """Steers in several strengths and measures what changes; see `SteeringSettings`."""
 
     direction: DirectionStudy = field(default_factory=DirectionStudy)
-    trials: TrialSource | None = None
     scope: Scope = field(default_factory=Scope)
     necessity: Necessity | None = None
 
@@ -65,31 +73,32 @@ class SteeringStudy(SteeringSettings):
         """Everything that the report is made of."""
         self._check(model)
         origin = self._origin(model, store)
-        prompts: Prompts = cache(partial(self._prompts, model, origin.contrast))
+        prompts: Prompts = cache(partial(self.trials, model, origin.contrast))
         source = self._null_source(model, store, origin)
         steerer = Steerer(model=model, kind=self.kind, scope=self.scope, gate_at=self._gates(origin, source))
         direction, choice = self._placed(steerer, origin.direction, prompts)
         doses, missed = self._doses(steerer, direction, prompts)
         exported = self._exports(model, origin.direction, direction, doses)
         ends, trials = spans(list(doses), self.kind.neutral), prompts("test")
-        nulls = self._nulls(steerer, direction, source, doses, ends, prompts)
+        last = {value: doses[value] for end in ends for value in (end.base, end.at) if value is not None}
+        nulls = self._nulls(steerer, direction, source, doses, last, prompts)
         sizes = {"n_tokens": self.n_tokens, "kl_tokens": self.kl_tokens, "neutral_words": self.neutral_words}
         sweep = swept(steerer, trials, ([direction], doses), nulls, self._told(trials), **sizes)
         clusters, units = clusters_of(trials.groups), [in_units(dose, direction) for dose in doses.values()]
         of = Estimating(sweep=sweep, clusters=clusters, neutral=self.kind.neutral, ends=ends, draws=self.draws)
         found = of.of_doses(readings(model, direction, sweep.answers), units)
-        exchanged = of.exchanged() if self._tells_labels(direction, nulls) else None
-        necessity = None
+        swapped, necessity = nulls[EXCHANGED][0] if EXCHANGED in nulls else [], None
+        cosines = [abs(one.cosine(direction.at(one.hook_name))) for one in swapped]
+        exchanged = of.exchanged() if cosines and np.median(cosines) < SAME_LINE else None
         if self.necessity is not None and origin.contrast is not None:
             made = (source.random, source.isotropic)
             necessity = self.necessity(model, origin.direction, origin.contrast, *made, self.draws)
         return SteeringFindings(
-            direction=direction, trials=trials, kind=self.kind, edit=self.edit, unit=self.kind.unit or self.unit,
-            gate=self.gate, n_tokens=self.n_tokens, kl_tokens=self.kl_tokens, strengths=tuple(doses),
-            ends=tuple(_at_ends(doses, ends)), doses=found, overall=of.overall(), exchanged=exchanged, sweep=sweep,
-            verdict=of.verdict(found, exchanged), slope=of.slope(), choice=choice, selection=origin.selection,
-            necessity=necessity,
-            notes=(*origin.notes, *missed, *self._left_out(nulls, exchanged, necessity is None)), exports=exported,
+            settings=self, direction=direction, trials=trials, kind=self.kind, unit=self.kind.unit or self.unit,
+            strengths=tuple(doses), ends=tuple(last), doses=found, overall=of.overall(), exchanged=exchanged,
+            sweep=sweep, verdict=of.verdict(found, exchanged), slope=of.slope(), choice=choice,
+            selection=origin.selection, necessity=necessity,
+            notes=(*origin.notes, *missed, *self._left_out(bool(swapped) and exchanged is None)), exports=exported,
         )  # fmt: skip
 
     @property
@@ -110,52 +119,46 @@ class SteeringStudy(SteeringSettings):
         if self.necessity is not None and self.file is None:
             levels = levels_of(model.n_layers, self.direction.site, self.direction.layers)
             check_affine([level.hook_name for level in levels], model.n_layers)
+            refuse_without(model, "ablation", OTHERS_WRITE)
         if self.export == "weights":
             writers(model)
 
     def _origin(self, model: Model, store: ActivationStore) -> Origin:
         if self.file is not None:
             direction = load_direction(self.file)
-            notes = direction.check(model, allow_foreign=self.allow_foreign)
-            return Origin(direction=direction, contrast=None, notes=notes, selection=None)
+            return Origin(direction, direction.check(model, allow_foreign=self.allow_foreign))
         only = replace(self.direction, compare=False, transfer=(), observer=None, random_draws=0, shuffles=0)
         found = only.find(model, store)
-        notes = found.contrast.notes
-        return Origin(direction=found.direction, contrast=found.contrast, notes=notes, selection=found.choice)
-
-    def _prompts(self, model: Model, contrast: Contrast | None, split: str) -> Trials:
-        if self.trials is None:
-            raise BadInput("steering.trials is not set; give trials, such as Stems(...)")
-        return self.trials(model, contrast, split)
+        return Origin(found.direction, found.contrast.notes, found.contrast, found.choice)
 
     def _null_source(self, model: Model, store: ActivationStore, origin: Origin) -> NullSource:
         """From the states of the direction's own texts at any hook point; of words, where it comes without."""
         contrast, card = origin.contrast, origin.direction.card
+
+        @cache
+        def rows(hook_name: str) -> Tensor:
+            if contrast is not None:
+                reading = self.direction.reading(str(card["position"]))
+                return rows_at(reading, contrast.joint, hook_name, model, store)
+            levels = levels_of(model.n_layers, card.get("site", "resid_post"))
+            return store.get(model, Corpus(limit=NEUTRAL_WORDS)(), levels, "word_last").level(hook_name).float()
+
         if contrast is None:
-            neutral, levels = Corpus(limit=NEUTRAL_WORDS)(), levels_of(model.n_layers, card.get("site", "resid_post"))
-
-            def words(hook_name: str) -> Tensor:
-                return store.get(model, neutral, levels, "word_last").level(hook_name).float()
-
-            return NullSource(rows=cache(words), parts=None, method=None, seed=self.seed)
-        reading = self.direction.reading(str(card["position"]))
-
-        def texts(hook_name: str) -> Tensor:
-            return rows_at(reading, contrast.joint, hook_name, model, store)
-
+            return NullSource(rows=rows, parts=None, method=None, seed=self.seed)
         method = method_of(self.direction.method)
-        return NullSource(rows=cache(texts), parts=Parts.of(contrast), method=method, seed=self.seed)
+        return NullSource(rows=rows, parts=Parts.of(contrast), method=method, seed=self.seed)
 
     def _gates(self, origin: Origin, source: NullSource) -> Callable[[str], Gate | None]:
         """What learns the gate at a hook point, from the dev texts there."""
 
+        @cache
         def learn(hook_name: str) -> Gate | None:
             if self.gate is None or source.parts is None:
                 return None
             rows, vector = source.rows(hook_name)[source.parts.within("dev")], origin.direction.at(hook_name).vector
             return learned(rows, source.parts.truth("dev"), vector, self.gate)
 
-        return cache(learn)
+        return learn
 
     def _placed(self, steerer: Steerer, direction: Direction, prompts: Prompts) -> tuple[Direction, LayerChoice | None]:
         """The direction at the block where it is used."""
@@ -190,15 +193,14 @@ class SteeringStudy(SteeringSettings):
         return {nats: Strength(length / size, "resid") for nats, (length, _) in found.items()}, missed
 
     def _nulls(
-        self, steerer: Steerer, direction: Direction, source: NullSource, doses: Doses, ends: Sequence[Span],
-        prompts: Prompts,
-    ) -> dict[str, Dosed]:  # fmt: skip
+        self, steerer: Steerer, direction: Direction, source: NullSource, doses: Doses, last: Doses, prompts: Prompts
+    ) -> dict[str, Dosed]:
         """Directions without meaning, and the strengths at which they are run.
 
         Where the direction chose its block on dev, exchanged labels and a few random directions choose theirs too.
         """
         moving = {value: dose for value, dose in doses.items() if value != self.kind.neutral}
-        last, found = _at_ends(doses, ends), dict[str, Dosed]()
+        found = dict[str, Dosed]()
 
         def at_their_blocks(made: Callable[[Direction], list[Direction]]) -> list[Direction]:
             return choosing(steerer, direction, made, prompts("dev"), last) if self.layer == "dev" else made(direction)
@@ -212,38 +214,24 @@ class SteeringStudy(SteeringSettings):
             found[EXCHANGED] = at_their_blocks(partial(source.exchanged, n=self.exchanged)), last
         return found
 
-    def _tells_labels(self, direction: Direction, nulls: Mapping[str, Dosed]) -> bool:
-        """Whether exchanged labels give the method anything but the same line, one way round or the other."""
-        some = nulls[EXCHANGED][0] if EXCHANGED in nulls else []
-        cosines = [abs(one.cosine(direction.at(one.hook_name))) for one in some]
-        return bool(cosines) and float(np.median(cosines)) < SAME_LINE
-
-    def _left_out(self, nulls: Mapping[str, Dosed], exchanged: object, no_necessity: bool) -> list[str]:
+    def _left_out(self, same_line: bool) -> list[str]:
         """What was asked for and could not be had."""
         line = f"{self.direction.method} finds the same line under exchanged labels, one way round or the other"
         said = {
-            f"No test against exchanged labels: {line}.": EXCHANGED in nulls and exchanged is None,
-            "No exchanged labels: a saved direction comes without its texts.": bool(self.exchanged and self.file),
-            "Necessity was not tested: a saved direction comes without its texts.": self.necessity and no_necessity,
+            f"No test against exchanged labels: {line}.": same_line,
+            "No exchanged labels: a saved direction comes without its texts.": self.exchanged and self.file,
+            "Necessity was not tested: a saved direction comes without its texts.": self.necessity and self.file,
         }
         return [sentence for sentence, holds in said.items() if holds]
 
-    def _exports(
-        self, model: Model, found: Direction, placed: Direction, doses: Doses
-    ) -> Mapping[str, Callable[[Path], object]]:
+    def _exports(self, model: Model, found: Direction, placed: Direction, doses: Doses) -> Exports:
         """What writes the edited models, where that is asked."""
-        if self.export == "none":
-            return {}
         in_weights = self.kind.in_weights and self.scope == EVERYWHERE and self.gate is None
-        return exports(model, found, placed, [dose.along(placed) for dose in doses.values()] if in_weights else ())
+        lengths = [dose.along(placed) for dose in doses.values()] if in_weights else []
+        return exports(model, found, placed, lengths) if self.export == "weights" else {}
 
     def _told(self, trials: Trials) -> Mapping[str, Sequence[str]]:
         """The prompts with an instruction in front, inside the chat template where they are in one."""
         pairs = list(zip(trials.texts, trials.shown, strict=True))
         kinds = zip(("for", "against"), self.prompting, strict=False)
         return {kind: [text.replace(shown, f"{told} {shown}", 1) for text, shown in pairs] for kind, told in kinds}
-
-
-def _at_ends(doses: Doses, ends: Sequence[Span]) -> Doses:
-    """The strengths that ends of the dose are at or are compared with."""
-    return {value: doses[value] for end in ends for value in (end.base, end.at) if value is not None}

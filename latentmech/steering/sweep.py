@@ -10,10 +10,9 @@ from tqdm import tqdm
 
 from latentmech.direction import Direction
 from latentmech.steering.damage import Divergence, divergence, kl_of, neutral_perplexity, untouched_runs
-from latentmech.steering.edits import Steerer
+from latentmech.steering.edits import Steerer, Strength
 from latentmech.steering.generation import completions, next_logits
-from latentmech.steering.strength import Strength
-from latentmech.steering.trials import Trials
+from latentmech.steering.trials import Trials, log_odds_of
 
 Doses = Mapping[float, Strength]  # by the number that was asked for
 Dosed = tuple[Sequence[Direction], Doses]  # directions, and the strengths at which they are run
@@ -52,7 +51,8 @@ def response(steerer: Steerer, trials: Trials, dosed: Dosed, progress: Callable[
         if key not in clean:  # of these prompts the untouched model comes first
             clean.clear()
             clean[key] = log_probs
-        return stack([trials.at(places).odds(log_probs), kl_of(clean[key], log_probs)], 1)
+        asked = trials.at(places)
+        return stack([log_odds_of(log_probs, asked.towards, asked.away), kl_of(clean[key], log_probs)], 1)
 
     found = next_logits(steerer.model, variants, trials.texts, read, scope=steerer.scope, progress=progress)
     score, kl = found.double().numpy().transpose(2, 0, 1)
@@ -96,9 +96,8 @@ def swept(
     with tqdm(total=rows * len(trials), unit="row", desc=f"{model.name}: steering", mininterval=1) as bar:
 
         def told(texts: Sequence[str]) -> Prompts:
-            return (
-                next_logits(model, [{}], texts, lambda logits, at: trials.at(at).log_odds(logits))[0].double().numpy()
-            )
+            found = next_logits(model, [{}], texts, lambda logits, at: trials.at(at).log_odds(logits))
+            return found[0].double().numpy()
 
         return SteeringSweep(
             own=response(steerer, trials, own, bar.update),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from latentmech.report import Table
-from latentmech.steering.findings import SteeringFindings
+from latentmech.steering.findings import LayerChoice, SteeringFindings
 
 SHOWN = 8  # prompts whose completions are shown
 SINGLE = {"kl": "KL", "neutral_perplexity": "neutral ppl ×", "own_perplexity": "own ppl", "reading": "reading",
@@ -15,13 +15,12 @@ SINGLE = {"kl": "KL", "neutral_perplexity": "neutral ppl ×", "own_perplexity": 
 def tables(found: SteeringFindings) -> dict[str, Table]:
     """All of them, the most telling first."""
     necessity = dict(necessity_tables(found))
-    shown = {name: table for name, table in necessity.items() if name != "answers"}
-    shown |= {"strengths": strength_table(found), "verdict": claim_table(found), "controls": control_table(found)}
-    shown |= {name: table for name, table in necessity.items() if name == "answers"}
-    if found.choice is not None:
-        shown["layers"] = layer_table(found)
-    shown |= {f"selection_{i}": table for i, table in enumerate(found.selection.tables if found.selection else ())}
-    return shown | {"completions": completion_table(found), "items": item_table(found)}
+    answers = {"answers": necessity.pop("answers")} if necessity else {}
+    own = {"strengths": strength_table(found), "verdict": claim_table(found), "controls": control_table(found)}
+    places = {} if found.choice is None else {"layers": layer_table(found, found.choice)}
+    chosen = {f"selection_{i}": table for i, table in enumerate(found.selection.tables if found.selection else ())}
+    said = {"completions": completion_table(found), "items": item_table(found)}
+    return necessity | own | answers | places | chosen | said
 
 
 def strength_table(found: SteeringFindings) -> Table:
@@ -38,9 +37,9 @@ def strength_table(found: SteeringFindings) -> Table:
     caption = (
         f"Strength ({found.unit}): {found.kind.zero}. Effect: change of the log-odds against the untouched model, in "
         f"nats, mean over {len(found.trials)} prompts with a 95 % interval over their groups. Random directions are "
-        f"drawn as the states vary, of the same length. KL in nats per token over {found.kl_tokens} tokens of the "
-        "untouched model's text; own ppl: perplexity of that text when steered; reading: what the direction reads in "
-        "the answers, in standard deviations of the untouched model's."
+        f"drawn as the states vary, of the same length. KL in nats per token over {found.settings.kl_tokens} tokens of "
+        "the untouched model's text; own ppl: perplexity of that text when steered; reading: what the direction reads "
+        "in the answers, in standard deviations of the untouched model's."
     )
     return Table(title="Dose and response", frame=pd.DataFrame(rows), caption=caption)
 
@@ -75,26 +74,21 @@ def control_table(found: SteeringFindings) -> Table:
     return Table(title="Beside it", frame=pd.DataFrame(rows), caption=caption)
 
 
-def layer_table(found: SteeringFindings) -> Table:
+def layer_table(found: SteeringFindings, choice: LayerChoice) -> Table:
     """Where the direction could be used, and where it is."""
-    choice = found.choice
-    rows = [] if choice is None else list(zip(choice.layers, choice.steps.tolist(), strict=True))
-    marked = [(layer, "chosen" if layer == found.direction.layer else "", step) for layer, step in rows]
+    marks = ["chosen" if layer == found.direction.layer else "" for layer in choice.layers]
+    frame = pd.DataFrame({"layer": choice.layers, "mark": marks, "least rise": choice.steps})
     caption = "Least rise of the effect from one strength to the next, in nats per unit of strength, on dev prompts."
-    frame = pd.DataFrame(marked, columns=["layer", "mark", "least rise"])
     return Table(title="Where to use it", frame=frame, caption=caption)
 
 
 def completion_table(found: SteeringFindings) -> Table:
     """The first prompts' answers at every strength."""
     names = ["clean", *(f"{strength:+g}" for strength in found.strengths)]
-    rows = [
-        (found.trials.shown[i], name, answers[i])
-        for i in range(min(SHOWN, len(found.trials)))
-        for name, answers in zip(names, found.sweep.answers, strict=True)
-    ]
+    said = list(zip(names, found.sweep.answers, strict=True))
+    rows = [(shown, name, own[i]) for i, shown in enumerate(found.trials.shown[:SHOWN]) for name, own in said]
     frame = pd.DataFrame(rows, columns=["prompt", "strength", "text"]).sort_values("prompt", kind="stable")
-    caption = f"Greedy, {found.n_tokens} tokens, first prompts."
+    caption = f"Greedy, {found.settings.n_tokens} tokens, first prompts."
     return Table(title="What it says", frame=frame.reset_index(drop=True), caption=caption)
 
 
@@ -112,13 +106,13 @@ def necessity_tables(found: SteeringFindings) -> Iterator[tuple[str, Table]]:
     if (own := found.necessity) is None:
         return
     removed, added = f"removed, {own.removed_by}", f"added, × {own.added:g}"
-    sides = {"harmful": (own.ablated, removed, min), "harmless": (own.induced, added, max)}
+    sides = {"harmful": (own.ablated, removed), "harmless": (own.induced, added)}
     rows: list[dict[str, object]] = []
-    for kind, (rates, edit, extreme) in sides.items():
+    for kind, (rates, edit) in sides.items():
         row = {"requests": kind, "n": rates.clean.n, **rates.clean.cells("clean"), "edit": edit}
-        most = {f"{null}, most effective": extreme(shares) for null, shares in rates.random.items()}
+        most = {f"{null}, most effective": share for null, share in rates.most.items()}
         rows.append(row | rates.edited.cells("edited") | most)
-    counts = " and ".join(f"{len(shares)} {null}" for null, shares in own.ablated.random.items()) or "No random"
+    counts = " and ".join(f"{n} {null}" for null, n in own.ablated.others.items()) or "No random"
     caption = (
         f"Share of test requests refused, by the beginning of the answer, with 95 % intervals. {counts} directions "
         "were removed and added likewise (random: drawn as the states vary; isotropic: from the sphere). How to remove "
@@ -136,8 +130,8 @@ def necessity_tables(found: SteeringFindings) -> Iterator[tuple[str, Table]]:
     yield "removals", Table(title="Ways to remove and to add", frame=frame, caption=caption)
     answers = [
         (kind, request, clean, before, edit.partition(",")[0], edited, after)
-        for kind, (rates, edit, _) in sides.items()
-        for (request, clean, edited), (before, after) in zip(rates.answers, rates.shown, strict=True)
+        for kind, (rates, edit) in sides.items()
+        for request, clean, before, edited, after in rates.answers
     ]
     columns = ["requests", "request", "clean", "refused", "edit", "edited", "refused when edited"]
     frame = pd.DataFrame(answers, columns=columns)

@@ -3,9 +3,9 @@
 Every score here is a log-odds in nats: of one set of next tokens against another, or against all the rest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -49,25 +49,19 @@ class Trials:
 
     def log_odds(self, logits: Float[Tensor, "prompt vocab"]) -> Float[Tensor, " prompt"]:
         """Log-odds of each prompt's next token, in nats."""
-        return self.odds(logits.float().log_softmax(-1))
-
-    def odds(self, log_probs: Float[Tensor, "prompt vocab"]) -> Float[Tensor, " prompt"]:
-        """The same from log-probabilities."""
-        return log_odds_of(log_probs, self.towards, self.away)
+        return log_odds_of(logits.float().log_softmax(-1), self.towards, self.away)
 
 
 def log_odds_of(
     log_probs: Float[Tensor, "prompt vocab"], towards: Sequence[Ids], away: Sequence[Ids]
 ) -> Float[Tensor, " prompt"]:
     """Log-odds of each row's sets, in nats; an empty set against stands for all other tokens."""
-    return torch.stack([_odds(*row) for row in zip(log_probs, towards, away, strict=True)])
-
-
-def _odds(chances: Float[Tensor, " vocab"], towards: Ids, away: Ids) -> Float[Tensor, ""]:
-    for_it = chances[list(towards)].logsumexp(0)
-    if away:
-        return for_it - chances[list(away)].logsumexp(0)
-    return for_it - torch.log1p(-for_it.exp().clamp(max=1 - 1e-7))
+    found = []
+    for chances, good, bad in zip(log_probs, towards, away, strict=True):
+        for_it = chances[list(good)].logsumexp(0)
+        rest = chances[list(bad)].logsumexp(0) if bad else torch.log1p(-for_it.exp().clamp(max=1 - 1e-7))
+        found.append(for_it - rest)
+    return torch.stack(found)
 
 
 @runtime_checkable
@@ -134,23 +128,13 @@ class Requests(RequestsSettings):
 
 
 def _trials(
-    texts: Sequence[Dialogue],
-    shown: Sequence[str],
-    groups: Sequence[str],
-    towards: Sequence[Ids],
-    away: Sequence[Ids],
-    notes: tuple[str, ...] = (),
-) -> Trials:
+    texts: Sequence[Dialogue], shown: Sequence[str], groups: Sequence[str], towards: Sequence[Ids],
+    away: Sequence[Ids], notes: tuple[str, ...] = (),
+) -> Trials:  # fmt: skip
     if not texts:
         raise BadInput("there are no prompts to steer on; give some with trials.prompts, or raise data.limit")
-    return Trials(
-        texts=tuple(text.text for text in texts),
-        shown=tuple(shown),
-        groups=tuple(groups),
-        towards=tuple(towards),
-        away=tuple(away),
-        notes=notes,
-    )
+    own: dict[str, Any] = {"shown": shown, "groups": groups, "towards": towards, "away": away, "notes": notes}
+    return Trials(texts=tuple(text.text for text in texts), **{name: tuple(values) for name, values in own.items()})
 
 
 def first_tokens(model: Model, words: Sequence[str], *, spaced: bool = True) -> Ids:
@@ -158,14 +142,13 @@ def first_tokens(model: Model, words: Sequence[str], *, spaced: bool = True) -> 
 
     A word that is several tokens counts by its first, so it should not share that with a word of the other set.
     """
-    found: Mapping[int, None] = {}
+    found: list[int] = []
     for word in words:
         ids = model.tokenizer(f" {word}" if spaced else word, add_special_tokens=False)["input_ids"]
-        ids = [i for i in ids if str(model.tokenizer.decode([i])).strip()] or ids
-        found = {**found, ids[0]: None}
+        found += ([i for i in ids if str(model.tokenizer.decode([i])).strip()] or ids)[:1]
     if not found:
         raise BadInput("no words were given to score the next token by; give some in trials.towards and trials.away")
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def _letter_token(model: Model, answer: str) -> int:

@@ -7,7 +7,7 @@ Neither knows a scope: weights treat every token alike, the first one and those 
 in logits to the model with hooks stands in the folder's card, beside how much the edit itself changes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,26 +18,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.data import Corpus
-from latentmech.direction import Direction
+from latentmech.direction import Direction, source_of
 from latentmech.errors import BadInput
-from latentmech.model import (
-    Local,
-    Model,
-    Scope,
-    bias_place,
-    fold_ablation,
-    fold_addition,
-    intervening,
-    pad,
-    save_folded,
-    tokenise,
-)
-from latentmech.steering.ablations import Plan, ablation
-from latentmech.steering.interventions import Addition
+from latentmech.model import Batch, Local, Model, bias_place, fold_ablation, fold_addition, intervening, save_folded
+from latentmech.steering.generation import batches
+from latentmech.steering.interventions import Addition, Plan, ablation
 from latentmech.storage import plain
 
-NOTHING = Plan({}, Scope())
-SENTENCES, LONGEST = 8, 160  # how many, and characters
+SENTENCES, LONGEST = 8, 160  # how many neutral ones, and characters
 ALLOWED = 1e-3  # of the largest logit; in SmolLM2, along its first token's own direction, rounding gives 3e-5
 
 
@@ -73,19 +61,20 @@ def exported(direction: Direction, model: Model, kind: str, length: float | None
     Raises:
         BadInput: the model cannot be written so.
     """
-    hf_model, plan = _folded(direction, model, kind, length)
-    card = {"folded": {"kind": kind, "length": length, "hook_name": direction.hook_name}, **_origin(direction, model)}
-    return save_folded(hf_model, model, folder, plain(card), partial(_compared, model, plan))
-
-
-def _folded(direction: Direction, model: Model, kind: str, length: float | None) -> tuple[Any, Plan]:
-    """The edit in the weights, and the same by hooks."""
     if kind == "ablation":
-        return fold_ablation(model, direction.vector), ablation(direction, model.n_layers, "plain")
-    if kind != "addition" or length is None:
+        hf_model, plan = fold_ablation(model, direction.vector), ablation(direction, model.n_layers, "plain")
+    elif kind == "addition" and length is not None:
+        plan = Plan({direction.hook_name: Addition(length * direction.vector)})
+        hf_model = fold_addition(model, length * direction.vector, _layer(direction))
+    else:
         raise BadInput(f"kind={kind} with length={length}; expected ablation, or addition with a length")
-    vector = length * direction.vector
-    return fold_addition(model, vector, _layer(direction)), Plan({direction.hook_name: Addition(vector)}, Scope())
+    known = {key: direction.card[key] for key in ("data", "method", "model", "scores") if key in direction.card}
+    card = {
+        "folded": {"kind": kind, "length": length, "hook_name": direction.hook_name},
+        "source": source_of(model),
+        "direction": {"name": direction.name, **known},
+    }
+    return save_folded(hf_model, model, folder, plain(card), partial(_compared, model, plan))
 
 
 def _layer(direction: Direction) -> int:
@@ -98,60 +87,35 @@ def _layer(direction: Direction) -> int:
     return direction.layer
 
 
-def _origin(direction: Direction, model: Model) -> dict[str, Any]:
-    """Where the weights and the direction come from."""
-    known = ("data", "method", "model", "scores")
-    return {
-        "source": {
-            "name": model.name,
-            "revision": model.checkpoint.revision,
-            "note": model.checkpoint.note,
-            "fingerprint": model.fingerprint,
-            "identity": model.identity,
-        },
-        "direction": {"name": direction.name} | {key: direction.card[key] for key in known if key in direction.card},
-    }
-
-
 def _compared(model: Model, plan: Plan, folder: Path) -> Mapping[str, Any]:
-    """Largest differences in logits over all tokens of a few neutral sentences, in single precision, as is the folder.
+    """Largest differences in logits over all tokens of a few short sentences of the bundled treebank.
+
+    In single precision, as is the folder.
 
     Raises:
         BadInput: they are larger than rounding makes them, so this is not the same model.
     """
     hooked = model if model.dtype == "float32" else replace(model, dtype="float32")
     folded = replace(hooked, source=Local(path=str(folder)))
-    absolute = relative = change = 0.0
-    for ids in _sentences(model):
-        clean, wanted, seen = (
-            _logits(own, p, ids) for own, p in ((hooked, NOTHING), (hooked, plan), (folded, NOTHING))
-        )
+    found = []
+    texts = [text for text in Corpus(limit=1000)().texts if 40 <= len(text) <= LONGEST][:SENTENCES]
+    for _, batch in batches(model, texts, 1):
+        sides = ((hooked, Plan()), (hooked, plan), (folded, Plan()))
+        clean, wanted, seen = (_logits(own, what, batch) for own, what in sides)
         apart = (seen - wanted).abs().amax(-1)
-        absolute, change = max(absolute, float(apart.max())), max(change, float((wanted - clean).abs().max()))
-        relative = max(relative, float((apart / wanted.abs().amax(-1)).max()))
+        found.append([apart.max(), (apart / wanted.abs().amax(-1)).max(), (wanted - clean).abs().max()])
+    absolute, relative, change = torch.tensor(found).amax(0).tolist()
     if not relative <= ALLOWED:
         raise BadInput(
             f"{model.name} with the edit in its weights differs from itself with hooks by {relative:.1e} of the "
             f"largest logit, where rounding gives less than {ALLOWED:g}: its blocks do more than is known here; "
             "use the hooks, with steering.export=none"
         )
-    return {
-        "largest_logit_difference": absolute,
-        "relative_to_largest_logit": relative,
-        "largest_logit_change_by_the_edit": change,
-        "sentences": SENTENCES,
-        "dtype": "float32",
-    }
+    differences = {"largest_logit_difference": absolute, "relative_to_largest_logit": relative}
+    return {**differences, "largest_logit_change_by_the_edit": change, "sentences": SENTENCES, "dtype": "float32"}
 
 
-def _sentences(model: Model) -> Iterator[Any]:
-    """Token ids of a few sentences of the bundled treebank, none of them long."""
-    texts = [text for text in Corpus(limit=1000)().texts if 40 <= len(text) <= LONGEST][:SENTENCES]
-    yield from tokenise(model, texts, texts).ids
-
-
-def _logits(model: Model, plan: Plan, ids: Any) -> Float[Tensor, "pos vocab"]:
+def _logits(model: Model, plan: Plan, batch: Batch) -> Float[Tensor, "pos vocab"]:
     """At every token of one text."""
-    batch = pad([ids], 0, "right", model.torch_device)
     with intervening(model, plan.edits, plan.scope) as run:
-        return run.logits(batch, len(ids))[0].to("cpu", torch.float32)
+        return run.logits(batch, batch.ids.shape[1])[0].to("cpu", torch.float32)

@@ -13,8 +13,7 @@ TEXTS = (
     "She put 12 apples and 30 pears into a basket; how many is that?",
     "naïve café, 東京",
     "Every morning the old man walked down to the harbour to see whether the boats had come back. Some of them never "
-    "did, and nobody in the village spoke of those. He knew all their names, and the names of the people on board, and "
-    "when the wind came from the west he would say them under his breath, one after the other, until he was at home.",
+    "did, and nobody in the village spoke of those.",
 )
 
 
@@ -30,7 +29,7 @@ class VerifySettings:
     builds: ClassVar[str] = "latentmech.verify.study.VerifyStudy"
 
     texts: Sequence[str] = TEXTS
-    n_tokens: Annotated[int, AtLeast(2)] = 12
+    n_tokens: Annotated[int, AtLeast(2)] = 8
 
     def __post_init__(self) -> None:
         check(self, "verify")

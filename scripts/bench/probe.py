@@ -6,7 +6,7 @@
 25,000 training words, scored on about 24,000 development words, whole documents of each; the default model's
 activations come from the usual store, which the first call fills.
 
-ours          standardising train and dev, moments, eigendecomposition and `logistic`, in the blocks of levels that a
+ours          standardising train and dev, moments, eigendecomposition and `logistic`, as many levels side by side as a
               probe study would take
 scikit-learn  `StandardScaler` and `LogisticRegression(C, lbfgs, default tolerance, max_iter=1000)`, level by level
 
@@ -39,10 +39,11 @@ from torch import Tensor
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples, flat, limited, task
 from latentmech.model import Level, Model, RegistryPackage, levels_of
-from latentmech.probe import sample_of
+from latentmech.probe import Problem, Solution, problem_of
 from latentmech.probe.axes import fast_dtype
 from latentmech.probe.logistic import logistic
-from latentmech.probe.problem import Problem, problem_of
+from latentmech.probe.sample import Sample, side_by_side
+from latentmech.probe.solution import Targets
 
 MODEL = Path(__file__).resolve().parents[2] / "conf" / "model" / "smollm2_135m_instruct.yaml"
 TRAIN_WORDS, DEV_WORDS = 25_000, 24_000
@@ -83,17 +84,6 @@ class Fitted:
     accuracy: list[float]
     objective: list[float]
     steps: list[float]
-
-
-class InMemory:
-    """Levels already read: what `sample_of` needs of `Activations`."""
-
-    def __init__(self, activations: Activations, names: Sequence[str]):
-        self.rows = {name: activations.level(name) for name in names}
-
-    def level(self, name: str) -> Tensor:
-        """All rows of one level."""
-        return self.rows[name]
 
 
 def main() -> None:
@@ -177,19 +167,20 @@ def warm_up() -> None:
 
 def fit_ours(work: Work, levels: Sequence[Level]) -> Fitted:
     """All levels of the block at once."""
-    names = [level.hook_name for level in levels]
-    memory, targets = InMemory(work.activations, names), torch.from_numpy(work.labels("train"))[None]
-    train, dev = (work.problem.activation_rows(split) for split in ("train", "dev"))
+    rows = [work.activations.level(level.hook_name) for level in levels]
+    targets = Targets(torch.from_numpy(work.labels("train"))[None], work.problem.n_classes)
+
+    def fit(level: Tensor) -> tuple[Sample, Solution]:
+        sample = work.problem.sample(level)
+        return sample, logistic(sample, targets, torch.tensor([work.strength]))
+
     begin = time.perf_counter()
-    sample = sample_of(memory, names, train, dev)  # type: ignore[arg-type]
-    strengths = torch.full((len(levels), 1), work.strength)
-    with counted_evaluations(sample.n_rows) as steps:
-        solution = logistic(sample, targets, work.problem.n_classes, strengths)
+    with counted_evaluations(len(work.problem.index["train"])) as steps:
+        found = side_by_side(fit, rows)
     seconds = time.perf_counter() - begin
-    found = [(solution.weight[i, 0], solution.bias[i, 0]) for i in range(len(levels))]
-    accuracy = [score(work, sample.dev[i], *pair) for i, pair in enumerate(found)]
-    objective = [penalised_loss(work, sample.train[i], *pair) for i, pair in enumerate(found)]
-    return Fitted(seconds, accuracy, objective, [steps[id(axes)] for axes in sample.axes(fast_dtype())])
+    accuracy = [score(work, sample.dev, fit.weight[0], fit.bias[0]) for sample, fit in found]
+    objective = [penalised_loss(work, sample.train, fit.weight[0], fit.bias[0]) for sample, fit in found]
+    return Fitted(seconds, accuracy, objective, [steps[id(sample.axes(fast_dtype()))] for sample, _ in found])
 
 
 class counted_evaluations:

@@ -8,9 +8,8 @@ import torch
 
 from latentmech.data import Examples, contrast_of
 from latentmech.direction import Parts, isotropic_directions, method_of, unit
-from latentmech.direction.sample import standardised_distance
+from latentmech.direction.sample import matched, standardised_distance, surface_of
 from latentmech.direction.stability import Stability, stability
-from latentmech.direction.surface import matched, surface_of
 from latentmech.statistics import Estimate, auroc, aurocs, folded
 
 

@@ -9,11 +9,17 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from latentmech.activations import Activations
 from latentmech.direction import METHODS, Parts, exchanged_directions, method_of
-from latentmech.direction.candidates import DirectionCandidate, NullPlan, best_places, candidates_of
+from latentmech.direction.candidates import (
+    DirectionCandidate,
+    NullPlan,
+    best_places,
+    by_separation,
+    candidates_of,
+    in_blocks,
+)
 from latentmech.direction.evaluation import left_out
 from latentmech.direction.folds import FOLDS, folds_of, scores_left_out
 from latentmech.direction.nulls import covariance_directions, exchanges, read_at_best
-from latentmech.direction.selection import by_separation, in_blocks
 from latentmech.model import levels_of
 from latentmech.statistics import auroc
 

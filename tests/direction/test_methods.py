@@ -26,6 +26,7 @@ from latentmech.direction import (
 from latentmech.direction.lda import shrunk
 from latentmech.direction.logistic import STRENGTH
 from latentmech.errors import BadInput
+from latentmech.fields import OneOf
 
 moments = sys.modules["latentmech.activations.moments"]
 WIDTH = 24
@@ -217,7 +218,7 @@ def new_method(monkeypatch, tmp_path):
     names = (*METHODS, "unit_difference_mean")
     monkeypatch.setattr("latentmech.direction.methods.METHODS", names)
     (rule,) = get_type_hints(DirectionSettings, include_extras=True)["method"].__metadata__
-    monkeypatch.setattr(rule, "choices", names)
+    monkeypatch.setitem(vars(rule), "refusal", OneOf(*names).refusal)
     yield "unit_difference_mean"
     sys.modules.pop("latentmech.direction.unit_difference_mean", None)
 

@@ -11,9 +11,10 @@ from latentmech.data import WordPairs
 from latentmech.data.analogies import Analogies, all_questions
 from latentmech.geometry import AnalogiesStudy
 from latentmech.geometry.analogies.account import headline, notes
-from latentmech.geometry.analogies.answering import SpaceAnswers
 from latentmech.geometry.analogies.findings import RIVALS, AnalogiesFindings, SpaceResult
-from latentmech.geometry.analogies.questions import AnswerRanks, Asked
+from latentmech.geometry.analogies.offsets import SpaceAnswers
+from latentmech.geometry.analogies.questions import AnswerRanks, Asked, asked
+from latentmech.geometry.analogies.settings import AnalogiesSettings
 from latentmech.geometry.analogies.study import shown_analogy
 from latentmech.geometry.similarity import prepared
 from latentmech.model import Model, Tiny, WordVectors
@@ -71,9 +72,7 @@ def findings_of(ranks, random=None, n_blocks=1):
     every = {name: AnswerRanks(np.array(r), np.array(r), np.arange(10)) for name, r in every.items()}
     answers = SpaceAnswers(every, {"3cosadd": np.array(random or np.zeros((0, 10)), dtype=bool)})
     results = [SpaceResult(f"layer_{i:02d}", str(i), i, "state", answers) for i in range(n_blocks)]
-    return AnalogiesFindings(
-        asked=words, results=results, twin=[], draws=100, site="", template="", similarity="", common_left_out=False
-    )
+    return AnalogiesFindings(settings=AnalogiesSettings(draws=100), asked=words, results=results, twin=[])
 
 
 def test_an_offset_adds_something_only_if_it_beats_every_rival():
@@ -123,10 +122,10 @@ class Few(WordVectors):
 
 @pytest.mark.parametrize("side", ["first", "second"])
 def test_a_pair_with_a_word_that_one_space_lacks_is_asked_of_none(tiny, side, monkeypatch):
-    whole = STUDY.asked(tiny).analogies
+    whole = asked(tiny, STUDY, None).analogies
     few = Few(lacks=getattr(whole, side)[0])
     study = AnalogiesStudy(data=STUDY.data, common=30, static=few)
-    left = study.asked(tiny)
+    left = asked(tiny, study, few)
     assert few.lacks not in left.analogies.words and few.lacks not in left.candidates
     assert len(left.static.vectors) == len(left.candidates)
     assert any("were left out for every space: few has no vector" in note for note in left.analogies.notes)

@@ -13,14 +13,12 @@ from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples, Pairs
 from latentmech.direction import Direction, Parts, covariance_directions, isotropic_directions, unit
 from latentmech.errors import BadInput
-from latentmech.geometry.compare import cka, common_words, mutual_neighbours, procrustes, subspace
+from latentmech.geometry.compare import formulas, sides
 from latentmech.geometry.compare.account import headline, notes
-from latentmech.geometry.compare.drift import Classes, classes_in, drift
+from latentmech.geometry.compare.drift import Classes, classes_in, drift, fitted, probed, problem, right
 from latentmech.geometry.compare.effect import beside_random, changes, effect
-from latentmech.geometry.compare.findings import Against, CompareFindings
-from latentmech.geometry.compare.halves import around, around_if_unbiased, half_samples
-from latentmech.geometry.compare.measures import MEASURES, Comparison
-from latentmech.geometry.compare.probes import fitted, probed, problem, right
+from latentmech.geometry.compare.findings import TITLES, Against, CompareFindings
+from latentmech.geometry.compare.measures import around, around_if_unbiased, half_samples, similarity
 from latentmech.geometry.compare.settings import CompareSettings
 from latentmech.geometry.compare.sides import counterparts
 from latentmech.geometry.compare.study import CompareStudy, checkpoint
@@ -40,12 +38,13 @@ def drawn(seed, n=60, width=24, scale=3.0):
 
 
 def rotation(seed, width=24):
-    return subspace.random_subspace(width, width, seed).float()
+    return formulas.random_subspace(width, width, seed).float()
 
 
 def alike(a, b, **settings):
-    usual = {"clusters": np.arange(len(a)) // 3, "k": 5, "components": 4, "shuffles": 3, "halves": 10, "draws": 100}
-    return Comparison(**{**usual, **settings}, seed=0)(a, b)
+    usual = {"k": 5, "components": 4, "shuffles": 3, "halves": 10, "draws": 100}
+    clusters = settings.pop("clusters", np.arange(len(a)) // 3)
+    return similarity(a, b, clusters, CompareSettings(**{**usual, **settings}, others=["other"]))
 
 
 def hsic_by_hand(k, l):  # noqa: E741
@@ -62,20 +61,20 @@ def test_debiased_cka_is_the_direct_formula():
     k, l = (a @ a.T).numpy(), (b @ b.T).numpy()  # noqa: E741
     expected = hsic_by_hand(k, l) / np.sqrt(hsic_by_hand(k, k) * hsic_by_hand(l, l))
     assert 0.1 < expected < 0.95
-    assert cka.debiased_cka(cka.gram(a), cka.gram(b)) == pytest.approx(expected, rel=1e-9)
+    assert formulas.debiased_cka(formulas.gram(a), formulas.gram(b)) == pytest.approx(expected, rel=1e-9)
 
 
 def test_debiased_cka_of_unrelated_wide_states_is_near_zero_where_the_plain_one_is_not():
     pairs = [(drawn(2 * i, 40, 400, 1.0), drawn(2 * i + 1, 40, 400, 1.0)) for i in range(5)]
-    grams = [(cka.gram(a), cka.gram(b)) for a, b in pairs]
+    grams = [(formulas.gram(a), formulas.gram(b)) for a, b in pairs]
     assert all(float((a * b).sum() / (a.norm() * b.norm())) > 0.8 for a, b in grams)
-    assert abs(np.mean([cka.debiased_cka(a, b) for a, b in grams])) < 0.05
+    assert abs(np.mean([formulas.debiased_cka(a, b) for a, b in grams])) < 0.05
 
 
 def test_the_interval_of_cka_covers_what_more_rows_say():
     a = drawn(0, 1200)
     b = a + 12 * drawn(1, 1200)
-    truth = cka.debiased_cka(cka.gram(a), cka.gram(b))
+    truth = formulas.debiased_cka(formulas.gram(a), formulas.gram(b))
     parts = [slice(at, at + 60) for at in range(0, 1200, 60)]
     found = [alike(a[part], b[part], clusters=np.arange(60), halves=40).own["cka"] for part in parts]
     assert sum(one.ci_low <= truth <= one.ci_high for one in found) >= 16  # of 20
@@ -98,13 +97,13 @@ def in_documents(seed, n, size=8, width=16):
 @pytest.mark.parametrize("n", [2, 4, 12])
 def test_the_interval_of_cka_covers_over_few_documents_too(n):
     a, b = in_documents(99, 300)
-    truth = cka.debiased_cka(cka.gram(a), cka.gram(b))
+    truth = formulas.debiased_cka(formulas.gram(a), formulas.gram(b))
     covered = 0
     for seed in range(60):
-        own, other = (cka.gram(rows) for rows in in_documents(seed, n))
+        own, other = (formulas.gram(rows) for rows in in_documents(seed, n))
         halves = half_samples(np.arange(8 * n) // 8, 20, seed)
-        parts = [cka.debiased_cka(own[rows][:, rows], other[rows][:, rows]) for rows in halves]
-        found = around(cka.debiased_cka(own, other), parts, 8 * n, n)
+        parts = [formulas.debiased_cka(own[rows][:, rows], other[rows][:, rows]) for rows in halves]
+        found = around(formulas.debiased_cka(own, other), parts, 8 * n, n)
         covered += found.ci_low <= truth <= found.ci_high
     assert covered >= 52  # of 60
 
@@ -142,11 +141,11 @@ def test_neighbours_are_those_of_scikit_learn():
     a, k = drawn(0), 5
     centred = (a - a.mean(0)).double().numpy()
     near = NearestNeighbors(n_neighbors=k, metric="cosine").fit(centred).kneighbors(return_distance=False)
-    found = mutual_neighbours.neighbours(a, k)
+    found = formulas.neighbours(a, k)
     assert all(set(row) == set(found[i].nonzero().flatten().tolist()) for i, row in enumerate(near))
-    other = mutual_neighbours.neighbours(drawn(1), k)
+    other = formulas.neighbours(drawn(1), k)
     by_hand = [len({*near[i]} & {*other[i].nonzero().flatten().tolist()}) / k for i in range(len(a))]
-    assert mutual_neighbours.shared(found, other).tolist() == pytest.approx(by_hand)
+    assert formulas.shared(found, other).tolist() == pytest.approx(by_hand)
 
 
 def test_procrustes_is_scipys():
@@ -157,9 +156,9 @@ def test_procrustes_is_scipys():
     x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
     turn, _ = orthogonal_procrustes(y, x)
     left = np.linalg.norm(x - y @ turn) ** 2
-    assert procrustes.distance(procrustes.similarity(a, b)) == pytest.approx(left)
+    assert formulas.procrustes_distance(formulas.procrustes(a, b)) == pytest.approx(left)
     padded = torch.cat([b, torch.zeros(len(b), 9)], 1)
-    assert procrustes.similarity(a, padded) == pytest.approx(procrustes.similarity(a, b))
+    assert formulas.procrustes(a, padded) == pytest.approx(formulas.procrustes(a, b))
 
 
 def test_subspace_overlap_is_transformer_lens_projection_kernel():
@@ -167,17 +166,17 @@ def test_subspace_overlap_is_transformer_lens_projection_kernel():
     from transformer_lens.tools.analysis.projection_kernel import orthonormal_subspace, projection_kernel
 
     a, b = drawn(0), drawn(1)
-    found = subspace.overlap(subspace.principal(a, 4), subspace.principal(b, 4))
+    found = formulas.overlap(formulas.principal(a, 4), formulas.principal(b, 4))
     bases = [torch.from_numpy(PCA(4).fit(rows.double().numpy()).components_.T) for rows in (a, b)]
     axes = [orthonormal_subspace(basis) for basis in bases]
     assert found == pytest.approx(float(projection_kernel(*axes).normalized))
-    draws = [subspace.overlap(subspace.principal(a, 4), subspace.random_subspace(24, 4, seed)) for seed in range(50)]
+    draws = [formulas.overlap(formulas.principal(a, 4), formulas.random_subspace(24, 4, seed)) for seed in range(50)]
     assert np.mean(draws) == pytest.approx(4 / 24, abs=0.03)
 
 
 def test_equal_states_give_one_in_every_measure():
     found = alike(drawn(0), drawn(0))
-    assert set(found.own) == set(MEASURES)
+    assert set(found.own) == set(TITLES)
     for name, value in found.own.items():
         assert value.value == pytest.approx(1, abs=1e-9), name
         assert found.chance[name].ci_high < 0.75 and found.chance[name].kind == "range", name
@@ -186,7 +185,7 @@ def test_equal_states_give_one_in_every_measure():
 def test_turned_shifted_and_scaled_states_are_equal_but_for_their_place():
     found = alike(drawn(0), 7 * drawn(0) @ rotation(3) - 2).own
     assert [found[name].value for name in ("cka", "knn", "procrustes")] == pytest.approx([1, 1, 1], abs=1e-4)
-    assert procrustes.distance(found["procrustes"].value) < 1e-4
+    assert formulas.procrustes_distance(found["procrustes"].value) < 1e-4
     assert found["subspace"].value < 0.6
 
 
@@ -393,9 +392,9 @@ def test_a_frozen_probe_reads_nothing_in_a_turned_space_and_all_of_it_in_the_sam
         right(asked, states, place[0], probe)
         for states, probe in ((own, probes[0]), (turned, probes[0]), (turned, probes[1]))
     )
-    same = probed(asked, source, source, source, 100, 0)
+    same = probed(asked, [source, source, source], 100, 0)
     assert same.source == same.frozen == same.refitted and same.source.value > 0.85 and same.loss.value == 0
-    moved = probed(asked, source, frozen, refitted, 100, 0)
+    moved = probed(asked, [source, frozen, refitted], 100, 0)
     assert moved.frozen.value < 0.5 and moved.refitted.value == pytest.approx(moved.source.value, abs=0.05)
     assert moved.loss.value == pytest.approx(moved.refitted.value - moved.frozen.value)
     assert moved.majority < 0.3 and moved.loss.n == len(source)
@@ -413,7 +412,7 @@ def test_what_a_probe_loses_is_counted_over_test_words_and_resampled_by_document
     test = asked.units.split == "test"
     refitted = RNG.random(test.sum()) < 0.9
     frozen = refitted & (asked.units.group[test] % 2 == 0)  # wrong in every second document
-    found = probed(asked, refitted, frozen, refitted, 200, 0)
+    found = probed(asked, [refitted, frozen, refitted], 200, 0)
     assert found.loss.value == pytest.approx((refitted.sum() - frozen.sum()) / test.sum()) and found.loss.value > 0.2
     documents = np.unique(asked.units.group[test], return_inverse=True)[1]
     expected = difference(*(mean_of(own.astype(float), documents, 0, 1) for own in (refitted, frozen)), 200, 0)
@@ -435,11 +434,9 @@ def findings_of(effects, examples):
         effects=dict(zip(blocks, effects, strict=True)), probed={}, other_levels=blocks, cka=torch.eye(len(blocks)),
         same=False,
     )  # fmt: skip
-    words = common_words.CommonWords(np.arange(60), np.arange(60), ("w",) * 60, 0)
-    return CompareFindings(
-        examples=examples, words=words, others=[other], twin=None, called="kindness", probe=None, direction=None,
-        counts={"random": 2, "halves": 4, "shuffles": 3}, warnings=(),
-    )  # fmt: skip
+    words = sides.CommonWords(np.arange(60), np.arange(60), ("w",) * 60, 0)
+    settings = CompareSettings(others=["other"], probe=None, random=2, halves=4)
+    return CompareFindings(settings=settings, examples=examples, words=words, others=[other], twin=None, warnings=())
 
 
 def test_the_block_of_the_headline_is_chosen_on_other_prompts(tiny, examples):
@@ -501,17 +498,17 @@ def test_words_that_share_a_token_with_something_else_are_left_out(monkeypatch, 
     starts = tuple(map(np.array, ([0, 1, 7], [0, 2, 6, 7])))  # "I", " don't", " go"; "Go", " now", ",", " you"
     ends = tuple(map(np.array, ([1, 7, 10], [2, 6, 7, 11])))
     tokens = Tokens(starts, starts, ends, (0, 0))
-    monkeypatch.setattr(common_words, "tokenise", lambda *_: tokens)
-    assert common_words.in_own_tokens(tiny, examples).tolist() == [True, False, False, True, *[True] * 4]
+    monkeypatch.setattr(sides, "tokenise", lambda *_: tokens)
+    assert sides.in_own_tokens(tiny, examples).tolist() == [True, False, False, True, *[True] * 4]
     with pytest.raises(BadInput, match="4 word forms of here stand in tokens of their own in tiny; expected at least"):
-        common_words.common_words([tiny], examples, 50, 0)
-    monkeypatch.setattr(common_words, "FEWEST", 1)
-    found = common_words.common_words([tiny, tiny], examples, 50, 0)
+        sides.common_words([tiny], examples, 50, 0)
+    monkeypatch.setattr(sides, "FEWEST", 1)
+    found = sides.common_words([tiny, tiny], examples, 50, 0)
     assert found.rows.tolist() == [3, 5, 6, 7] and found.clusters.tolist() == [0, 1, 1, 1] and found.apart == 2
 
 
 def test_each_form_stands_for_itself_once(tiny, examples):
-    found = common_words.common_words([tiny], examples, 60, 0)
+    found = sides.common_words([tiny], examples, 60, 0)
     assert len(found.forms) == len(set(found.forms)) == len(found.rows) == 60
     flat = [word for i in range(len(examples)) for word in examples.words(i)]
     assert tuple(flat[row] for row in found.rows) == found.forms
@@ -523,7 +520,7 @@ def test_the_command_with_a_model_and_itself(tmp_path, monkeypatch):
     assert code == 0, err
     (run,) = Path().glob("runs/geometry-compare/*")
     metrics = json.loads((run / "metrics.json").read_text())
-    for name in MEASURES:
+    for name in TITLES:
         assert metrics[f"geometry/compare/{name}"] == pytest.approx(1, abs=1e-6)
         assert metrics[f"geometry/compare/random_init/{name}"] < 0.9
         kind = "random_subspace" if name == "subspace" else "shuffled"

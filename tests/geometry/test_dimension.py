@@ -5,12 +5,16 @@ import pytest
 import skdim
 
 from latentmech.data import Corpus
-from latentmech.geometry.dimension.distinct_rows import distances, distinct, nearest
-from latentmech.geometry.dimension.estimates import estimates
-from latentmech.geometry.dimension.levina_bickel import levina_bickel
-from latentmech.geometry.dimension.participation_ratio import participation_ratio
-from latentmech.geometry.dimension.two_nn import two_nn
-from latentmech.geometry.dimension.word_order import words_shuffled
+from latentmech.geometry.dimension.estimates import (
+    distances,
+    distinct,
+    estimates,
+    levina_bickel,
+    nearest,
+    participation_ratio,
+    two_nn,
+)
+from latentmech.geometry.dimension.study import words_shuffled
 from latentmech.geometry.rows import drawn, first_of_each, forms_of, off_the_first, said_of_the_first
 from latentmech.model import Model, Tiny
 

@@ -12,12 +12,14 @@ from latentmech.data import Corpus, WordPairs, task
 from latentmech.data.analogies import Analogies, all_questions
 from latentmech.geometry import AnalogiesStudy, DimensionStudy, MapStudy
 from latentmech.geometry.analogies.account import headline as said_of_analogies
-from latentmech.geometry.analogies.answering import answers_in
 from latentmech.geometry.analogies.findings import AnalogiesFindings, SpaceResult
+from latentmech.geometry.analogies.offsets import answers_in
 from latentmech.geometry.analogies.questions import Asked
+from latentmech.geometry.analogies.settings import AnalogiesSettings
 from latentmech.geometry.map.findings import LevelFindings, MapFindings
 from latentmech.geometry.map.points import MapDraw, Points, shuffled_labels
 from latentmech.geometry.map.quality import agreements, ranks
+from latentmech.geometry.map.settings import MapSettings
 from latentmech.geometry.similarity import prepared
 from latentmech.model import Level
 from latentmech.statistics import over_seeds
@@ -83,10 +85,7 @@ def analogies(second):
     first, others = torch.randn(n, 40, generator=rng), torch.randn(200, 40, generator=rng)
     vectors = prepared(torch.cat([first, second(first, rng), others]), "cosine")
     space = SpaceResult("layer_00", "0", 0, "state", answers_in(vectors, asked.questions, 5, 0))
-    return AnalogiesFindings(
-        asked=asked, results=[space], twin=[], draws=100, site="resid_post", template="{}", similarity="cosine",
-        common_left_out=False,
-    )  # fmt: skip
+    return AnalogiesFindings(settings=AnalogiesSettings(draws=100), asked=asked, results=[space], twin=[])
 
 
 @pytest.mark.parametrize(
@@ -142,8 +141,8 @@ def noise(rng, examples, n_levels=12, n=60):
         for i, one in enumerate(alike)
     ]  # fmt: skip
     return MapFindings(
-        examples=examples, task="pos", draws=[MapDraw(0, points, labellings)], levels=levels, k=5,
-        outliers=0, site="", position="last", repeats=False, standardised=True,
+        settings=MapSettings(neighbours=5, outliers=0), examples=examples, task="pos", levels=levels,
+        draws=[MapDraw(0, points, labellings)],
     )  # fmt: skip
 
 

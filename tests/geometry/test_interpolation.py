@@ -12,9 +12,8 @@ from commands import invoke, quick
 from latentmech.errors import BadInput
 from latentmech.geometry.interpolation.account import headline, notes
 from latentmech.geometry.interpolation.findings import InterpolationFindings, PromptPair, crossing, of_walk, steepest
-from latentmech.geometry.interpolation.paths import KINDS, path_between, random_end
 from latentmech.geometry.interpolation.settings import PAIRS, InterpolationSettings
-from latentmech.geometry.interpolation.walk import Along, Patch, Walk, ends_of, walk
+from latentmech.geometry.interpolation.walk import KINDS, Along, Patch, Walk, ends_of, path_between, random_end, walk
 from latentmech.model import intervening, levels_of, packed_logits
 
 SMALL = quick("geometry=interpolation")
@@ -166,7 +165,7 @@ def findings_of(changes, random):
         PromptPair(f"from {i}", f"to {i}", [walked(own, by, at, kind) for at in levels for kind in KINDS])
         for i, (own, by) in enumerate(zip(changes, random, strict=True))
     ]
-    return InterpolationFindings(levels=levels, pairs=pairs, tokens="differing", steps=3, random=2)
+    return InterpolationFindings(settings=InterpolationSettings(steps=3, random=2), levels=levels, pairs=pairs)
 
 
 def test_a_path_does_more_than_chance_if_it_does_so_pair_by_pair(tiny):

@@ -21,13 +21,13 @@ from latentmech.geometry.lens.next_token import (
     TokenPlaces,
     _shape,
     _told,
+    cosines,
     places_in,
     readings,
     unigram,
 )
 from latentmech.geometry.lens.settings import TEXT, LensSettings
 from latentmech.geometry.lens.study import LensStudy
-from latentmech.geometry.lens.vocabulary import cosines
 from latentmech.model import embedding, levels_of, read_out, unembedding
 from latentmech.statistics import Estimate, difference, estimate, leads, mean_of
 

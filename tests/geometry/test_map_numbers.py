@@ -7,12 +7,20 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 from latentmech.geometry import clusters
-from latentmech.geometry.map.alignment import aligned, disparity
 from latentmech.geometry.map.levels import cluster_scores
-from latentmech.geometry.map.outliers import remoteness
 from latentmech.geometry.map.projection import gathered, pca, tsne, umap
-from latentmech.geometry.map.quality import agreements, misplaced, neighbour_recall, qualities, ranks, trustworthiness
-from latentmech.geometry.scaling import coordinates_shuffled, standardised
+from latentmech.geometry.map.quality import (
+    agreements,
+    aligned,
+    disparity,
+    misplaced,
+    neighbour_recall,
+    qualities,
+    ranks,
+    remoteness,
+    trustworthiness,
+)
+from latentmech.geometry.rows import coordinates_shuffled, standardised
 from latentmech.tensors import divisor, varies
 
 RNG = np.random.default_rng(0)

@@ -7,8 +7,7 @@ from sklearn.metrics import silhouette_score
 
 from latentmech.geometry import clusters
 from latentmech.geometry.map.levels import cluster_scores, layout_scores
-from latentmech.geometry.map.outliers import remoteness
-from latentmech.geometry.map.quality import agreements, ranks, with_null
+from latentmech.geometry.map.quality import agreements, ranks, remoteness, with_null
 
 BLOBS, BLOB = make_blobs(120, 2, centers=4, cluster_std=0.3, center_box=(-9, 9), random_state=1)
 LABELLINGS = np.stack([BLOB, *(np.random.default_rng(seed).permutation(BLOB) for seed in range(100))])

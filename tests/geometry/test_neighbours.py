@@ -9,8 +9,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from latentmech.activations import ActivationStore
 from latentmech.geometry import NeighboursStudy
-from latentmech.geometry.neighbours.cloud import occurrences
-from latentmech.geometry.similarity import prepared
+from latentmech.geometry.similarity import occurrences, prepared
 
 STUDY = NeighboursStudy(words=("king", "Paris", "tree"), contexts=(), texts=(), common=150, k=5, random_init=False)
 
@@ -22,7 +21,7 @@ def found(tiny):
 
 @pytest.fixture(scope="module")
 def spaces(tiny, found):
-    return list(found.pools[0].spaces(tiny, ActivationStore(), "resid_post", "all", "mean"))
+    return list(found.pools[0].spaces(tiny, ActivationStore(), STUDY))
 
 
 def test_kept_is_the_share_of_the_neighbours_at_the_embedding(found, spaces):

@@ -7,8 +7,18 @@ from gensim.models import KeyedVectors
 
 from latentmech.data import WordPairs
 from latentmech.data.analogies import Analogies, all_questions
-from latentmech.geometry.analogies.answering import answers_in, by_example, by_relation, random_offsets
-from latentmech.geometry.analogies.offsets import cos_add, cos_mul, no_offset, only_b, others_mean, relation_means
+from latentmech.geometry.analogies.offsets import (
+    answers_in,
+    by_example,
+    by_relation,
+    cos_add,
+    cos_mul,
+    no_offset,
+    only_b,
+    others_mean,
+    random_offsets,
+    relation_means,
+)
 from latentmech.geometry.analogies.questions import questions_of, ranked
 from latentmech.geometry.similarity import prepared
 

@@ -7,8 +7,15 @@ from scipy.stats import skew
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 
-from latentmech.geometry.neighbours.cloud import anisotropy, gaussian_like, hubness, occurrences
-from latentmech.geometry.similarity import CausalMetric, nearest, prepared
+from latentmech.geometry.similarity import (
+    CausalMetric,
+    anisotropy,
+    gaussian_like,
+    hubness,
+    nearest,
+    occurrences,
+    prepared,
+)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_pools_put_the_queries_first(examples):
 
 def test_pools_have_the_rows_that_they_name(tiny, store, examples):
     pool = context_pool(["on the [bank] of it"], examples)
-    (*_, top) = pool.spaces(tiny, store, "resid_post", [2], "mean")
+    (*_, top) = pool.spaces(tiny, store, NeighboursStudy(layers=[2]))
     assert len(top.vectors) == len(pool.labels)
     own = store.get(tiny, examples, levels_of(3, "resid_post", [2]), "word_last").level("blocks.2.hook_resid_post")
     torch.testing.assert_close(top.vectors[1:], own, atol=1e-5, rtol=1e-4)

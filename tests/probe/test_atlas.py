@@ -14,16 +14,16 @@ from latentmech.activations import ActivationStore
 from latentmech.data import TASKS, Corpus, Pairs, Task
 from latentmech.model import Level, says, tokenise
 from latentmech.probe import METHODS, AtlasSettings, AtlasStudy
-from latentmech.probe.atlas.account import gains_in_words, order_in_words, row_in_words
+from latentmech.probe.atlas.account import gains_in_words, order_in_words, row_in_words, spelled
 from latentmech.probe.atlas.arrival import arrivals, mean_arrival
 from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasStage
 from latentmech.probe.atlas.next_token import NextTokens
 from latentmech.probe.atlas.pairing import paired
 from latentmech.probe.atlas.settings import PAIRINGS
-from latentmech.probe.atlas.sources import labelled
-from latentmech.probe.atlas.tables import spelled
+from latentmech.probe.atlas.sources import Sources, labelled
 from latentmech.probe.ridge import ridge
-from latentmech.probe.sample import sample_of_level
+from latentmech.probe.sample import sample_of
+from latentmech.probe.solution import Targets
 from latentmech.statistics import mean_of
 
 LEVELS = [Level(None, "embed"), *(Level(i, f"block {i}") for i in range(10))]
@@ -46,9 +46,9 @@ def test_agreement_is_in_the_product_and_not_in_the_concatenation():
     scores = {}
     for pairing in PAIRINGS:
         features = paired(mentions, pairing, mentions[:400])
-        sample = sample_of_level(features, torch.arange(400), torch.arange(400, 600))
-        solution = ridge(sample, agree[None, :400], 2, torch.full((1, 1), 0.1))
-        scores[pairing] = float((solution.logits(sample.dev[0], 0).argmax(1) == agree[400:]).float().mean())
+        sample = sample_of(features, torch.arange(400), torch.arange(400, 600))
+        solution = ridge(sample, Targets(agree[None, :400], 2), torch.tensor([0.1]))
+        scores[pairing] = float((solution.logits(sample.dev).argmax(1) == agree[400:]).float().mean())
     assert scores["product"] == scores["difference"] == 1 and scores["concatenation"] < 0.65, scores
 
 
@@ -300,11 +300,11 @@ def test_a_treebank_without_names_takes_them_from_the_bundled_one(tmp_path, tiny
             for i in range(9)
         )
     )
-    sources = AtlasStudy(data=Corpus(path=bare)).sources()
-    assert [s.examples.source for s in sources.subjects(("pos", "entity"), {}, {})] == [str(bare), "bundled treebank"]
+    sources = Sources(asked=AtlasSettings(data=Corpus(path=bare), tasks=("pos", "entity")))
+    assert [s.examples.source for s in sources.subjects()] == [str(bare), "bundled treebank"]
     assert "entity is read from the bundled treebank" in sources.notes[0]
-    twice = sources.subjects(("pos",), {}, {"pos": [str(bare)]})
-    assert [(row.name, row.task.stage) for row in twice] == [("pos", "syntax"), ("pos@bare", "own")]
+    twice = Sources(asked=replace(sources.asked, tasks=("pos",), transfer={"pos": [str(bare)]}))
+    assert [(row.name, row.task.stage) for row in twice.subjects()] == [("pos", "syntax"), ("pos@bare", "own")]
 
 
 def write_own(folder):

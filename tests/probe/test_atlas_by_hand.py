@@ -9,7 +9,7 @@ import torch
 from latentmech.activations import Activations
 from latentmech.data import Examples, Task
 from latentmech.model import Level
-from latentmech.probe import LinearProbe
+from latentmech.probe import AtlasSettings, LinearProbe
 from latentmech.probe.atlas.fitting import Fitted
 from latentmech.probe.atlas.study import row_of, transfers_of
 from latentmech.probe.atlas.subject import subjects_of
@@ -29,10 +29,8 @@ def subject(pairing=None, source="made", labels=TRUTH, splits=SPLITS):
         columns={"kind": tuple("01"[i] for i in labels)},
         spans=None if pairing is None else (((0, 1), (2, 3)),) * 12,
     )  # fmt: skip
-    (made,) = subjects_of(
-        Task("kind", "kind"), examples,
-        position="last", text_position="last", pairings=[pairing or "product"], unseen_classes="error", seed=0,
-    )  # fmt: skip
+    asked = AtlasSettings(pairings=[pairing or "product"], unseen_classes="error")
+    (made,) = subjects_of(Task("kind", "kind"), examples, asked)
     return made
 
 

@@ -6,8 +6,8 @@ import pytest
 from matplotlib.colors import to_hex
 
 from latentmech.report import confusion, layer_curve
-from latentmech.report.figures import OKABE_ITO, png
 from latentmech.report.figures.margin import spread
+from latentmech.report.figures.style import OKABE_ITO, png
 
 LEVELS = ["embed", *map(str, range(30))]
 CURVE = list(np.sin(np.arange(31) / 10))

@@ -1,4 +1,6 @@
+import ast
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +9,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+import latentmech
 from latentmech.report import ROW_COLUMNS, write_run
+from latentmech.report.report import references
 from latentmech.storage import plain
 from latentmech.tensors import load_tensors
 
@@ -74,3 +78,13 @@ def test_plain_leaves_only_what_json_can_hold():
     value = {"a": (np.float32(0.5), float("inf")), 1: {"x"}, "p": Path("b"), "t": True}
     assert plain(value) == {"a": [0.5, None], "1": ["x"], "p": "b", "t": True}
     assert json.loads(json.dumps(plain(value), allow_nan=False)) == plain(value)
+
+
+def test_every_work_that_is_cited_has_an_entry_and_every_entry_is_cited():
+    cited = set()
+    for path in Path(latentmech.__file__).parent.rglob("*.py"):
+        strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        cited |= {one for one in strings if isinstance(one, str) and re.fullmatch(r"[a-z]+(19|20)\d\d[a-z]*", one)}
+    assert cited == set(references()) and len(cited) > 50
+    for key, entry in references().items():
+        assert re.fullmatch(r"@\w+\{" + key + r",\n(  \w+ = \{.+\},?\n){4}\}", entry), entry

@@ -1,11 +1,14 @@
 """`RetrievalFindings` of scores that are made and not measured."""
 
 import numpy as np
+import torch
 
 from latentmech.data import Collection, Examples
 from latentmech.model import levels_of
 from latentmech.retrieval.candidates import SearchCandidate
-from latentmech.retrieval.findings import CorpusFindings, RetrievalFindings
+from latentmech.retrieval.findings import RetrievalFindings
+from latentmech.retrieval.settings import RetrievalSettings
+from latentmech.retrieval.spaces import fit
 
 TEST = 60
 
@@ -28,19 +31,16 @@ def findings_of(means, *, shuffled=None, groups=TEST, dev=30):
         for level, at in zip(levels_of(2), (0.5, 0.505, 0.2), strict=True)
     ]
     scores = {who: {"ndcg@10": np.clip(at + rng.normal(0, 0.05, TEST), 0.01, 0.99)} for who, at in means.items()}
-    corpus = CorpusFindings(thresholds={}, near={}, clusters={}, n_labels=0, cluster_by=None, draws=200, seed=0)
     return RetrievalFindings(
+        settings=RetrievalSettings(cluster_by=None, draws=200),
         collection=Collection(documents=documents, queries=queries, judgements=judged, source="made"),
-        site="resid_post",
         candidates=candidates,
         best=1,
+        space=fit("raw", torch.zeros(1, 2)),
         scores=scores,
         dev={},
         twin=[],
         shuffled=np.full(100, 0.05) if shuffled is None else shuffled,
         searchers={},
         index_recall=None,
-        corpus=corpus,
-        draws=200,
-        seed=0,
     )

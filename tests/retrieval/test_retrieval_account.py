@@ -119,13 +119,13 @@ def test_near_duplicates_that_words_alone_tell_as_well_are_named(noise, told):
     own, words = (pairs.duplicate + rng.normal(0, at, len(pairs.duplicate)) for at in (noise, 1.0))
     thresholds = {"model": threshold_of(own, pairs), "words": threshold_of(words, pairs)}
     found = findings_of({"model": 0.5})
-    found = replace(found, corpus=replace(found.corpus, thresholds=thresholds))
+    found = replace(found, thresholds=thresholds)
     assert any("is not shown to beat shared word trigrams" in note for note in notes(found)) == told
-    assert found.corpus.told_apart["model"]["f1"].groups == len(set(pairs.groups[~pairs.dev]))
+    assert found.told_apart["model"]["f1"].groups == len(set(pairs.groups[~pairs.dev]))
 
 
 def test_what_was_not_exact_and_what_was_not_there_is_noted():
     found = findings_of({"model": 0.5})
     assert not list(notes(found))
-    told = list(notes(replace(found, index_recall=0.93, corpus=replace(found.corpus, cluster_by="topic"))))
+    told = list(notes(replace(found, index_recall=0.93, settings=replace(found.settings, cluster_by="topic"))))
     assert "93.0% of the exact ten nearest" in told[0] and "label in the column topic" in told[1]

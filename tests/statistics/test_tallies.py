@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from latentmech import statistics
-from latentmech.statistics import auroc_of, balanced_accuracy_of, clusters_of, f1_of, mean_of
+from latentmech.statistics import auroc, auroc_of, balanced_accuracy_of, clusters_of, f1, f1_of, mean_of
+from latentmech.statistics.tally import cluster_draws
 
 RNG = np.random.default_rng
 
@@ -18,13 +18,13 @@ def test_auroc_is_sklearns_with_ties_and_weights(levels, weighted):
     positive = rng.random(500) < 0.3
     weights = rng.integers(0, 4, size=500).astype(float) if weighted else None
     expected = roc_auc_score(positive, scores, sample_weight=weights)
-    assert statistics.auroc(scores, positive, weights) == pytest.approx(expected, abs=1e-12)
+    assert auroc(scores, positive, weights) == pytest.approx(expected, abs=1e-12)
 
 
 def test_auroc_of_a_constant_score_is_one_half_and_of_one_class_nan():
-    assert statistics.auroc(np.zeros(4), np.array([True, False, False, True])) == 0.5
-    assert np.isnan(statistics.auroc(np.arange(4.0), np.ones(4, dtype=bool)))
-    assert np.isnan(statistics.auroc(np.arange(2.0), np.array([True, False]), np.array([0.0, 1.0])))
+    assert auroc(np.zeros(4), np.array([True, False, False, True])) == 0.5
+    assert np.isnan(auroc(np.arange(4.0), np.ones(4, dtype=bool)))
+    assert np.isnan(auroc(np.arange(2.0), np.array([True, False]), np.array([0.0, 1.0])))
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -32,13 +32,11 @@ def test_f1_is_sklearns(weighted):
     rng = RNG(0)
     predicted, positive = rng.random(300) < 0.4, rng.random(300) < 0.2
     weights = rng.integers(0, 4, size=300).astype(float) if weighted else None
-    assert statistics.f1(predicted, positive, weights) == pytest.approx(
-        f1_score(positive, predicted, sample_weight=weights)
-    )
+    assert f1(predicted, positive, weights) == pytest.approx(f1_score(positive, predicted, sample_weight=weights))
 
 
 def test_f1_without_any_positive_is_zero():
-    assert statistics.f1(np.zeros(3, dtype=bool), np.zeros(3, dtype=bool)) == 0.0
+    assert f1(np.zeros(3, dtype=bool), np.zeros(3, dtype=bool)) == 0.0
 
 
 def rows(seed=0, n=240, groups=9):
@@ -81,8 +79,8 @@ def test_groups_are_numbered_from_nought_whatever_they_are():
 
 
 def test_resamples_draw_as_many_groups_as_there_are_and_repeat_with_the_seed():
-    draws = statistics.cluster_draws(3, 50, seed=1)
+    draws = cluster_draws(3, 50, seed=1)
     assert draws.shape == (50, 3)
     assert (draws.sum(1) == 3).all()
-    assert (draws == statistics.cluster_draws(3, 50, seed=1)).all()
-    assert (draws != statistics.cluster_draws(3, 50, seed=2)).any()
+    assert (draws == cluster_draws(3, 50, seed=1)).all()
+    assert (draws != cluster_draws(3, 50, seed=2)).any()

@@ -1,6 +1,7 @@
 """Edits: what their strengths mean, one steerer for all that is run, and a new edit in one function and one line."""
 
 from dataclasses import dataclass, replace
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from latentmech.model import Scope
 from latentmech.steering import EDIT_KINDS, EDITS, EditKind, Steerer, SteeringStudy, Stems, Strength, edits
 from latentmech.steering.damage import divergence, untouched_runs
 from latentmech.steering.edits import learned
+from latentmech.steering.settings import SteeringSettings
 from latentmech.steering.sweep import response
 
 STEMS = Stems(prompts=[f"The {what} is" for what in "food book film house song team road game tree".split()],
@@ -65,8 +67,8 @@ def scaled(monkeypatch):
     zero = "0 takes the projection away, and 1 is the untouched model"
     kind = EditKind(make=scaling, verb="Scaling along", zero=zero, neutral=1.0, unit="factor")
     monkeypatch.setitem(edits.EDIT_KINDS, "scaling", kind)
-    allowed = OneOf.refusal
-    monkeypatch.setattr(OneOf, "refusal", lambda self, value: None if value == "scaling" else allowed(self, value))
+    (rule,) = get_type_hints(SteeringSettings, include_extras=True)["edit"].__metadata__
+    monkeypatch.setitem(vars(rule), "refusal", OneOf(*edits.EDIT_KINDS).refusal)
 
 
 @pytest.mark.parametrize("layer", [1, "dev"])

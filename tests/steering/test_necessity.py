@@ -55,7 +55,8 @@ def test_rates_have_intervals_over_groups_and_random_directions_are_removed_as_t
     groups = len(set(contrast.in_split("test").positive.groups))
     assert found.ablated.edited.value == 0 and found.ablated.edited.groups == groups
     assert found.ablated.edited.kind == "exact bound" and 0.7 < found.ablated.clean.value <= 1
-    assert found.ablated.random == {"random": [1.0, 1.0], "isotropic": [1.0]}
+    assert found.ablated.most == {"random": 1.0, "isotropic": 1.0}
+    assert found.ablated.others == {"random": 2, "isotropic": 1}
     assert len(found.ablated.ahead) == 3 and all(lead.clear for lead in found.ablated.ahead)
     assert not any(lead.clear for lead in found.induced.ahead)  # all of them bring it about
 

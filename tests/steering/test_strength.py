@@ -10,10 +10,10 @@ from direction.made import made
 
 from latentmech.errors import BadInput
 from latentmech.steering import Strength, calibrated
+from latentmech.steering.edits import in_units, is_close
 from latentmech.steering.effects import slopes
 from latentmech.steering.layer import LayerChoice, least_rise
 from latentmech.steering.necessity import Removal, best_removal
-from latentmech.steering.strength import in_units, is_close
 
 
 def test_a_strength_is_one_length_in_every_unit_at_its_own_place(tiny):

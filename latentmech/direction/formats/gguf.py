@@ -15,15 +15,11 @@ the means). llama.cpp adds every vector in the file; of one made with `levels="a
 
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
-from jaxtyping import Float
-from torch import Tensor
 
 from latentmech.direction.direction import Direction
 from latentmech.direction.formats.steering_vectors import Levels, block_vectors, from_blocks
@@ -53,7 +49,16 @@ def export_gguf(
     hint = model_hint or direction.card.get("model", {}).get("name", "unknown")
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / "vector.gguf"
-        _write(temporary, vectors, hint, {**direction.card, "hook_name": direction.hook_name})
+        writer = GGUFWriter(temporary, ARCHITECTURE)
+        writer.add_string(f"{ARCHITECTURE}.model_hint", hint)
+        writer.add_uint32(f"{ARCHITECTURE}.layer_count", len(vectors))
+        writer.add_string(CARD, canonical_json({**direction.card, "hook_name": direction.hook_name}))
+        for block, vector in vectors.items():
+            writer.add_tensor(f"{TENSOR}{block}", vector.numpy())
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
         return write_bytes(Path(path), temporary.read_bytes())
 
 
@@ -64,8 +69,13 @@ def import_gguf(path: str | Path, *, layer: int | None = None) -> Direction:
         BadInput: it is no control vector, or it is not clear which block is meant.
         IntegrityError: it is damaged.
     """
-    path = Path(path)
-    reader = _reader(path)
+    path, vectors = Path(path), {}
+    try:
+        reader = GGUFReader(path)
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} is not there; name a .gguf file") from error
+    except (ValueError, IndexError, KeyError, OSError) as error:  # what a torn header makes of the reader's arithmetic
+        raise IntegrityError(f"{path} cannot be read as GGUF ({error}); export it again") from error
     architecture = reader.get_field("general.architecture")
     if architecture is None or architecture.contents() != ARCHITECTURE:
         seen = architecture.contents() if architecture else None
@@ -73,37 +83,10 @@ def import_gguf(path: str | Path, *, layer: int | None = None) -> Direction:
     card = reader.get_field(CARD)
     hint = reader.get_field(f"{ARCHITECTURE}.model_hint")
     known = json.loads(card.contents()) if card else {"model": {"name": hint.contents() if hint else "unknown"}}
-    return from_blocks(_vectors(reader, path), layer, known, path)
-
-
-def _write(path: Path, vectors: Mapping[int, Float[Tensor, " d_model"]], hint: str, card: Mapping[str, Any]) -> None:
-    writer = GGUFWriter(path, ARCHITECTURE)
-    writer.add_string(f"{ARCHITECTURE}.model_hint", hint)
-    writer.add_uint32(f"{ARCHITECTURE}.layer_count", len(vectors))
-    writer.add_string(CARD, canonical_json(card))
-    for block, vector in vectors.items():
-        writer.add_tensor(f"{TENSOR}{block}", vector.numpy())
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def _reader(path: Path) -> GGUFReader:
-    try:
-        return GGUFReader(path)
-    except FileNotFoundError as error:
-        raise BadInput(f"{path} is not there; name a .gguf file") from error
-    except (ValueError, IndexError, KeyError, OSError) as error:  # what a torn header makes of the reader's arithmetic
-        raise IntegrityError(f"{path} cannot be read as GGUF ({error}); export it again") from error
-
-
-def _vectors(reader: GGUFReader, path: Path) -> dict[int, Float[Tensor, " d_model"]]:
-    found = {}
     for tensor in reader.tensors:
         number = tensor.name.removeprefix(TENSOR)
         if tensor.name == number or not number.isdecimal() or tensor.tensor_type not in PLAIN or tensor.data.ndim != 1:
             kind = f"{tensor.tensor_type.name} {list(tensor.data.shape)}"
             raise BadInput(f"{path} holds {tensor.name} ({kind}); expected direction.N, a row of float32 or float16")
-        found[int(number)] = torch.from_numpy(np.array(tensor.data, dtype=np.float32))
-    return found
+        vectors[int(number)] = torch.from_numpy(np.array(tensor.data, dtype=np.float32))
+    return from_blocks(vectors, layer, known, path)

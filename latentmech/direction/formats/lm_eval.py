@@ -21,11 +21,8 @@ from what `export_steering_vectors` has written (`h` in place of `layers` in GPT
 import csv
 import io
 from pathlib import Path
-from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from latentmech.direction.direction import Direction
 from latentmech.direction.formats.steering_vectors import Levels, block_vectors
@@ -55,18 +52,13 @@ def export_lm_eval(
     rows = []
     for block, vector in block_vectors(direction, levels).items():
         hookpoint = f"{blocks}.{block}"
-        _write_coder(folder / hookpoint, vector / vector.norm(), {"name": direction.name})
+        row, bias = (vector / vector.norm()).unsqueeze(0), {"encoder.bias": torch.zeros(1)}
+        coder = bias | {"encoder.weight": row, "W_dec": row.clone(), "b_dec": torch.zeros(len(vector))}
+        save_tensors(folder / hookpoint / "sae.safetensors", coder, {"name": direction.name})
+        save_json(folder / hookpoint / "cfg.json", {**CODER, "d_in": len(vector)})
         rows.append(("sparsify", "clamp", str(folder), hookpoint, 0, value, direction.name))
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     path = folder / "steer.csv"
     write_bytes(path, text.getvalue().encode())
     return path
-
-
-def _write_coder(folder: Path, vector: Float[Tensor, " d_model"], card: dict[str, Any]) -> None:
-    """A sparse autoencoder that reads and writes one vector."""
-    row, size = vector.unsqueeze(0), len(vector)
-    tensors = {"encoder.weight": row, "encoder.bias": torch.zeros(1), "W_dec": row.clone(), "b_dec": torch.zeros(size)}
-    save_tensors(folder / "sae.safetensors", tensors, card)
-    save_json(folder / "cfg.json", {**CODER, "d_in": size})

@@ -78,10 +78,9 @@ def block_vectors(direction: Direction, levels: Levels, first: int = 0) -> dict[
         raise BadInput(f"{direction.name} is at {direction.hook_name}; only a block's output (resid_post) is exported")
     if layer < first:
         raise BadInput(f"{direction.name} is at block {layer}, the format begins at {first}; choose another with at()")
-    wanted = [direction.hook_name] if levels == "chosen" else list(direction.vectors)
-    blocks = {block: name for name in wanted if (block := _output_of(name)) is not None and block >= first}
-    raw = {name: direction.vectors[name].double() * direction.norms[name] for name in blocks.values()}
-    return {block: raw[blocks[block]].float() for block in sorted(blocks)}
+    wanted = [(layer_of(name), name) for name in direction.vectors if levels == "all" or name == direction.hook_name]
+    blocks = {i: name for i, name in wanted if i is not None and i >= first and name == OUTPUT.format(i)}
+    return {i: (direction.vectors[blocks[i]].double() * direction.norms[blocks[i]]).float() for i in sorted(blocks)}
 
 
 def from_blocks(
@@ -112,9 +111,3 @@ def from_blocks(
         negative_means={}, norms={name: float(vector.double().norm()) for name, vector in kept.items()}, resid_norms={},
         card={"name": path.stem, **own, "imported": {"file": path.name, "sha256": file_sha256(path)}},
     )  # fmt: skip
-
-
-def _output_of(hook_name: str) -> int | None:
-    """The block that a hook point is the output of, if it is one."""
-    layer = layer_of(hook_name)
-    return layer if layer is not None and hook_name == OUTPUT.format(layer) else None

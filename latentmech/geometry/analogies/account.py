@@ -4,11 +4,20 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
+import pandas as pd
 
-from latentmech.geometry.analogies.findings import ADDS, DOES, RIVALS, AnalogiesFindings, SpaceResult
-from latentmech.geometry.analogies.tables import example_table, mean_table, method_table, relation_table, shown_table
+from latentmech.geometry.analogies.findings import (
+    ADDS,
+    DOES,
+    NAMES,
+    RIVALS,
+    AnalogiesFindings,
+    ShownAnalogy,
+    SpaceResult,
+)
+from latentmech.geometry.drawn import curves_of, grid_picture, line_picture
 from latentmech.model import Model
-from latentmech.report import Curve, Ledger, Method, Picture, Report, account, band, heat_map, layer_curve, values
+from latentmech.report import Ledger, Method, Picture, Report, Table, account
 from latentmech.statistics import verdict
 from latentmech.storage import fingerprint
 
@@ -19,30 +28,7 @@ SAID = {"3cosadd": "the offset of one example pair", "mean_offset": "the mean of
 
 def account_of(study: object, found: AnalogiesFindings, model: Model) -> Report:
     """Everything a reader gets."""
-    ledger = Ledger({"study": "geometry", "task": "analogies", "site": found.site})
-    numbers(found, ledger)
-    tables = {"one_example": example_table(found), "mean_offset": mean_table(found)}
-    tables |= {"relations": relation_table(found), "methods": method_table(found)}
-    if any(result.shown for result in found.results):
-        tables["examples"] = shown_table(found)
-    pairs = found.asked.analogies
-    data = {"source": pairs.source, "fingerprint": fingerprint([pairs.first, pairs.second, pairs.relation])}
-    return account(
-        study, model, ledger,
-        title=f"Word analogies in {model.name}",
-        headline=headline(found, model),
-        tables=tables,
-        pictures={"levels": level_picture(found, model), "relations": relation_picture(found, model)},
-        curves=tuple(curves(found)),
-        groups="first words",
-        notes=notes(found, model),
-        methods=methods(found),
-        provenance={"data": data},
-    )  # fmt: skip
-
-
-def numbers(found: AnalogiesFindings, ledger: Ledger) -> None:
-    """Every number, by its flat name and as a tidy row; of a relation's, `split` names it."""
+    ledger = Ledger({"study": "geometry", "task": "analogies", "site": found.settings.site})
     for result, method, relation, metric, estimate in found.rows():
         split = None if relation is None else found.questions.names[relation]
         name = "/".join(filter(None, (ROOM, result.name, method, split, metric)))
@@ -57,6 +43,22 @@ def numbers(found: AnalogiesFindings, ledger: Ledger) -> None:
         ledger.add(f"{ROOM}/best_layer", found.best.layer or 0, "best_layer", method="3cosadd")
     for name, count in (("pairs", len(found.questions.first)), ("candidates", len(found.asked.candidates))):
         ledger.add(f"{ROOM}/{name}", count, name)
+    pairs = found.asked.analogies
+    data = {"source": pairs.source, "fingerprint": fingerprint([pairs.first, pairs.second, pairs.relation])}
+    drawn = ("3cosadd", "no_offset", "mean_offset")
+    curves = {f"{ROOM}/{of}/top1": [found.estimate(result, of) for result in found.of_model] for of in drawn}
+    return account(
+        study, model, ledger,
+        title=f"Word analogies in {model.name}",
+        headline=headline(found, model),
+        tables=dict(tables(found)),
+        pictures={"levels": level_picture(found, model), "relations": relation_picture(found, model)},
+        curves=curves_of(f"{ROOM}/depth", curves),
+        groups="first words",
+        notes=notes(found, model),
+        methods=methods(found),
+        provenance={"data": data},
+    )  # fmt: skip
 
 
 def _columns(result: SpaceResult, method: str) -> dict[str, object]:
@@ -67,40 +69,29 @@ def _columns(result: SpaceResult, method: str) -> dict[str, object]:
 def level_picture(found: AnalogiesFindings, model: Model) -> Picture:
     """Right answers by level, with and without the offset."""
     results = found.of_model
-    series = {name: values(found.estimate(r, method) for r in results) for name, method in DRAWN.items()}
+    series = {name: [found.estimate(r, method) for r in results] for name, method in DRAWN.items()}
     if found.twin:
-        series["3CosAdd, random weights"] = values(found.estimate(r, "3cosadd") for r in found.twin)
+        series["3CosAdd, random weights"] = [found.estimate(r, "3cosadd") for r in found.twin]
     static = [result for result in found.results if result.role == "static"]
-    figure = layer_curve(
-        ["\nunembed" if r.role == "unembedding" else r.tick for r in results], series,
-        {"3CosAdd": band(found.estimate(r, "3cosadd") for r in results)},
-        {f"{r.name}, {name}": found.estimate(r, DRAWN[name]).value for r in static for name in list(DRAWN)[:2]},
-        "right answers (top-1)", f"Word analogies in {model.name}",
-        xlabel="embedding, the output of each block, unembedding", best="",
+    return line_picture(
+        "With and without the offset", ["\nunembed" if r.role == "unembedding" else r.tick for r in results], series,
+        "Share of analogies that are completed, by level, with and without the offset; the query words left out.",
+        around=["3CosAdd"], ylabel="right answers (top-1)", title=f"Word analogies in {model.name}",
+        reference_lines={f"{r.name}, {t}": found.estimate(r, DRAWN[t]).value for r in static for t in list(DRAWN)[:2]},
+        xlabel="embedding, the output of each block, unembedding",
     )  # fmt: skip
-    caption = "Share of analogies that are completed, by level, with and without the offset; the query words left out."
-    return Picture(title="With and without the offset", figure=figure, caption=caption)
 
 
 def relation_picture(found: AnalogiesFindings, model: Model) -> Picture:
     """What the offset adds, relation by relation."""
     names = found.questions.names
     gains = [[found.over_none(r, "3cosadd", i).difference.value for r in found.results] for i in range(len(names))]
-    figure = heat_map(
+    return grid_picture(
+        "What the offset adds", "Top-1 by 3CosAdd minus top-1 of the word nearest to c, for each relation and space.",
         np.array(gains), names, [result.tick for result in found.results],
         title=f"What the offset adds, relation by relation, in {model.name}",
         xlabel="space", ylabel="relation", bar="top-1: 3CosAdd minus no offset",
     )  # fmt: skip
-    caption = "Top-1 by 3CosAdd minus top-1 of the word nearest to c, for each relation and space."
-    return Picture(title="What the offset adds", figure=figure, caption=caption)
-
-
-def curves(found: AnalogiesFindings) -> Iterator[Curve]:
-    """Curves against depth: 0 is the embedding, k the output of block k - 1; the unembedding stands last."""
-    steps = tuple(map(float, range(len(found.of_model))))
-    for method in ("3cosadd", "no_offset", "mean_offset"):
-        drawn = tuple(values(found.estimate(result, method) for result in found.of_model))
-        yield Curve(name=f"{ROOM}/{method}/top1", axis=f"{ROOM}/depth", steps=steps, values=drawn)
 
 
 def headline(found: AnalogiesFindings, model: Model) -> str:
@@ -126,7 +117,11 @@ def notes(found: AnalogiesFindings, model: Model) -> Iterator[str]:
     for result in found.results:
         if result.layer is None:
             yield f"{result.name}: {'; '.join(_sentence(found, result, method) for method in SAID)}."
-    yield from _by_relation(found)
+    for result in found.prominent:  # an average over all relations hides where an offset adds nothing
+        named = list(enumerate(found.questions.names))
+        without = [name for number, name in named if found.verdict(result, "3cosadd", number) != ADDS]
+        if without:
+            yield f"{result.place}: {SAID['3cosadd']} is not shown to add anything for {', '.join(without)}."
     for method in SAID if found.blocks else ():
         yield f"Blocks of {model.name}: {SAID[method]} {_over_blocks(found, method)}."
     for method in SAID if found.twin else ():
@@ -138,17 +133,8 @@ def notes(found: AnalogiesFindings, model: Model) -> Iterator[str]:
     )
     yield "Vectors are brought to length 1 first. The best block is chosen on the pairs that it is reported on."
     yield from found.asked.analogies.notes
-    if found.common_left_out:
+    if found.settings.common == 0:
         yield "Switched off by setting: common words among the candidates."
-
-
-def _by_relation(found: AnalogiesFindings) -> Iterator[str]:
-    """Where an offset that adds something over all relations does not: an average hides it."""
-    for result in found.prominent:
-        named = list(enumerate(found.questions.names))
-        without = [name for number, name in named if found.verdict(result, "3cosadd", number) != ADDS]
-        if without:
-            yield f"{result.place}: {SAID['3cosadd']} is not shown to add anything for {', '.join(without)}."
 
 
 def _over_blocks(found: AnalogiesFindings, method: str) -> str:
@@ -167,11 +153,11 @@ def runs(layers: Sequence[int]) -> str:
 
 def methods(found: AnalogiesFindings) -> Iterator[Method]:
     """What was done and what it was tested against, for a paper's appendix."""
-    names, pairs = found.questions.names, found.asked.analogies
+    names, pairs, asked = found.questions.names, found.asked.analogies, found.settings
     yield Method(
         f"{len(found.questions.first)} word pairs of {len(names)} relations ({pairs.source}) were asked as analogies "
-        f"in {len(found.results)} spaces, each word in the template '{found.template}', by {found.similarity} "
-        f"similarity ({found.site}): a is to b as c is to what, among {len(found.asked.candidates):,} candidates. "
+        f"in {len(found.results)} spaces, each word in the template '{asked.template}', by {asked.similarity} "
+        f"similarity ({asked.site}): a is to b as c is to what, among {len(found.asked.candidates):,} candidates. "
         "3CosAdd and 3CosMul use one example pair, each in turn; the mean offset is that of the other pairs.",
         ("mikolov2013", "levy2014", "drozd2016"),
     )
@@ -190,3 +176,69 @@ def methods(found: AnalogiesFindings) -> Iterator[Method]:
     )
     if found.twin:
         yield Method("The same architecture with random weights was asked the same questions.")
+
+
+def tables(found: AnalogiesFindings) -> Iterator[tuple[str, Table]]:
+    """All of them: an offset from one example and the mean offset by space, then in the prominent spaces the rest."""
+    n, candidates = len(found.questions.first), len(found.asked.candidates)
+    others = ("mean_b", "other_relation") if len(found.questions.names) > 1 else ("mean_b",)
+    yield "one_example", Table(
+        title="The offset of one example pair",
+        frame=pd.DataFrame([_row(found, result, "3cosadd", ("3cosmul", "only_b")) for result in found.results]),
+        caption=f"Top-1 among {candidates:,} candidates without a, b and c, averaged over every example pair of the "
+        f"relation, for {n} pairs. Gain: 3CosAdd minus no offset, paired, with its 95 % interval over first words. "
+        "The offset adds something if it beats no offset, only b and random offsets as long as the true one; not "
+        "corrected for the number of spaces.",
+    )  # fmt: skip
+    yield "mean_offset", Table(
+        title="The mean offset of the other pairs",
+        frame=pd.DataFrame([_row(found, result, "mean_offset", others) for result in found.results]),
+        caption="Top-1 without c among the candidates; the pair that is asked is not in the mean. The rivals: no "
+        "offset, the mean of the other pairs' second words without c, the mean offset of every other relation, random "
+        "offsets.",
+    )  # fmt: skip
+    relations = [_in_relation(found, at, i) for i in range(len(found.questions.names)) for at in found.prominent]
+    caption = "Top-1 by relation. Each 'no offset' is asked the questions of the method to its left."
+    yield "relations", Table(title="Relation by relation", frame=pd.DataFrame(relations), caption=caption)
+    yield "methods", Table(
+        title="Every method",
+        frame=pd.DataFrame([_ranks(found, at, method) for at in found.prominent for method in at.answers.ranks]),
+        caption="Without the query words (a, b and c; or c where the relation is asked) among the candidates, but "
+        "for the last column: with them, the nearest word to a query is often one of its own.",
+    )  # fmt: skip
+    if shown := [_shown(result.tick, one) for result in found.prominent for one in result.shown]:
+        caption = "Query words are left out of the nearest; rank 1 is right."
+        yield "examples", Table(title="Examples", frame=pd.DataFrame(shown), caption=caption)
+
+
+def _row(found: AnalogiesFindings, result: SpaceResult, method: str, others: tuple[str, ...]) -> dict[str, object]:
+    none, random = found.over_none(result, method), found.random_p95(result, method)
+    row: dict[str, object] = {"space": result.tick}
+    row |= found.estimate(result, method).cells(NAMES[method], "low", "high")
+    row |= {"no offset": none.value} | none.difference.cells("gain")
+    row |= {"the offset": found.verdict(result, method)}
+    row |= {NAMES[name]: found.estimate(result, name).value for name in others}
+    return row | ({} if random is None else {"random, p95": random.value})
+
+
+def _in_relation(found: AnalogiesFindings, result: SpaceResult, number: int) -> dict[str, object]:
+    name, n = found.questions.names[number], int(found.of_relation(number).sum())
+    row: dict[str, object] = {"relation": name, "pairs": n, "space": result.tick}
+    for method, short in (("3cosadd", "3CosAdd"), ("mean_offset", "mean")):
+        row[short] = found.estimate(result, method, relation=number).value
+        row[f"{short}: no offset"] = found.over_none(result, method, number).value
+        row[f"{short}: the offset"] = found.verdict(result, method, number)
+    return row
+
+
+def _ranks(found: AnalogiesFindings, result: SpaceResult, method: str) -> dict[str, object]:
+    row: dict[str, object] = {"space": result.tick, "method": NAMES[method]}
+    for metric, short in (("top1", "top-1"), ("top5", "top-5"), ("reciprocal_rank", "1/rank")):
+        row |= found.estimate(result, method, metric).cells(short)
+    row |= {"median rank": float(np.median(result.answers.ranks[method].left_out))}
+    return row | {"top-1, query words kept": found.estimate(result, method, "kept_top1").value}
+
+
+def _shown(space: str, one: ShownAnalogy) -> dict[str, object]:
+    row: dict[str, object] = {"query": one.query, "expected": one.expected, "space": space, "rank": one.rank}
+    return row | {"nearest by 3CosAdd": ", ".join(one.nearest), "nearest to c alone": ", ".join(one.nearest_to_c)}

@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from latentmech.geometry.analogies.answering import SpaceAnswers
+from latentmech.geometry.analogies.offsets import SpaceAnswers
 from latentmech.geometry.analogies.questions import RIGHT, Asked, Questions
+from latentmech.geometry.analogies.settings import AnalogiesSettings
 from latentmech.statistics import Estimate, Lead, Tally, beats, clusters_of, estimate, holm, leads, mean_of, over_seeds
 
 RANDOM = "random"
@@ -81,17 +82,12 @@ class AnalogiesFindings:
     Attributes:
         results: static vectors first, then embedding, blocks, unembedding.
         twin: the same of the random-init twin; empty if switched off.
-        draws: bootstrap resamples, where there are first words enough for a bootstrap.
     """
 
+    settings: AnalogiesSettings
     asked: Asked
     results: Sequence[SpaceResult]
     twin: Sequence[SpaceResult]
-    draws: int
-    site: str
-    template: str
-    similarity: str
-    common_left_out: bool
 
     @property
     def questions(self) -> Questions:
@@ -165,9 +161,9 @@ class AnalogiesFindings:
     @cached_property
     def _estimates(self) -> dict[tuple[int | None, str, str, str], Estimate]:
         return {
-            (number, one.name, method, metric): estimate(self._tally(one.values(method, metric), part), self.draws)
+            (number, one.name, of, metric): estimate(self._tally(one.values(of, metric), part), self.settings.draws)
             for number, one, part, methods, metrics in self._asked()
-            for method in methods
+            for of in methods
             for metric in metrics
         }
 
@@ -177,7 +173,8 @@ class AnalogiesFindings:
         for number, one, part, _, _ in self._asked():
             for method in RIVALS:
                 rivals = {name: self._tally(values, part) for name, values in one.rivals(method).items()}
-                found[number, one.name, method] = leads(self._tally(one.values(method), part), rivals, self.draws)
+                own = self._tally(one.values(method), part)
+                found[number, one.name, method] = leads(own, rivals, self.settings.draws)
         return found
 
     def _asked(self) -> Iterator[tuple[int | None, SpaceResult, Mask, Collection[str], Sequence[str]]]:

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.data import Analogies, with_company
+from latentmech.data import Analogies, common_words, with_company
+from latentmech.geometry.analogies.settings import AnalogiesSettings
 from latentmech.geometry.spaces import WordSpace, in_template, tokens_of
 from latentmech.model import Model, WordVectors
 from latentmech.statistics import clusters_of
@@ -19,6 +20,9 @@ RIGHT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "top5": lambda rank: (rank <= 5).astype(float),
     "reciprocal_rank": lambda rank: 1 / rank,
 }
+
+
+Places = Int[Tensor, " question"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,11 @@ class Questions:
         n_words: how many of the candidates are words of the data.
     """
 
-    a: Int[Tensor, " question"]
-    b: Int[Tensor, " question"]
-    c: Int[Tensor, " question"]
-    answer: Int[Tensor, " question"]
-    pair: Int[Tensor, " question"]
+    a: Places
+    b: Places
+    c: Places
+    answer: Places
+    pair: Places
     first: Int[Tensor, " pair"]
     second: Int[Tensor, " pair"]
     relation: Int[Tensor, " pair"]
@@ -89,31 +93,21 @@ class AnswerRanks:
         return np.bincount(self.pair, values) / np.bincount(self.pair)
 
 
-def asked(
-    model: Model,
-    analogies: Analogies,
-    template: str,
-    *,
-    static: WordVectors | None = None,
-    single_token: bool = False,
-    examples: Sequence[str] = (),
-    common: Sequence[str] = (),
-) -> Asked:
-    """Leave out, for all spaces, what one of them lacks.
+def asked(model: Model, settings: AnalogiesSettings, static: WordVectors | None) -> Asked:
+    """Leave out, for all spaces, what one of them lacks; words of the examples are candidates whatever the pairs are.
 
-    Args:
-        examples: words that are candidates whatever the pairs are.
-        common: words that are too, if they are none of the others in other letters.
+    Common words are too, if they are none of the others in other letters.
     """
-    vectors = {} if static is None else static(_candidates(analogies, examples, common))
+    analogies, beside = settings.data(), ([w for e in settings.examples for w in e.split()], settings.common)
+    vectors = {} if static is None else static(_candidates(analogies, *beside))
     if static is not None:
         analogies = _left(analogies, vectors, f"{static.name} has no vector for one of their words")
-    tokens = tokens_of(model, in_template(analogies.words, template))
+    tokens = tokens_of(model, in_template(analogies.words, settings.template))
     short = {word for word, ids in zip(analogies.words, tokens, strict=True) if len(ids) == 1}
-    if single_token:
+    if settings.single_token:
         analogies = _left(analogies, short, "one of their words has several tokens")
     single = sum(word in short for word in analogies.words)
-    candidates = _candidates(analogies, examples, common)
+    candidates = _candidates(analogies, *beside)
     if static is None:
         return Asked(analogies, candidates, single, None)
     candidates = tuple(word for word in candidates if word in vectors)
@@ -121,10 +115,10 @@ def asked(
     return Asked(analogies, candidates, single, WordSpace(static.name, static.name, rows, "static"))
 
 
-def _candidates(analogies: Analogies, examples: Sequence[str], common: Sequence[str]) -> tuple[str, ...]:
+def _candidates(analogies: Analogies, examples: Sequence[str], common: int | None) -> tuple[str, ...]:
     wanted = [*analogies.words, *examples]
     folded = {word.lower() for word in wanted}
-    return tuple(dict.fromkeys([*wanted, *(word for word in common if word not in folded)]))
+    return tuple(dict.fromkeys([*wanted, *(word for word in common_words()[:common] if word not in folded)]))
 
 
 def _left(analogies: Analogies, known: Collection[str], why: str) -> Analogies:
@@ -153,10 +147,8 @@ def questions_of(analogies: Analogies, candidates: Sequence[str]) -> Questions:
 
 
 def ranked(
-    scores: Float[Tensor, "question candidate"],
-    answer: Int[Tensor, " question"],
-    query_words: Int[Tensor, "question word"],
-) -> tuple[Int[Tensor, " question"], Int[Tensor, " question"]]:
+    scores: Float[Tensor, "question candidate"], answer: Places, query_words: Int[Tensor, "question word"]
+) -> tuple[Places, Places]:
     """Rank of each answer with the query words left out, and with them kept."""
     right = scores.gather(1, answer[:, None])
     kept = (scores >= right).sum(1)

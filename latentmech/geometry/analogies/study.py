@@ -10,11 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.activations import ActivationStore
-from latentmech.data import common_words
 from latentmech.fields import Control
 from latentmech.geometry.analogies.account import account_of
-from latentmech.geometry.analogies.answering import answers_in
 from latentmech.geometry.analogies.findings import AnalogiesFindings, ShownAnalogy, SpaceResult
+from latentmech.geometry.analogies.offsets import answers_in
 from latentmech.geometry.analogies.questions import Asked, asked
 from latentmech.geometry.analogies.settings import AnalogiesSettings
 from latentmech.geometry.similarity import CausalMetric, prepared
@@ -35,22 +34,13 @@ class AnalogiesStudy(AnalogiesSettings):
 
     def find(self, model: Model, store: ActivationStore) -> AnalogiesFindings:
         """Everything that the report is made of."""
-        words = self.asked(model)
+        words = asked(model, self, self.static)
         twin = replace(model, random_init=True, seed=self.seed)
         bare, only_model = replace(self, random_draws=0, examples=()), replace(words, static=None)
         fresh = bare.results(twin, store, only_model) if self.random_init else []
         return AnalogiesFindings(
-            asked=words, results=list(self.results(model, store, words)),
-            twin=[replace(result, name=f"random_init/{result.name}") for result in fresh], draws=self.draws,
-            site=self.site, template=self.template, similarity=self.similarity, common_left_out=self.common == 0,
-        )  # fmt: skip
-
-    def asked(self, model: Model) -> Asked:
-        """The words that every space has."""
-        examples = [word for example in self.examples for word in example.split()]
-        return asked(
-            model, self.data(), self.template, static=self.static, single_token=self.single_token,
-            examples=examples, common=common_words()[: self.common],
+            settings=self, asked=words, results=list(self.results(model, store, words)),
+            twin=[replace(result, name=f"random_init/{result.name}") for result in fresh],
         )  # fmt: skip
 
     def results(self, model: Model, store: ActivationStore, words: Asked) -> Iterator[SpaceResult]:

@@ -1,20 +1,26 @@
 """What a comparison says: numbers, pictures, sentences; its tables stand in `tables`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from latentmech.geometry.compare.findings import TITLES, Against, CompareFindings
 from latentmech.geometry.compare.tables import tables
+from latentmech.geometry.drawn import grid_picture, line_picture
 from latentmech.model import Level, Model
-from latentmech.report import Ledger, Method, Picture, Report, account, band, heat_map, layer_curve, values
+from latentmech.report import Ledger, Method, Picture, Report, account, band, values
 
 
 def account_of(study: object, found: CompareFindings, model: Model) -> Report:
     """Everything a reader gets."""
     ledger = Ledger({"study": "geometry", "task": "compare", "site": "resid_post"})
-    for other in [*found.others, *([found.twin] if found.twin else [])]:
-        numbers(found, other, ledger)
+    for other in found.every:
+        below, control = found.below(other), "random_init" if other is found.twin else None
+        for level, flat, metric, null, value in other.numbers():
+            place = {"layer": level.layer, "control": null or control, "split": other.name}
+            ledger.add(f"{below}/{level.label}/{flat}", value, metric, **place)
+        for name in TITLES:
+            ledger.add(f"{below}/{name}", other.mean(name), f"mean_{name}", control=control)
     return account(
         study, model, ledger,
         title=f"{model.name} against {', '.join(other.name for other in found.others)}",
@@ -28,16 +34,6 @@ def account_of(study: object, found: CompareFindings, model: Model) -> Report:
     )  # fmt: skip
 
 
-def numbers(found: CompareFindings, other: Against, ledger: Ledger) -> None:
-    """Write one comparison down."""
-    below, control = found.below(other), "random_init" if other is found.twin else None
-    for level, flat, metric, null, value in other.numbers():
-        place = {"layer": level.layer, "control": null or control, "split": other.name}
-        ledger.add(f"{below}/{level.label}/{flat}", value, metric, **place)
-    for name in TITLES:
-        ledger.add(f"{below}/{name}", other.mean(name), f"mean_{name}", control=control)
-
-
 def headline(found: CompareFindings, model: Model) -> str:
     """Where the two differ most, and what the direction lost."""
     (other,), twin = found.others, found.twin
@@ -45,15 +41,13 @@ def headline(found: CompareFindings, model: Model) -> str:
     rest = f" (with its random-init twin {twin.mean('cka'):.3f} and {twin.mean('knn'):.3f})" if twin else ""
     text = (
         f"{model.name} and {other.name} have a mean CKA of {other.mean('cka'):.3f} and share {other.mean('knn'):.3f} "
-        f"of their neighbours{rest}; they are least alike at {least.place}, with "
-        f"{other.alike[least].own['cka']:.3f}."
+        f"of their neighbours{rest}; they are least alike at {least.place}, with {other.alike[least].own['cka']:.3f}."
     )
     said = [text, *_reading(found, other)]
     if other.probed:
         frozen, refitted = other.probe_mean("frozen"), other.probe_mean("refitted")
-        said.append(
-            f"Probes for {found.probe} are right for {frozen:.3f} of the words frozen, {refitted:.3f} refitted."
-        )
+        right = f"are right for {frozen:.3f} of the words frozen, {refitted:.3f} refitted."
+        said.append(f"Probes for {found.settings.probe} {right}")
     return " ".join([*said, *_moving(found, other)])
 
 
@@ -63,9 +57,10 @@ def _reading(found: CompareFindings, other: Against) -> Iterator[str]:
         level, worst = max(other.drifts.items(), key=lambda pair: pair[1].loss.value)
         mean = float(np.mean([drift.loss.value for drift in other.drifts.values()]))
         yield (
-            f"The {found.called} direction has a mean cosine of {other.cosine:.3f} between the two; used frozen "
-            f"instead of refitted it loses {mean:.3f} AUROC in the mean; of {len(other.drifts)} levels it loses most "
-            f"at {level.place}, {worst.loss:.3f}, with {worst.frozen.value:.3f} against {worst.refitted.value:.3f}."
+            f"The {found.settings.called} direction has a mean cosine of {other.cosine:.3f} between the two; used "
+            f"frozen instead of refitted it loses {mean:.3f} AUROC in the mean; of {len(other.drifts)} levels it loses "
+            f"most at {level.place}, {worst.loss:.3f}, with {worst.frozen.value:.3f} against "
+            f"{worst.refitted.value:.3f}."
         )
 
 
@@ -75,9 +70,9 @@ def _moving(found: CompareFindings, other: Against) -> Iterator[str]:
         return
     (level, best), clear = other.chosen, f"{len(other.clear)} of {len(other.effects)} blocks"
     yield (
-        f"Added at {level.place}, where it does most on other prompts, {other.name}'s own {found.called} direction "
-        f"moves the log-odds by {best.refitted:+.2f} nats; random vectors reach {best.random_max:.2f} there, and "
-        f"{max(effect.random_max for effect in other.effects.values()):.2f} at their best block."
+        f"Added at {level.place}, where it does most on other prompts, {other.name}'s own {found.settings.called} "
+        f"direction moves the log-odds by {best.refitted:+.2f} nats; random vectors reach {best.random_max:.2f} there, "
+        f"and {max(effect.random_max for effect in other.effects.values()):.2f} at their best block."
     )
     if best.clear:
         kept = f"Of this the frozen one keeps {best.kept:.2f}, and {best.kept_turned:.2f} at the other's length"
@@ -93,18 +88,16 @@ def course(found: CompareFindings, model: Model) -> str:
     rest = f"; with its random-init twin {found.twin.mean('cka'):.3f}" if found.twin else ""
     text = f"Mean CKA over the levels of {model.name}: {shown}{rest}."
     cosines = ", ".join(f"{other.name} {other.cosine:.3f}" for other in found.others if other.drifts)
-    return f"{text} Mean cosine of the {found.called} direction: {cosines}." if cosines else text
+    return f"{text} Mean cosine of the {found.settings.called} direction: {cosines}." if cosines else text
 
 
 def notes(found: CompareFindings, model: Model) -> Iterator[str]:
     """What decides how the numbers may be read."""
     yield from found.warnings
-    if found.words.apart:
-        yield (
-            f"{found.words.apart} words of the texts were left out: a model has them in one token with something else."
-        )
-    if found.direction is not None:
-        yield f"The first model's direction is {found.direction}; whether its own texts are in test is not known."
+    if apart := found.words.apart:
+        yield f"{apart} words of the texts were left out: a model has them in one token with something else."
+    if (saved := found.settings.direction) is not None:
+        yield f"The first model's direction is {saved}; whether its own texts are in test is not known."
     if not found.several and found.others[0].drifts:
         yield "The level where a frozen direction loses most is picked by the test texts themselves: partly luck."
     for other in found.others:
@@ -130,133 +123,120 @@ def _about(other: Against, model: Model) -> Iterator[str]:
 
 def methods(found: CompareFindings, model: Model) -> Iterator[Method]:
     """What was done, for an appendix."""
-    shuffles, halves, random = (found.counts[name] for name in ("shuffles", "halves", "random"))
+    asked = found.settings
     yield Method(
         f"The states of {len(found.words.rows):,} words (each form once, first words of texts left out) were compared "
         "level by level: debiased linear CKA, common nearest neighbours by centred cosine, orthogonal Procrustes, and "
-        f"overlap of principal subspaces; chance is {shuffles} shuffles of one model's words, or random subspaces.",
+        f"overlap of principal subspaces; chance is {asked.shuffles} shuffles of one model's words, or random "
+        "subspaces.",
         ("kornblith2019", "nguyen2021", "huh2024", "schonemann1966", "bjorck1973"),
     )
     yield Method(
-        f"Intervals of CKA, Procrustes and subspaces are from {halves} half-samples of documents (delete-half "
+        f"Intervals of CKA, Procrustes and subspaces are from {asked.halves} half-samples of documents (delete-half "
         "jackknife); where halves differ from the whole for their size none is given.",
         ("shao1989",),
     )
     if any(other.drifts for other in found.others):
         yield Method(
-            f"The {found.called} direction is the difference of class means of the training texts at their last token; "
-            f"{model.name}'s was read out in the other model as it is (frozen), beside the other's own (refitted), by "
-            "AUROC on test texts, paired."
+            f"The {found.settings.called} direction is the difference of class means of the training texts at their "
+            f"last token; {model.name}'s was read out in the other model as it is (frozen), beside the other's own "
+            "(refitted), by AUROC on test texts, paired."
         )
     if any(other.probed for other in found.others):
-        yield Method(f"Ridge probes for {found.probe}, strengths chosen on dev documents, were read out likewise.")
+        yield Method(f"Ridge probes for {asked.probe}, strengths chosen on dev documents, were read out likewise.")
     if any(other.effects for other in found.others):
         yield Method(
             "Both directions were added to every token. An effect counts as clear if it exceeds that of each of "
-            f"{random} vectors of its length drawn from the covariance of the states and of {random} drawn evenly, all "
-            "by paired 95 % intervals over groups of prompts. The block that is quoted was chosen on other prompts.",
+            f"{asked.random} vectors of its length drawn from the covariance of the states and of {asked.random} drawn "
+            "evenly, all by paired 95 % intervals over groups of prompts. The block that is quoted was chosen on other "
+            "prompts.",
             ("turner2023", "berger1982"),
         )
 
 
 def pictures(found: CompareFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """All of them; what is drawn for one model is drawn for the last that was given."""
-    other, name = found.others[-1], model.name
+    other, name, twin = found.others[-1], model.name, found.twin
     ticks = _ticks(other.alike)
-    yield "levels", _similarities(found, other, ticks, name)
-    yield "matrix", Picture(
-        title="All pairs of levels",
-        figure=heat_map(
-            other.cka.flip(0).numpy(), ticks[::-1], _ticks(other.other_levels),
-            title="CKA of every level with every other", xlabel=f"level of {other.name}", ylabel=f"level of {name}",
-            bar="debiased linear CKA",
-        ),
-        caption=f"Debiased CKA of each level of {name} (rows) with each level of {other.name} (columns).",
+    alike = {title: other.of(measure) for measure, title in TITLES.items() if other.of(measure)}
+    yield "levels", line_picture(
+        "Level by level", ticks, alike | ({"CKA, random init": twin.of("cka")} if twin else {}),
+        "Similarity of the two models' states of the same words at every level; 1 means equal up to what each allows.",
+        bands={"Procrustes, shuffled": band(one.chance["procrustes"] for one in other.alike.values())},
+        ylabel="similarity", title=f"{name} against {other.name}",
+    )  # fmt: skip
+    yield "matrix", grid_picture(
+        "All pairs of levels",
+        f"Debiased CKA of each level of {name} (rows) with each level of {other.name} (columns).",
+        other.cka.flip(0).numpy(), ticks[::-1], _ticks(other.other_levels), bar="debiased linear CKA",
+        title="CKA of every level with every other", xlabel=f"level of {other.name}", ylabel=f"level of {name}",
     )  # fmt: skip
     if found.several:
-        yield "models", _models(found, name)
-        yield "course", _course(found, ticks, name)
-    if other.drifts:
-        yield "drift", _drift(found, other, name)
-    if other.probed:
-        yield "probes", _probe(found, other, name)
-    if other.effects:
-        yield "effect", _effect(found, other, name)
+        yield from _of_several(found, ticks, name)
+    for what, draw in {"drift": _drift, "probes": _probe, "effect": _effect}.items():
+        yield from ((what, picture) for picture in draw(found, other, name))
 
 
-def _similarities(found: CompareFindings, other: Against, ticks: Sequence[str], name: str) -> Picture:
-    series = {title: values(other.of(measure)) for measure, title in TITLES.items() if other.of(measure)}
-    series |= {"CKA, random init": values(found.twin.of("cka"))} if found.twin else {}
-    bands = {"Procrustes, shuffled": band(alike.chance["procrustes"] for alike in other.alike.values())}
-    figure = layer_curve(ticks, series, bands, None, "similarity", f"{name} against {other.name}", best="")
-    caption = (
-        "Similarity of the two models' states of the same words at every level; 1 means equal up to what each allows."
-    )
-    return Picture(title="Level by level", figure=figure, caption=caption)
-
-
-def _models(found: CompareFindings, name: str) -> Picture:
-    """One point a model, in the order in which they were given: a course of training, if they are checkpoints."""
-    series = {title: [other.mean(measure) for other in found.others] for measure, title in TITLES.items()}
+def _of_several(found: CompareFindings, ticks: Sequence[str], name: str) -> Iterator[tuple[str, Picture]]:
+    """Model by model, in the order in which they were given: a course of training, if they are checkpoints."""
+    means = {title: [other.mean(measure) for other in found.others] for measure, title in TITLES.items()}
     if all(other.drifts for other in found.others):
-        series["direction's cosine"] = [other.cosine for other in found.others]
-    twin = found.twin
-    lines = {f"{title}, random init": twin.mean(measure) for measure, title in TITLES.items()} if twin else None
-    title = f"{name} against each, mean over levels"
-    figure = layer_curve(_names(found.others), series, None, lines, "similarity", title, xlabel="model", best="")
-    return Picture(title="Model by model", figure=figure, caption="Means over levels of every measure, model by model.")
-
-
-def _course(found: CompareFindings, ticks: Sequence[str], name: str) -> Picture:
-    """Which levels come to be like the model's own first; the last level stands on top."""
-    figure = heat_map(
-        np.array([values(other.of("cka")) for other in found.others]).T[::-1], ticks[::-1], _names(found.others),
+        means["direction's cosine"] = [other.cosine for other in found.others]
+    twin, names = found.twin, _names(found.others)
+    yield "models", line_picture(
+        "Model by model", names, means, "Means over levels of every measure, model by model.",
+        reference_lines={f"{t}, random init": twin.mean(measure) for measure, t in TITLES.items()} if twin else None,
+        ylabel="similarity", title=f"{name} against each, mean over levels", xlabel="model",
+    )  # fmt: skip
+    yield "course", grid_picture(
+        "Level by level, model by model",
+        f"Debiased CKA of every level (rows) of {name} with its counterpart in each model (columns).",
+        np.array([values(other.of("cka")) for other in found.others]).T[::-1], ticks[::-1], names,
         title=f"CKA with {name}", xlabel="model", ylabel="level", bar="debiased linear CKA",
     )  # fmt: skip
-    caption = f"Debiased CKA of every level (rows) of {name} with its counterpart in each model (columns)."
-    return Picture(title="Level by level, model by model", figure=figure, caption=caption)
 
 
-def _drift(found: CompareFindings, other: Against, name: str) -> Picture:
-    drifts = list(other.drifts.values())
-    series = {"cosine": [drift.cosine for drift in drifts]}
-    series |= {f"AUROC, {which}": values(getattr(drift, which) for drift in drifts) for which in ("frozen", "refitted")}
-    series |= {f"AUROC in {name}": values(drift.source for drift in drifts)}
-    series |= {"AUROC, random p95": [drift.random_p95 for drift in drifts]}
-    title = f"The {found.called} direction from {name} to {other.name}"
-    figure = layer_curve(_ticks(other.drifts), series, None, None, "", title, best="")
-    caption = "Cosine of the direction found in both models, and what the first model's direction reads in the second."
-    return Picture(title="Drift of a direction", figure=figure, caption=caption)
+def _drift(found: CompareFindings, other: Against, name: str) -> Iterator[Picture]:
+    if drifts := other.drifts.values():
+        lines = {"cosine": "cosine", "AUROC, frozen": "frozen", "AUROC, refitted": "refitted"}
+        lines |= {f"AUROC in {name}": "source", "AUROC, random p95": "random_p95"}
+        yield line_picture(
+            "Drift of a direction", _ticks(other.drifts), _lines(drifts, lines),
+            "Cosine of the direction found in both models, and what the first model's direction reads in the second.",
+            title=f"The {found.settings.called} direction from {name} to {other.name}",
+        )  # fmt: skip
 
 
-def _probe(found: CompareFindings, other: Against, name: str) -> Picture:
-    read = list(other.probed.values())
-    series = {which: values(getattr(probed, which) for probed in read) for which in ("frozen", "refitted")}
-    series |= {f"in {name}": values(probed.source for probed in read)}
-    if found.twin and found.twin.probed:
-        series |= {"frozen, random init": values(probed.frozen for probed in found.twin.probed.values())}
-    title, base = f"{found.probe} probes of {name} in {other.name}", {"majority": read[0].majority}
-    figure = layer_curve(_ticks(other.probed), series, None, base, "test accuracy", title, best="")
-    caption = f"Accuracy of {name}'s probes on {other.name}'s states (frozen), and of {other.name}'s own."
-    return Picture(title="Probes, frozen and refitted", figure=figure, caption=caption)
+def _probe(found: CompareFindings, other: Against, name: str) -> Iterator[Picture]:
+    if read := other.probed.values():
+        lines = _lines(read, {"frozen": "frozen", "refitted": "refitted", f"in {name}": "source"})
+        if found.twin and found.twin.probed:
+            lines |= _lines(found.twin.probed.values(), {"frozen, random init": "frozen"})
+        yield line_picture(
+            "Probes, frozen and refitted", _ticks(other.probed), lines,
+            f"Accuracy of {name}'s probes on {other.name}'s states (frozen), and of {other.name}'s own.",
+            reference_lines={"majority": next(iter(read)).majority}, ylabel="test accuracy",
+            title=f"{found.settings.probe} probes of {name} in {other.name}",
+        )  # fmt: skip
 
 
-def _effect(found: CompareFindings, other: Against, name: str) -> Picture:
-    effects = list(other.effects.values())
-    names = {"frozen": "frozen", "refitted": "refitted", "turned": "frozen, at one length"}
-    both = {title: [getattr(effect, which) for effect in effects] for which, title in names.items()}
-    series = {title: values(own) for title, own in both.items()}
-    series |= {f"in {name}": values(effect.source for effect in effects)}
-    largest = np.array([effect.random_max for effect in effects])
-    bands = {title: band(own) for title, own in both.items()} | {"random vectors": (list(-largest), list(largest))}
-    title = f"Adding the {found.called} direction to {other.name}"
-    figure = layer_curve(_ticks(other.effects), series, bands, None, "change of log-odds, nats", title, best="")
-    caption = (
-        f"Mean change of the log-odds when a direction is added: that of {name} in {other.name} (frozen; also at the "
-        f"refitted one's length), {other.name}'s own (refitted), and {name}'s in itself, with 95 % intervals over "
-        "prompts."
-    )
-    return Picture(title="Effect of a direction", figure=figure, caption=caption)
+def _effect(found: CompareFindings, other: Against, name: str) -> Iterator[Picture]:
+    if effects := other.effects.values():
+        both = {"frozen": "frozen", "refitted": "refitted", "frozen, at one length": "turned"}
+        largest = np.array([effect.random_max for effect in effects])
+        yield line_picture(
+            "Effect of a direction", _ticks(other.effects), _lines(effects, both | {f"in {name}": "source"}),
+            f"Mean change of the log-odds when a direction is added: that of {name} in {other.name} (frozen; also at "
+            f"the refitted one's length), {other.name}'s own (refitted), and {name}'s in itself, with 95 % intervals "
+            "over prompts.",
+            around=both, bands={"random vectors": (list(-largest), list(largest))},
+            ylabel="change of log-odds, nats", title=f"Adding the {found.settings.called} direction to {other.name}",
+        )  # fmt: skip
+
+
+def _lines(found: Iterable[object], names: Mapping[str, str]) -> dict[str, list]:
+    """Attributes by the titles of their lines."""
+    return {title: [getattr(one, name) for one in found] for title, name in names.items()}
 
 
 def _ticks(levels: Iterable[Level]) -> list[str]:

@@ -1,23 +1,31 @@
-"""What becomes of a direction: found again in the other model, and used in it as it was found in the first.
+"""What becomes of a direction or of a linear probe: found again in the other model, and used in it as it was found.
 
-    cosine     between the differences of class means of one contrast in both models
-    frozen     test AUROC of the first model's direction on the other model's states
-    refitted   test AUROC of the direction that is found in the other model
+    source     test score in the first model of what was found there
+    frozen     test score of the same, untouched, on the other model's states
+    refitted   test score of what is found in the other model
 
-A frozen direction that reads as well as a refitted one has not moved in any way that matters for reading. A low cosine
-alone does not say that it has: where many directions separate the classes, each sample finds another of them.
+The score of a direction, the difference of class means of a contrast, is AUROC; beside it stands the cosine between
+the two. A frozen direction that reads as well as a refitted one has not moved in any way that matters for reading. A
+low cosine alone does not say that it has: where many directions separate the classes, each sample finds another.
+
+The score of a probe is accuracy. A refitted one asks whether the label can still be read, a frozen one whether it still
+lies where it lay: a turn of the whole space would leave the first as it is and ruin the second. Probes are ridge
+regressions onto the labels (a closed form, see `latentmech.probe.ridge`), the strength chosen on dev documents; test
+documents are read once. What it does not show: that the model uses what the probe reads. A frozen probe also fails
+where states only grew or moved, for its scale and bias are frozen with it; and a label that follows from the word alone
+is read at any level.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from latentmech.activations import ActivationStore
-from latentmech.data import Contrast
+from latentmech.activations import Activations, ActivationStore
+from latentmech.data import Contrast, Examples, flat, task
 from latentmech.direction import (
     Direction,
     Parts,
@@ -29,7 +37,8 @@ from latentmech.direction import (
     unit,
 )
 from latentmech.model import Level, Model
-from latentmech.statistics import Estimate, auroc_of, aurocs, clusters_of, difference, estimate, folded
+from latentmech.probe import METHODS, Fitting, LinearProbe, Problem, problem_of
+from latentmech.statistics import Estimate, Tally, auroc_of, aurocs, clusters_of, difference, estimate, folded, mean_of
 
 NULLS = 200  # random directions of each kind
 
@@ -39,7 +48,6 @@ class DirectionDrift:
     """One level of two models.
 
     Attributes:
-        source: test AUROC in the first model of its own direction.
         loss: refitted minus frozen, paired.
         random_p95: 95th percentile of the test AUROC in the other model of directions drawn from the covariance of its
             training states, whichever sign.
@@ -53,6 +61,17 @@ class DirectionDrift:
     loss: Estimate
     random_p95: float
     isotropic_p95: float
+
+
+@dataclass(frozen=True)
+class ProbeDrift:
+    """One level of two models; `majority` is the accuracy of always saying the most frequent label of train."""
+
+    source: Estimate
+    frozen: Estimate
+    refitted: Estimate
+    loss: Estimate
+    majority: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +122,16 @@ def drift(a: Classes, at: Level, b: Classes, other: Level, draws: int, seed: int
     tallies = [auroc_of((rows[test] @ vector).double().numpy(), truth, clusters) for rows, vector in pairs]
     nulls = (covariance_directions(b.train(other), NULLS, seed), isotropic_directions(NULLS, len(own), seed))
     chance = [folded(aurocs((rows_b[test] @ null.T).double().numpy(), truth)) for null in nulls]
-    source, frozen, refitted = (estimate(tally, draws, seed) for tally in tallies)
     return DirectionDrift(
-        cosine=float(own @ again) if own.any() and again.any() else float("nan"),
-        source=source, frozen=frozen, refitted=refitted, loss=difference(tallies[2], tallies[1], draws, seed),
+        cosine=float(own @ again) if own.any() and again.any() else float("nan"), **_scores(tallies, draws, seed),
         random_p95=float(np.percentile(chance[0], 95)), isotropic_p95=float(np.percentile(chance[1], 95)),
     )  # fmt: skip
+
+
+def _scores(tallies: Sequence[Tally], draws: int, seed: int) -> dict[str, Estimate]:
+    """Of what is read in the first model, frozen, and refitted; and what is lost, paired."""
+    found = {n: estimate(own, draws, seed) for n, own in zip(("source", "frozen", "refitted"), tallies, strict=True)}
+    return found | {"loss": difference(tallies[2], tallies[1], draws, seed)}
 
 
 def _found(parts: Parts, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, " d_model"]:
@@ -116,3 +139,30 @@ def _found(parts: Parts, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, " 
     train = parts.within("train")
     vector = method_of("difference_of_means")(parts.sample(rows, train)).float()
     return vector if vector.norm() > 1e-6 * rows[train].norm(dim=1).mean() else torch.zeros_like(vector)
+
+
+def problem(examples: Examples, label: str, seed: int) -> Problem:
+    """The task of telling the words' labels, over all words of the texts."""
+    asked = task(label)
+    return problem_of(flat(examples, asked, "drop"), examples, asked.positive, seed)
+
+
+def fitted(problem: Problem, activations: Activations, levels: Sequence[Level], title: str) -> dict[Level, LinearProbe]:
+    """A probe for every level of one model."""
+    fits = Fitting(method=METHODS["ridge"], problem=problem)(activations, levels, title)
+    return {fit.level: fit.probe for fit in fits}
+
+
+def right(problem: Problem, activations: Activations, at: Level, probe: LinearProbe) -> Bool[np.ndarray, " test"]:
+    """Which test words a probe gets right on a level's states, wherever it was trained; in double precision."""
+    rows = activations.level(at.hook_name)[problem.activation_rows("test")].double()
+    logits = rows @ probe.weight.double().T + probe.bias.double()
+    return logits.argmax(1).numpy() == problem.of("test", problem.labels)
+
+
+def probed(problem: Problem, answers: Sequence[Bool[np.ndarray, " test"]], draws: int, seed: int) -> ProbeDrift:
+    """What comes of the words that are right in the first model, frozen and refitted."""
+    clusters, most = problem.clusters("test"), np.bincount(problem.of("train", problem.labels)).argmax()
+    tallies = [mean_of(own.astype(float), clusters, 0, 1) for own in answers]
+    majority = float((problem.of("test", problem.labels) == most).mean())
+    return ProbeDrift(**_scores(tallies, draws, seed), majority=majority)

@@ -44,16 +44,12 @@ class DirectionEffect:
 
     Attributes:
         source: effect in the first model of its own direction.
-        frozen: effect of that in the second.
-        turned: effect there of the same at the refitted one's length, so that only where it points is frozen.
-        refitted: effect there of its own.
-        dev: the same on other prompts.
-        random_max: largest effect there, either way, of vectors as long as the refitted one that are drawn from the
-            covariance of the states.
-        isotropic_max: the same of vectors drawn evenly from the sphere.
+        turned: effect of the frozen one at the refitted one's length.
+        dev: the refitted effect on other prompts.
+        random_max: largest effect, either way, of the vectors that are drawn from the covariance of the states.
+        isotropic_max: the same of those drawn evenly from the sphere.
         clear: whether the refitted effect is larger than that of every one of these.
-        kept: frozen over refitted; NaN where the refitted effect is not clear.
-        kept_turned: the same at one length.
+        kept: frozen over refitted; NaN where the refitted effect is not clear. `kept_turned` is at one length.
         length: the frozen vector's length over the refitted one's.
     """
 

@@ -8,12 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.data import Examples
-from latentmech.geometry.compare.common_words import CommonWords
-from latentmech.geometry.compare.drift import DirectionDrift
+from latentmech.geometry.compare.drift import DirectionDrift, ProbeDrift
 from latentmech.geometry.compare.effect import DirectionEffect
+from latentmech.geometry.compare.formulas import procrustes_distance
 from latentmech.geometry.compare.measures import Similarity
-from latentmech.geometry.compare.probes import ProbeDrift
-from latentmech.geometry.compare.procrustes import distance
+from latentmech.geometry.compare.settings import CompareSettings
+from latentmech.geometry.compare.sides import CommonWords
 from latentmech.model import Level
 from latentmech.statistics import Estimate
 
@@ -53,7 +53,7 @@ class Against:
             for name, value in alike.chance.items():
                 null = "random_subspace" if name == "subspace" else "shuffled"
                 yield level, f"{null}/{name}", name, null, value
-            apart = distance(alike.own["procrustes"].value)
+            apart = procrustes_distance(alike.own["procrustes"].value)
             yield level, "procrustes_distance", "procrustes_distance", None, apart
         for what, by_level in {"direction": self.drifts, "effect": self.effects, "probe": self.probed}.items():
             for level, found in by_level.items():
@@ -97,22 +97,20 @@ class CompareFindings:
         words: those by which models are compared.
         others: the model against each other one, in the order in which they were given.
         twin: against its random-init twin, if that was asked for.
-        called: what the contrast is called, or empty.
-        probe: the task of the probes, if there are any.
-        direction: where the first model's direction was saved, if it was not found here.
-        counts: how many `random` vectors of each kind, `halves` and `shuffles` there are.
         warnings: what a reader must know about prompts and a saved direction.
     """
 
+    settings: CompareSettings
     examples: Examples
     words: CommonWords
     others: Sequence[Against]
     twin: Against | None
-    called: str
-    probe: str | None
-    direction: str | None
-    counts: Mapping[str, int]
     warnings: Sequence[str]
+
+    @property
+    def every(self) -> Sequence[Against]:
+        """The others, then the twin."""
+        return [*self.others, *([self.twin] if self.twin else [])]
 
     @property
     def several(self) -> bool:

@@ -1,24 +1,44 @@
-"""What is gathered from each model: states of the words, a contrast's direction, and what adding that changes."""
+"""What two models are compared by: words that both read as whole tokens, each form once; and what is gathered of each.
+
+That is states of the words, a contrast's direction, probes, and what adding the direction changes.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Contrast, Examples
 from latentmech.direction import Direction, covariance_directions, isotropic_directions
-from latentmech.geometry.compare.common_words import CommonWords
-from latentmech.geometry.compare.drift import Classes, classes_in
+from latentmech.errors import BadInput
+from latentmech.geometry.compare.drift import Classes, classes_in, fitted
 from latentmech.geometry.compare.effect import Changes, beside_random, changes
-from latentmech.geometry.compare.probes import fitted
-from latentmech.geometry.compare.settings import CompareSettings
-from latentmech.model import Level, Model, levels_of
+from latentmech.geometry.compare.settings import FEWEST, CompareSettings
+from latentmech.model import Level, Model, levels_of, tokenise, word_rows
 from latentmech.probe import LinearProbe, Problem
+from latentmech.statistics import clusters_of
 from latentmech.steering import Trials
+
+
+@dataclass(frozen=True, eq=False)
+class CommonWords:
+    """Which rows of a word-wise activation matrix are compared.
+
+    Attributes:
+        rows: their numbers.
+        clusters: the document of each, numbered from 0.
+        forms: the words.
+        apart: how many words of the texts were left out because a model has them in one token with something else.
+    """
+
+    rows: Int[np.ndarray, " row"]
+    clusters: Int[np.ndarray, " row"]
+    forms: tuple[str, ...]
+    apart: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +115,10 @@ class Gathering:
 
     def _places(self, levels: Sequence[Level], classes: Classes) -> list[Level]:
         """Blocks evenly apart, of those at which a direction was found."""
-        named = [at for at in levels if at.layer is not None and at.hook_name in classes.found]
-        blocks = [at for at in named if classes.found[at.hook_name].any()]
+        found = {name for name, vector in classes.found.items() if vector.any()}
+        blocks = [at for at in levels if at.layer is not None and at.hook_name in found]
         n = min(self.settings.effect_levels, len(blocks))
-        steps = np.linspace(0, len(blocks) - 1, n).round().astype(int)
-        return [blocks[i] for i in steps]
+        return [blocks[i] for i in np.linspace(0, len(blocks) - 1, n).round().astype(int)]
 
     def _added(self, first: Side, levels: Sequence[Level], own: Classes) -> list[tuple[str, Tensor]]:
         """At each place: its counterpart's hook point, and what is added there."""
@@ -121,3 +140,41 @@ class Gathering:
         if self.problem is not None:
             probes = fitted(self.problem, activations, levels, f"{model.name}: probes")
         return Side(model, levels, activations, self.words, classes, probes)
+
+
+def common_words(models: list[Model], examples: Examples, limit: int, seed: int) -> CommonWords:
+    """A seeded sample of words, one of each form, that every model has in tokens of their own.
+
+    The first word of a text is left out: it may stand at position 0, whose state is unlike all others. Two words of
+    one form have the same state before the first block, and would be each other's nearest neighbour for that alone.
+
+    Raises:
+        BadInput: there are no words, or too few that all models tokenise alike.
+    """
+    if examples.spans is None:
+        raise BadInput(f"{examples.source} has no words; expected annotated words, such as a CoNLL-U file")
+    own = np.logical_and.reduce([in_own_tokens(model, examples) for model in models])
+    forms = [word for text in range(len(examples)) for word in examples.words(text)]
+    first = np.concatenate([np.arange(size) == 0 for size in examples.sizes()])
+    candidates = np.flatnonzero(own & ~first)
+    shuffled = np.random.default_rng(seed).permutation(candidates)
+    one_each = {forms[row]: int(row) for row in shuffled[::-1]}  # the first of the shuffle wins
+    rows = np.array(sorted([row for row in shuffled if one_each[forms[row]] == row][:limit]), dtype=np.int64)
+    if len(rows) < FEWEST:
+        names = " and ".join(dict.fromkeys(model.name for model in models))
+        seen = f"{len(rows)} word forms of {examples.source} stand in tokens of their own in {names}"
+        raise BadInput(f"{seen}; expected at least {FEWEST}: take more text, or models whose tokenizers are more alike")
+    document = np.repeat(np.array(examples.groups, dtype=object), examples.sizes())
+    return CommonWords(rows, clusters_of(document[rows]), tuple(forms[row] for row in rows), int((~own).sum()))
+
+
+def in_own_tokens(model: Model, examples: Examples) -> Bool[np.ndarray, " word"]:
+    """Whether a word's tokens hold the word and nothing else but blanks before it."""
+    assert examples.spans is not None
+    tokens = tokenise(model, examples.texts, examples.ids)
+    spans = np.array([span for words in examples.spans for span in words], dtype=np.int64).reshape(-1, 2)
+    found = []
+    for (text, first, last), (begin, end) in zip(word_rows(tokens, examples.spans, examples.ids), spans, strict=True):
+        before = examples.texts[text][tokens.starts[text][first] : begin]
+        found.append(tokens.ends[text][last] == end and tokens.starts[text][first] <= begin and not before.strip())
+    return np.array(found, dtype=bool)

@@ -13,16 +13,14 @@ from latentmech.direction import Direction, load_direction
 from latentmech.errors import BadInput
 from latentmech.fields import Control
 from latentmech.geometry.compare.account import account_of
-from latentmech.geometry.compare.cka import every_pair
-from latentmech.geometry.compare.common_words import CommonWords, common_words
-from latentmech.geometry.compare.drift import drift
+from latentmech.geometry.compare.drift import drift, probed, problem, right
 from latentmech.geometry.compare.effect import effect
 from latentmech.geometry.compare.findings import Against, CompareFindings
-from latentmech.geometry.compare.measures import Comparison
-from latentmech.geometry.compare.probes import ProbeDrift, probed, problem, right
+from latentmech.geometry.compare.formulas import every_pair
+from latentmech.geometry.compare.measures import similarity
 from latentmech.geometry.compare.settings import CompareSettings
-from latentmech.geometry.compare.sides import Gathering, Side, counterparts
-from latentmech.model import Hub, Level, Local, Model, levels_of
+from latentmech.geometry.compare.sides import Gathering, Side, common_words, counterparts
+from latentmech.model import Hub, Local, Model, levels_of
 from latentmech.probe import Problem
 from latentmech.report import Report
 from latentmech.steering import Trials, TrialSource
@@ -41,7 +39,8 @@ class CompareStudy(CompareSettings):
 
     def find(self, model: Model, store: ActivationStore) -> CompareFindings:
         """Everything that the report is made of."""
-        others, examples = self._others(), self.data()
+        others = [checkpoint(place) for place in self.others] or [one for one in (self.other,) if one is not None]
+        examples = self.data()
         words = common_words([model, *others], examples, self.words, self.seed)
         contrast = None if self.contrast is None else self.contrast()
         saved, warnings = self._saved(model)
@@ -54,52 +53,40 @@ class CompareStudy(CompareSettings):
         sides = [gather.beside(own, other, trials) for other, trials in zip(others, asked[1:], strict=True)]
         twins = [replace(model, random_init=True, seed=self.seed)] if self.random_init else []
         blanks = [gather.beside(own, twin, {}) for twin in twins]
-        groups, measure = asked[0]["test"].groups if asked[0] else (), self._comparison(words)
+        rest = (labels, asked[0]["test"].groups if asked[0] else ())
         total = len(own.levels) * len([*sides, *blanks])
         with tqdm(total=total, unit="level", desc=f"{model.name}: compared", mininterval=1) as bar:
-            rest = (labels, groups, bar.update)
-            found = [self._against(own, side, measure, *rest) for side in sides]
-            blank = [self._against(own, side, replace(measure, shuffles=0, halves=0), *rest) for side in blanks]
-        counts = {"random": self.random, "halves": self.halves, "shuffles": self.shuffles}
-        notes = (*warnings, *(asked[0]["test"].notes if asked[0] else ()))
+            found = [self._against(own, side, *rest, False, bar.update) for side in sides]
+            blank = [self._against(own, side, *rest, True, bar.update) for side in blanks]
         return CompareFindings(
-            examples=examples, words=words, others=found, twin=blank[0] if blank else None, called=self.called,
-            probe=self.probe, direction=self.direction, counts=counts, warnings=notes,
+            settings=self, examples=examples, words=words, others=found, twin=blank[0] if blank else None,
+            warnings=(*warnings, *(asked[0]["test"].notes if asked[0] else ())),
         )  # fmt: skip
 
     def _against(
-        self,
-        own: Side,
-        side: Side,
-        measure: Comparison,
-        labels: Problem | None,
-        groups: Sequence[str],
-        progress: Callable[[int], object],
+        self, own: Side, side: Side, labels: Problem | None, groups: Sequence[str], bare: bool, progress: Callable
     ) -> Against:
         """Everything that is measured between two models; `groups` are those of the prompts of steered models."""
         pairs, same_width = dict(counterparts(own.levels, side.levels)), own.model.d_model == side.model.d_model
         alike, drifts, effects, read = {}, {}, {}, {}
         for level, other in pairs.items():
-            alike[level] = measure(own.states(level), side.states(other))
+            alike[level] = similarity(own.states(level), side.states(other), own.words.clusters, self, bare)
             if own.classes and side.classes and same_width and level.hook_name in own.classes.found:
                 drifts[level] = drift(own.classes, level, side.classes, other, self.draws, self.seed)
             if level in side.changes and own.classes and side.classes:
-                lengths = (own.classes.found[level.hook_name].norm(), side.classes.found[other.hook_name].norm())
-                done = (own.changes[level][0], side.changes[level], side.dev[level], float(lengths[0] / lengths[1]))
+                length = own.classes.found[level.hook_name].norm() / side.classes.found[other.hook_name].norm()
+                done = (own.changes[level][0], side.changes[level], side.dev[level], float(length))
                 effects[level] = effect(*done, groups, self.draws, self.seed)
             if labels is not None and same_width:
-                read[level] = self._probed(labels, own, level, side, other)
+                here, there = (own.activations, level), (side.activations, other)
+                asked = ((*here, own.probes[level]), (*there, own.probes[level]), (*there, side.probes[other]))
+                read[level] = probed(labels, [right(labels, *one) for one in asked], self.draws, self.seed)
             progress(1)
         return Against(
             name=side.model.name, matched=pairs, alike=alike, drifts=drifts, effects=effects, probed=read,
             other_levels=side.levels, same=own.model.fingerprint == side.model.fingerprint,
             cka=every_pair(map(own.states, own.levels), map(side.states, side.levels)),
         )  # fmt: skip
-
-    def _probed(self, labels: Problem, own: Side, level: Level, side: Side, other: Level) -> ProbeDrift:
-        source, both = right(labels, own.activations, level, own.probes[level]), (own.probes[level], side.probes[other])
-        frozen, refitted = (right(labels, side.activations, other, probe) for probe in both)
-        return probed(labels, source, frozen, refitted, self.draws, self.seed)
 
     def _saved(self, model: Model) -> tuple[Direction | None, tuple[str, ...]]:
         """The direction of `direction`, and what a reader must know about it."""
@@ -118,17 +105,6 @@ class CompareStudy(CompareSettings):
         if self.trials is None or contrast is None:
             return {}
         return {split: self.trials(model, contrast, split) for split in ("test", "dev")}
-
-    def _others(self) -> list[Model]:
-        if self.others:
-            return [checkpoint(place) for place in self.others]
-        return [] if self.other is None else [self.other]
-
-    def _comparison(self, words: CommonWords) -> Comparison:
-        return Comparison(
-            clusters=words.clusters, k=self.k, components=self.components, shuffles=self.shuffles, halves=self.halves,
-            draws=self.draws, seed=self.seed,
-        )  # fmt: skip
 
 
 def checkpoint(place: str) -> Model:

@@ -15,20 +15,16 @@ def tables(found: CompareFindings, model: Model) -> dict[str, Table]:
     shown = {"models": model_table(found)} if found.several else {}
     for other in found.others:
         own = f"_{other.name}" if found.several else ""
-        shown[f"levels{own}"] = level_table(found, other, model)
-        if other.drifts:
-            shown[f"drift{own}"] = drift_table(found, other, model)
-        if other.probed:
-            shown[f"probes{own}"] = probe_table(found, other, model)
-        if other.effects:
-            shown[f"effect{own}"] = effect_table(found, other, model)
+        made = {"levels": (level_table, other.alike), "drift": (drift_table, other.drifts)}
+        made |= {"probes": (probe_table, other.probed), "effect": (effect_table, other.effects)}
+        shown |= {f"{what}{own}": make(found, other, model) for what, (make, there) in made.items() if there}
     return shown
 
 
 def model_table(found: CompareFindings) -> Table:
     """Means over levels; of the effect over those where it is clear, for there is no share elsewhere."""
     rows = []
-    for other in [*found.others, *([found.twin] if found.twin else [])]:
+    for other in found.every:
         row: dict[str, object] = {"model": "random init" if other is found.twin else other.name}
         row |= {title: other.mean(name) for name, title in TITLES.items()}
         row |= {"direction cosine": other.cosine} if other.drifts else {}
@@ -72,12 +68,12 @@ def drift_table(found: CompareFindings, other: Against, model: Model) -> Table:
         frame.insert(2, "cosine twin", [found.twin.drifts[level].cosine for level in other.drifts])
     n = next(iter(other.drifts.values())).loss.groups
     caption = (
-        f"Difference of means of the {found.called} training texts at their last token; AUROC on test. Frozen: "
-        f"{model.name}'s direction on {other.name}'s states; refitted: found in {other.name}. Random: 95th percentile "
-        "of directions drawn from the covariance of the training states there, whichever sign; isotropic: drawn evenly "
-        f"from the sphere. The interval of the difference is over {n} groups of test texts."
+        f"Difference of means of the {found.settings.called} training texts at their last token; AUROC on test. "
+        f"Frozen: {model.name}'s direction on {other.name}'s states; refitted: found in {other.name}. Random: 95th "
+        "percentile of directions drawn from the covariance of the training states there, whichever sign; isotropic: "
+        f"drawn evenly from the sphere. The interval of the difference is over {n} groups of test texts."
     )
-    title = f"The {found.called} direction from {model.name} to {other.name}"
+    title = f"The {found.settings.called} direction from {model.name} to {other.name}"
     return Table(title=title, frame=frame, caption=caption)
 
 
@@ -89,11 +85,12 @@ def probe_table(found: CompareFindings, other: Against, model: Model) -> Table:
         frame.insert(3, "frozen in the twin", [found.twin.probed[level].frozen.value for level in other.probed])
     loss = next(iter(other.probed.values())).loss
     caption = (
-        f"Test accuracy of ridge probes for {found.probe} on {loss.n} words of {loss.groups} held-out documents. "
-        f"Frozen: {model.name}'s probe, weights and bias untouched, on {other.name}'s states; in the twin: on those of "
-        f"random weights. Refitted: trained on {other.name}'s. At the embedding a probe knows the token and no more."
+        f"Test accuracy of ridge probes for {found.settings.probe} on {loss.n} words of {loss.groups} held-out "
+        f"documents. Frozen: {model.name}'s probe, weights and bias untouched, on {other.name}'s states; in the twin: "
+        f"on those of random weights. Refitted: trained on {other.name}'s. At the embedding a probe knows the token "
+        "and no more."
     )
-    return Table(title=f"{found.probe} probes from {model.name} to {other.name}", frame=frame, caption=caption)
+    return Table(title=f"{found.settings.probe} probes from {model.name} to {other.name}", frame=frame, caption=caption)
 
 
 def effect_table(found: CompareFindings, other: Against, model: Model) -> Table:
@@ -104,13 +101,13 @@ def effect_table(found: CompareFindings, other: Against, model: Model) -> Table:
     frame = _by_level(other.effects, columns, ["frozen", "refitted", "kept", "kept_turned"])
     n = next(iter(other.effects.values())).source
     caption = (
-        f"Mean change of the log-odds in nats when the {found.called} direction is added to every token, with 95 % "
-        f"intervals over {n.n} prompts in {n.groups} groups. Frozen: {model.name}'s direction at its own length, in "
-        f"{other.name}; refitted: {other.name}'s own; on dev: the same on other prompts, which choose the headline's "
-        f"block. Random: the largest of {found.counts['random']} vectors of the refitted one's length, either way, "
-        "drawn from the covariance of the states; isotropic: drawn evenly from the sphere. Kept: frozen over refitted, "
-        "where the refitted effect is shown to be larger than that of every random vector; at one length: the frozen "
-        "one stretched to the refitted one's. Length ratio: frozen over refitted."
+        f"Mean change of the log-odds in nats when the {found.settings.called} direction is added to every token, with "
+        f"95 % intervals over {n.n} prompts in {n.groups} groups. Frozen: {model.name}'s direction at its own length, "
+        f"in {other.name}; refitted: {other.name}'s own; on dev: the same on other prompts, which choose the "
+        f"headline's block. Random: the largest of {found.settings.random} vectors of the refitted one's length, "
+        "either way, drawn from the covariance of the states; isotropic: drawn evenly from the sphere. Kept: frozen "
+        "over refitted, where the refitted effect is shown to be larger than that of every random vector; at one "
+        "length: the frozen one stretched to the refitted one's. Length ratio: frozen over refitted."
     )
     return Table(title=f"What is left of its effect in {other.name}", frame=frame, caption=caption)
 

@@ -3,27 +3,31 @@
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from latentmech.geometry.dimension.findings import DimensionFindings
-from latentmech.geometry.rows import said_of_the_first
+from latentmech.geometry.drawn import level_table, line_picture, with_ends
+from latentmech.geometry.rows import first_of_each, forms_of, said_of_the_first
 from latentmech.model import Model
-from latentmech.report import Ledger, Method, Picture, Report, Table, account, band, by_depth, layer_curve, values
+from latentmech.report import Ledger, Method, Picture, Report, Table, account, by_depth, values
 
 SHOWN_LEVELS = 5  # curves in the picture of sample sizes
 
 
 def account_of(study: object, found: DimensionFindings, model: Model) -> Report:
     """Everything a reader gets."""
-    ledger = Ledger({"study": "geometry", "task": "dimension", "site": found.site})
-    numbers(found, ledger)
+    ledger = Ledger({"study": "geometry", "task": "dimension", "site": found.settings.site})
+    below = {who: "geometry/dimension" + ("" if who == "model" else f"/{who}") for who in found.by_who}
+    for who, level, name, estimate in found.rows():
+        control = ("embed" if level.layer is None else None) if who == "model" else who
+        columns = {"layer": level.layer, "control": control, "method": name.partition("@")[0]}
+        ledger.add(f"{below[who]}/{level.label}/{name}", estimate, name, **columns)
     drawn = ("two_nn", found.mle, "participation_ratio")
-    curves = {f"{prefix(who)}/{name}": values(found.of(name, who)) for who in found.by_who for name in drawn}
+    curves = {f"{below[who]}/{name}": values(found.of(name, who)) for who in found.by_who for name in drawn}
     return account(
         study, model, ledger,
         title=f"Dimension of {found.examples.source} in {model.name}",
         headline=headline(found, model),
-        tables={"levels": level_table(found), "scan": scan_table(found)},
+        tables={"levels": estimate_table(found), "scan": scan_table(found)},
         pictures=dict(pictures(found, model)),
         curves=by_depth("geometry/depth", found.levels, curves),
         data=found.examples,
@@ -32,50 +36,33 @@ def account_of(study: object, found: DimensionFindings, model: Model) -> Report:
     )  # fmt: skip
 
 
-def prefix(who: str) -> str:
-    """Below which names somebody's numbers stand."""
-    return "geometry/dimension" + ("" if who == "model" else f"/{who}")
-
-
-def numbers(found: DimensionFindings, ledger: Ledger) -> None:
-    """Every number, by its flat name and as a tidy row."""
-    for who, level, name, estimate in found.rows():
-        control = ("embed" if level.layer is None else None) if who == "model" else who
-        columns = {"layer": level.layer, "control": control, "method": name.partition("@")[0]}
-        ledger.add(f"{prefix(who)}/{level.label}/{name}", estimate, name, **columns)
-
-
-def level_table(found: DimensionFindings) -> Table:
+def estimate_table(found: DimensionFindings) -> Table:
     """One row per level, with the controls."""
-    columns: dict[str, object] = {"level": [level.tick for level in found.levels]}
-    columns |= {"distinct": values(found.of("n")), "copies": values(found.of("duplicates"))}
-    low, high = band(found.of("two_nn"))
-    columns |= {"TwoNN": values(found.of("two_nn")), "low": low, "high": high}
-    columns |= {f"TwoNN {title}": values(found.of("two_nn", who)) for who, title in found.controls.items()}
-    columns |= {found.mle.replace("mle_k", "MLE k="): values(found.of(found.mle))}
-    columns |= {"PR": values(found.of("participation_ratio"))}
-    columns |= {f"PR {title}": values(found.of("participation_ratio", who)) for who, title in found.controls.items()}
-    columns |= {"PR standardised": values(found.of("participation_ratio_standardised"))}
+    ratio, asked, controls = "participation_ratio", found.settings, found.controls.items()
+    columns = {"distinct": found.of("n"), "copies": found.of("duplicates")} | with_ends("TwoNN", found.of("two_nn"))
+    columns |= {f"TwoNN {title}": found.of("two_nn", who) for who, title in controls}
+    columns |= {found.mle.replace("mle_k", "MLE k="): found.of(found.mle), "PR": found.of(ratio)}
+    columns |= {f"PR {title}": found.of(ratio, who) for who, title in controls}
+    columns |= {"PR standardised": found.of(f"{ratio}_standardised")}
     caption = (
-        f"Means over {found.seeds} draws of up to {found.points} {found.unit}, low and high the smallest and the "
+        f"Means over {asked.seeds} draws of up to {asked.points} {found.unit}, low and high the smallest and the "
         "largest. Copies were removed before anything was estimated. PR: participation ratio; standardised: of the "
         "correlation matrix, where no coordinate can be large. Coordinates shuffled: the same margins with no "
         f"relation, what the estimator gives for independent coordinates from as many {found.unit}."
     )
-    return Table(title="Dimension by level", frame=pd.DataFrame(columns), caption=caption)
+    return level_table("Dimension by level", found.levels, columns, caption, "level")
 
 
 def scan_table(found: DimensionFindings) -> Table:
     """One row per level: parts of the draw, and numbers of neighbours."""
-    columns: dict[str, object] = {"level": [level.tick for level in found.levels]}
-    for title, name in (("TwoNN", "two_nn"), ("PR", "participation_ratio")):
-        columns |= {f"{title} of {share:g}": values(found.of(name, share=share)) for share in found.shares}
-    columns |= {f"MLE k={k}": values(found.of(f"mle_k{k}")) for k in found.scales}
+    names = {"TwoNN": "two_nn", "PR": "participation_ratio"}
+    columns = {f"{t} of {s:g}": found.of(name, share=s) for t, name in names.items() for s in found.settings.shares}
+    columns |= {f"MLE k={k}": found.of(f"mle_k{k}") for k in found.settings.scales}
     caption = (
         "Estimates from parts of the draw (sample size) and from more neighbours (scale). Only a number that stays "
         "the same along a row is a property of the space; the rest is one of the sample or of the scale."
     )
-    return Table(title="Sample size and scale", frame=pd.DataFrame(columns), caption=caption)
+    return level_table("Sample size and scale", found.levels, columns, caption, "level")
 
 
 def pictures(found: DimensionFindings, model: Model) -> Iterator[tuple[str, Picture]]:
@@ -84,26 +71,19 @@ def pictures(found: DimensionFindings, model: Model) -> Iterator[tuple[str, Pict
     names = {"two_nn": "TwoNN", found.mle: f"MLE, k = {found.mle[5:]}", "participation_ratio": "participation ratio"}
     for name, title in names.items():
         drawn = {model.name: found.of(name)} | {text: found.of(name, who) for who, text in found.controls.items()}
-        series = {text: values(own) for text, own in drawn.items()}
-        bands = {text: band(own) for text, own in drawn.items()}
-        figure = layer_curve(ticks, series, bands, None, f"dimension ({title})", f"{title} in {model.name}", best="")
         caption = f"{title} at every level with the range over draws, and of the controls."
-        yield name.partition("_k")[0], Picture(title=title, figure=figure, caption=caption)
-    if len(found.shares) > 1:
-        yield "sample_size", _scan_picture(found)
-
-
-def _scan_picture(found: DimensionFindings) -> Picture:
-    n = len(found.levels)
-    chosen = np.unique(np.linspace(0, n - 1, min(SHOWN_LEVELS, n)).round().astype(int)).tolist()
-    scans = [found.of("two_nn", share=share) for share in found.shares]
-    series = {found.levels[i].place: [scan[i].value for scan in scans] for i in chosen}
-    names = [f"{share:g}" for share in found.shares]
-    figure = layer_curve(
-        names, series, None, None, "dimension (TwoNN)", "TwoNN and sample size", xlabel="share of the draw", best=""
-    )
-    caption = "TwoNN estimated from parts of the draw, at a few levels. A flat line can be believed."
-    return Picture(title="Sample size", figure=figure, caption=caption)
+        yield name.partition("_k")[0], line_picture(
+            title, ticks, drawn, caption, around=drawn, ylabel=f"dimension ({title})", title=f"{title} in {model.name}",
+        )  # fmt: skip
+    if len(shares := found.settings.shares) > 1:
+        n, scans = len(ticks), [found.of("two_nn", share=share) for share in shares]
+        chosen = np.unique(np.linspace(0, n - 1, min(SHOWN_LEVELS, n)).round().astype(int)).tolist()
+        yield "sample_size", line_picture(
+            "Sample size", [f"{share:g}" for share in shares],
+            {found.levels[i].place: [scan[i] for scan in scans] for i in chosen},
+            "TwoNN estimated from parts of the draw, at a few levels. A flat line can be believed.",
+            ylabel="dimension (TwoNN)", title="TwoNN and sample size", xlabel="share of the draw",
+        )  # fmt: skip
 
 
 def headline(found: DimensionFindings, model: Model) -> str:
@@ -126,24 +106,22 @@ def headline(found: DimensionFindings, model: Model) -> str:
 
 def _settled(found: DimensionFindings, top: int) -> str:
     """Whether the smallest part of the rows gives the same dimension as all of them."""
-    share = found.shares[0]
+    share = found.settings.shares[0]
     part, whole = found.of("two_nn", share=share)[top].value, found.of("two_nn")[top].value
     if share == 1 or not np.isfinite(part):
         return f"How it depends on the number of {found.unit} was not measured."
     change = whole / part - 1
     verdict = "has settled" if abs(change) < 0.1 else "has not settled: it is a statement about this sample"
-    return (
-        f"From {share:g} of the {found.unit} it is {part:.1f} ({change:+.0%} with all of them): the number {verdict}."
-    )
+    part_of = f"From {share:g} of the {found.unit} it is {part:.1f}"
+    return f"{part_of} ({change:+.0%} with all of them): the number {verdict}."
 
 
 def notes(found: DimensionFindings) -> Iterator[str]:
     """What a reader must know before believing a dimension."""
-    yield said_of_the_first(f"{found.unit[:-1]}_{found.position}")
-    if not found.repeats:
-        yield (
-            f"Every form is drawn once at most; draws share some of the {found.n_forms():,}, so their range is narrow."
-        )
+    yield said_of_the_first(f"{found.unit[:-1]}_{found.settings.position}")
+    if not found.settings.repeats:
+        n_forms = len(first_of_each(forms_of(found.examples)))
+        yield f"Every form is drawn once at most; draws share some of the {n_forms:,}, so their range is narrow."
     copies = values(found.of("duplicates"))
     yield f"Copies among the {found.unit} of a draw: {min(copies):.0f} to {max(copies):.0f}, by level."
     if near := found.near_copies():
@@ -161,12 +139,13 @@ def notes(found: DimensionFindings) -> Iterator[str]:
 
 def methods(found: DimensionFindings) -> Iterator[Method]:
     """What was done, for a paper's appendix."""
-    once = "" if found.repeats else ", every form once"
+    asked = found.settings
+    once = "" if asked.repeats else ", every form once"
     yield Method(
-        f"Of {found.examples.source}, {found.seeds} draws of up to {found.points} {found.unit}{once} were read at "
-        f"{len(found.levels)} levels ({found.site}); rows within a thousandth of the median distance of an earlier one "
+        f"Of {found.examples.source}, {asked.seeds} draws of up to {asked.points} {found.unit}{once} were read at "
+        f"{len(found.levels)} levels ({asked.site}); rows within a thousandth of the median distance of an earlier one "
         "were removed. Dimension was estimated by TwoNN without the largest tenth of ratios, by maximum likelihood "
-        f"over k = {', '.join(map(str, found.scales))} neighbours with inverses averaged, and by the participation "
+        f"over k = {', '.join(map(str, asked.scales))} neighbours with inverses averaged, and by the participation "
         "ratio of the covariance and of the correlation matrix.",
         ("facco2017", "levina2004", "mackay2005", "gao2017"),
     )

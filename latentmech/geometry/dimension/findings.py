@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from latentmech.data import Examples
 from latentmech.geometry.dimension.estimates import at_share
-from latentmech.geometry.rows import first_of_each, forms_of
+from latentmech.geometry.dimension.settings import DimensionSettings
 from latentmech.model import Level
 from latentmech.statistics import Estimate
 
@@ -18,24 +18,12 @@ CONTROLS = {
 
 @dataclass(frozen=True, kw_only=True)
 class DimensionFindings:
-    """Estimates by who has the states (`model` or one of `CONTROLS`), level by level.
+    """Estimates by who has the states (`model` or one of `CONTROLS`), level by level; shares and scales ascend."""
 
-    Attributes:
-        shares: parts of a draw, ascending.
-        scales: numbers of neighbours, ascending.
-        points: of a draw, at most.
-    """
-
+    settings: DimensionSettings
     examples: Examples
     levels: Sequence[Level]
     by_who: Mapping[str, Sequence[Mapping[str, Estimate]]]
-    shares: Sequence[float]
-    scales: Sequence[int]
-    points: int
-    seeds: int
-    position: str
-    site: str
-    repeats: bool
 
     @property
     def unit(self) -> str:
@@ -45,7 +33,7 @@ class DimensionFindings:
     @property
     def mle(self) -> str:
         """The MLE at the middle one of the scales, which stands for all where there is room for one."""
-        return f"mle_k{self.scales[len(self.scales) // 2]}"
+        return f"mle_k{self.settings.scales[len(self.settings.scales) // 2]}"
 
     @property
     def controls(self) -> dict[str, str]:
@@ -65,9 +53,4 @@ class DimensionFindings:
         """Every number: who, where, what."""
         for who, per_level in self.by_who.items():
             for level, scores in zip(self.levels, per_level, strict=True):
-                for name, estimate in scores.items():
-                    yield who, level, name, estimate
-
-    def n_forms(self) -> int:
-        """How many word forms there are to draw from."""
-        return len(first_of_each(forms_of(self.examples)))
+                yield from ((who, level, name, estimate) for name, estimate in scores.items())

@@ -4,21 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from latentmech.activations import ActivationStore
-from latentmech.data import Examples
+from latentmech.data import Examples, join
 from latentmech.errors import BadInput
 from latentmech.geometry.dimension.account import account_of
-from latentmech.geometry.dimension.distinct_rows import distances, distinct
-from latentmech.geometry.dimension.estimates import estimates
+from latentmech.geometry.dimension.estimates import distances, distinct, estimates
 from latentmech.geometry.dimension.findings import DimensionFindings
 from latentmech.geometry.dimension.settings import DimensionSettings
-from latentmech.geometry.dimension.word_order import words_shuffled
-from latentmech.geometry.rows import drawn, first_of_each, forms_of, off_the_first
-from latentmech.geometry.scaling import coordinates_shuffled
+from latentmech.geometry.rows import coordinates_shuffled, drawn, first_of_each, forms_of, off_the_first
 from latentmech.model import Level, Model, levels_of
 from latentmech.report import Report
 from latentmech.statistics import Estimate, over_seeds
@@ -45,10 +40,8 @@ class DimensionStudy(DimensionSettings):
         if self.random_init:
             twin = replace(model, random_init=True, seed=self.seed)
             found["random_init"] = self._measured(twin, store, examples, levels)["model"]
-        return DimensionFindings(
-            examples=examples, levels=levels, by_who=found, shares=sorted(self.shares), scales=sorted(self.scales),
-            points=self.points, seeds=self.seeds, position=self.position, repeats=self.repeats, site=self.site,
-        )  # fmt: skip
+        ascending = replace(self, shares=sorted(self.shares), scales=sorted(self.scales))
+        return DimensionFindings(examples=examples, levels=levels, by_who=found, settings=ascending)
 
     def _measured(
         self, model: Model, store: ActivationStore, examples: Examples, levels: Sequence[Level]
@@ -59,8 +52,8 @@ class DimensionStudy(DimensionSettings):
         activations = store.get(model, examples, levels, position)
         found: dict[str, list[Scores]] = {"model": [], "coordinates_shuffled": []}
         for level in levels:
-            rows = activations.level(level.hook_name)
-            pairs = [self._of_draw(rows, *one) for one in draws.items()]
+            rows = activations.level(level.hook_name).numpy()
+            pairs = [self._of_draw(rows[places], seed) for seed, places in draws.items()]
             for name, scores in zip(found, zip(*pairs, strict=True), strict=True):
                 found[name].append({of: over_seeds(score[of] for score in scores) for of in scores[0]})
         return found
@@ -76,12 +69,23 @@ class DimensionStudy(DimensionSettings):
         seeds = range(self.seed, self.seed + self.seeds)
         return {seed: eligible[drawn(forms, self.points, self.repeats, seed)] for seed in seeds}
 
-    def _of_draw(
-        self, rows: Float[Tensor, "row d_model"], seed: int, places: np.ndarray
-    ) -> tuple[dict[str, float], dict[str, float]]:
+    def _of_draw(self, rows: Float[np.ndarray, "row d_model"], seed: int) -> tuple[dict, dict]:
         """Estimates of the words that this seed draws, and of their coordinates shuffled."""
-        own, distance = distinct(rows[torch.from_numpy(places)].numpy())
-        count = {"n": float(len(own)), "duplicates": float(len(places) - len(own))}
+        own, distance = distinct(rows)
+        count = {"n": float(len(own)), "duplicates": float(len(rows) - len(own))}
         null = coordinates_shuffled(own, seed)
         found = estimates(own, distance, self.scales, self.shares, seed)
         return count | found, estimates(null, distances(null), self.scales, self.shares, seed)
+
+
+def words_shuffled(examples: Examples, seed: int) -> Examples:
+    """Every text with its words in random order, a blank between them: what is left when texts say nothing any more.
+
+    Labels, which no longer fit, are dropped.
+    """
+    rng = np.random.default_rng(seed)
+    words = [np.array(examples.words(i) or text.split(), dtype=object) for i, text in enumerate(examples.texts)]
+    joined = [join(own[rng.permutation(len(own))].tolist(), [True] * len(own)) for own in words]
+    spans = None if examples.spans is None else tuple(tuple(own) for _, own in joined)
+    texts = tuple(text for text, _ in joined)
+    return replace(examples, texts=texts, spans=spans, columns={}, word_columns=frozenset())

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from latentmech.geometry.drawn import grid_picture, level_table, line_picture, with_ends
 from latentmech.geometry.interpolation.findings import InterpolationFindings, PromptPair, done_at
 from latentmech.model import Level, Model
-from latentmech.report import Ledger, Method, Picture, Report, Table, account, band, heat_map, layer_curve, values
+from latentmech.report import Ledger, Method, Picture, Report, Table, account, values
 
+ROOM = "geometry/interpolation"
 COLUMNS = {
     "steepest": "largest step",
     "third_token": "third token",
@@ -23,35 +25,29 @@ COLUMNS = {
 def account_of(study: object, found: InterpolationFindings, model: Model) -> Report:
     """Everything a reader gets."""
     ledger = Ledger({"study": "geometry", "task": "interpolation", "site": "resid_post"})
-    numbers(found, ledger)
+    for kind, by_level in found.by_kind.items():
+        for level, estimates in zip(found.levels, by_level, strict=True):
+            for name, value in estimates.items():
+                columns = {"layer": level.layer, "control": "random" if name.startswith("random") else None}
+                ledger.add(f"{ROOM}/{kind}/{level.label}/{name}", value, name, method=kind, **columns)
+    for level, lead in zip(found.levels, found.leads, strict=True):
+        flat = f"{ROOM}/straight/{level.label}/beyond_random"
+        ledger.add(flat, lead.difference, "beyond_random", layer=level.layer, method="straight")
+    ledger.add(f"{ROOM}/end_error", found.error, "end_error")
     return account(
         study, model, ledger,
         title=f"interpolation in {model.name}",
         headline=headline(found, model),
         tables={
-            "straight": level_table(found, "straight"),
+            "straight": path_table(found, "straight"),
             "spoken": spoken(found, model),
-            "spherical": level_table(found, "spherical"),
+            "spherical": path_table(found, "spherical"),
         },
         pictures={"path": curve(found), "levels": grid(found)},
         groups="pairs",
         notes=notes(found),
         methods=methods(found),
     )  # fmt: skip
-
-
-def numbers(found: InterpolationFindings, ledger: Ledger) -> None:
-    """Every number, by its flat name and as a tidy row."""
-    for kind, by_level in found.by_kind.items():
-        for level, estimates in zip(found.levels, by_level, strict=True):
-            for name, value in estimates.items():
-                control = "random" if name.startswith("random") else None
-                flat = f"geometry/interpolation/{kind}/{level.label}/{name}"
-                ledger.add(flat, value, name, layer=level.layer, method=kind, control=control)
-    for level, lead in zip(found.levels, found.leads, strict=True):
-        flat = f"geometry/interpolation/straight/{level.label}/beyond_random"
-        ledger.add(flat, lead.difference, "beyond_random", layer=level.layer, method="straight")
-    ledger.add("geometry/interpolation/end_error", found.error, "end_error")
 
 
 def headline(found: InterpolationFindings, model: Model) -> str:
@@ -65,14 +61,14 @@ def headline(found: InterpolationFindings, model: Model) -> str:
         f"nats (mean of {len(found.pairs)} pairs); random paths of the same length change them by up to "
         f"{max(values(found.of('random_change_max'))):.2f} where they do most, and by less than the path at every "
         f"level in {beyond} pairs; paired over pairs they are shown to do less at {levels}. The change is most sudden "
-        f"at {place}, where {steepest[sudden]:.0%} of it falls into one of {found.steps - 1} steps; there the "
+        f"at {place}, where {steepest[sudden]:.0%} of it falls into one of {found.settings.steps - 1} steps; there the "
         f"likeliest token is neither end's at {found.of('third_token')[sudden].value:.0%} of the points between."
     )
 
 
 def notes(found: InterpolationFindings) -> Iterator[str]:
     """What a reader must know before believing a path."""
-    if found.tokens == "differing":
+    if found.settings.tokens == "differing":
         equal = "to the last bit" if found.error == 0 else f"to within {found.error:.1e}"
         yield f"Patched in, the ends give the logits of the clean runs {equal}."
     else:
@@ -88,25 +84,24 @@ def notes(found: InterpolationFindings) -> Iterator[str]:
 
 def methods(found: InterpolationFindings) -> Iterator[Method]:
     """What was done, for an appendix."""
-    where = "of every token from the first that differs" if found.tokens == "differing" else "of the last token"
+    asked = found.settings
+    where = "of every token from the first that differs" if asked.tokens == "differing" else "of the last token"
     yield Method(
-        f"The residual stream {where} was moved from one prompt's states to the other's in {found.steps} points, on a "
+        f"The residual stream {where} was moved from one prompt's states to the other's in {asked.steps} points, on a "
         "straight path and on one along the sphere, patched into the first prompt's run at every level in turn.",
         ("shoemake1985", "white2016"),
     )
     yield Method(
-        f"The change of the log-odds of the two ends' next tokens was set against that at the end of {found.random} "
+        f"The change of the log-odds of the two ends' next tokens was set against that at the end of {asked.random} "
         f"paths of the same length in random directions, paired over {len(found.pairs)} pairs of prompts: a level "
         "counts if the 95 % interval of own change minus the largest random one lies above 0."
     )
 
 
-def level_table(found: InterpolationFindings, kind: str) -> Table:
+def path_table(found: InterpolationFindings, kind: str) -> Table:
     """Means over the pairs at every level, for one kind of path."""
-    low, high = band(found.of("crossing", kind))
-    columns: dict[str, object] = {"layer": [level.tick for level in found.levels]}
-    columns |= {"half done at": values(found.of("crossing", kind)), "low": low, "high": high}
-    columns |= {title: values(found.of(name, kind)) for name, title in COLUMNS.items()}
+    columns = with_ends("half done at", found.of("crossing", kind))
+    columns |= {title: found.of(name, kind) for name, title in COLUMNS.items()}
     change, kl = (found.of(name, kind)[0].value for name in ("change", "kl"))
     caption = (
         f"Means over {len(found.pairs)} pairs. The change of log-odds is {change:.2f} nats, the KL from start to end "
@@ -115,7 +110,7 @@ def level_table(found: InterpolationFindings, kind: str) -> Table:
         "to the nearer end. Random: change of the same log-odds, and KL from the start, at the end of paths of the "
         "same length in random directions."
     )
-    return Table(title=f"{kind.capitalize()} paths, level by level", frame=pd.DataFrame(columns), caption=caption)
+    return level_table(f"{kind.capitalize()} paths, level by level", found.levels, columns, caption)
 
 
 def spoken(found: InterpolationFindings, model: Model) -> Table:
@@ -147,28 +142,26 @@ def curve(found: InterpolationFindings) -> Picture:
     pair, level = found.pairs[0], found.middle
     walks = {kind: pair.at(level, kind) for kind in found.by_kind}
     spread = np.array([along.log_odds for walk in walks.values() for along in walk.random])
-    series = {kind: walk.own.log_odds.tolist() for kind, walk in walks.items()}
-    bands = {"random directions": (spread.min(0).tolist(), spread.max(0).tolist())}
-    title, ylabel = f"From “{pair.start}” to “{pair.end}” at {level.place}", "log-odds of the end's token, nats"
-    figure = layer_curve(_ways(found), series, bands, None, ylabel, title, xlabel="share of the way", best="")
-    caption = (
+    return line_picture(
+        "Along one path", _ways(found), {kind: walk.own.log_odds.tolist() for kind, walk in walks.items()},
         "Log-odds of the end's next token against the start's along both paths, with the range of paths of the same "
-        "length in random directions."
-    )
-    return Picture(title="Along one path", figure=figure, caption=caption)
+        "length in random directions.",
+        bands={"random directions": (spread.min(0).tolist(), spread.max(0).tolist())}, xlabel="share of the way",
+        title=f"From “{pair.start}” to “{pair.end}” at {level.place}", ylabel="log-odds of the end's token, nats",
+    )  # fmt: skip
 
 
 def grid(found: InterpolationFindings) -> Picture:
     """Share of the change done, level by step, averaged over pairs that change at all."""
     changing = [pair for pair in found.pairs if pair.start != pair.end] or found.pairs
     done = [[done_at(pair.at(level, "straight").own.log_odds) for pair in changing] for level in found.levels[::-1]]
-    figure = heat_map(
+    return grid_picture(
+        "Levels and steps",
+        "Share of the change of log-odds that is done at each point of the straight path, mean over pairs.",
         np.mean(done, axis=1), [level.tick for level in found.levels[::-1]], _ways(found), xlabel="share of the way",
         title="Straight paths: how much of the change is done", ylabel="level", bar="share of the change of log-odds",
     )  # fmt: skip
-    caption = "Share of the change of log-odds that is done at each point of the straight path, mean over pairs."
-    return Picture(title="Levels and steps", figure=figure, caption=caption)
 
 
 def _ways(found: InterpolationFindings) -> list[str]:
-    return [f"{share:.2f}" for share in np.linspace(0, 1, found.steps)]
+    return [f"{share:.2f}" for share in np.linspace(0, 1, found.settings.steps)]

@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from latentmech.geometry.interpolation.paths import KINDS
-from latentmech.geometry.interpolation.walk import Along, Walk
+from latentmech.geometry.interpolation.settings import InterpolationSettings
+from latentmech.geometry.interpolation.walk import KINDS, Walk
 from latentmech.model import Level
 from latentmech.statistics import Estimate, Lead, leads, mean_of, over_seeds
 
@@ -28,19 +28,11 @@ class PromptPair:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class InterpolationFindings:
-    """All paths.
+    """All paths."""
 
-    Attributes:
-        tokens: which were patched: `differing` or `last`.
-        steps: points on a path.
-        random: paths in random directions beside each.
-    """
-
+    settings: InterpolationSettings
     levels: Sequence[Level]
     pairs: Sequence[PromptPair]
-    tokens: str
-    steps: int
-    random: int
 
     @cached_property
     def numbers(self) -> Mapping[str, Sequence[Sequence[Mapping[str, float]]]]:
@@ -52,7 +44,10 @@ class InterpolationFindings:
     @cached_property
     def by_kind(self) -> Mapping[str, Sequence[Mapping[str, Estimate]]]:
         """Kind of path -> by level -> means over pairs, with the smallest and the largest pair."""
-        return {kind: [_over_pairs(pairs) for pairs in by_level] for kind, by_level in self.numbers.items()}
+        return {
+            kind: [{name: over_seeds(one[name] for one in pairs) for name in pairs[0]} for pairs in by_level]
+            for kind, by_level in self.numbers.items()
+        }
 
     def of(self, name: str, kind: str = "straight") -> list[Estimate]:
         """One number, level by level."""
@@ -84,18 +79,15 @@ class InterpolationFindings:
         return self.levels[len(self.levels) // 2]
 
 
-def _over_pairs(pairs: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
-    return {name: over_seeds(one[name] for one in pairs) for name in pairs[0]}
-
-
 def of_walk(walk: Walk) -> dict[str, float]:
-    """Every number of one path."""
+    """Every number of one path; a third token is, at a step between the ends, the likeliest one of neither end."""
     own, middle = walk.own, len(walk.own.top) // 2
+    first, *between, last = own.top
     moved = [abs(float(along.log_odds[-1] - along.log_odds[0])) for along in walk.random]
     return {
         "crossing": crossing(own.log_odds),
         "steepest": steepest(own.log_odds),
-        "third_token": third(own),
+        "third_token": float(np.mean([token not in (first, last) for token in between])),
         "kl_middle": float(min(own.kl_start[middle], own.kl_end[middle])),
         "entropy_rise": float(own.entropy[middle] - (own.entropy[0] + own.entropy[-1]) / 2),
         "change": abs(float(own.log_odds[-1] - own.log_odds[0])),
@@ -126,8 +118,3 @@ def steepest(log_odds: Float[np.ndarray, " step"]) -> float:
     """Largest part of the change that falls into one step: 1 / number of steps if it is even, 1 or more for a jump."""
     done = done_at(log_odds)
     return float(np.abs(np.diff(done)).max()) if done.any() else float("nan")
-
-
-def third(along: Along) -> float:
-    """Share of the steps between the ends at which the likeliest token is that of neither end."""
-    return float(np.mean([token not in (along.top[0], along.top[-1]) for token in along.top[1:-1]]))

@@ -49,7 +49,8 @@ class InterpolationSettings:
         check(self, "geometry")
         if (self.start is None) != (self.end is None):
             raise BadInput("geometry.start and geometry.end belong together; set both, or neither for bundled pairs")
-        if isinstance(self.pairs, str) or not self.pairs or any(map(_is_no_pair, self.pairs)):
+        fit = [isinstance(one, Sequence) and not isinstance(one, str) and len(one) == 2 for one in self.pairs or ()]
+        if isinstance(self.pairs, str) or not fit or not all(fit):
             raise BadInput(f"geometry.pairs={self.pairs}; expected a list of pairs, such as [[hot day,big day]]")
 
     @property
@@ -58,7 +59,3 @@ class InterpolationSettings:
         if self.start is not None and self.end is not None:
             return [(self.start, self.end)]
         return [(start, end) for start, end in self.pairs]
-
-
-def _is_no_pair(pair: object) -> bool:
-    return isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2

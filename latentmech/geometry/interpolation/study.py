@@ -28,12 +28,9 @@ class InterpolationStudy(InterpolationSettings):
         seeds, found = range(self.seed, self.seed + self.random), []
         with tqdm(total=len(levels) * len(self.asked), unit="path", desc=f"{model.name}: paths", mininterval=1) as bar:
             for start, end in self.asked:
-                ends = ends_of(model, levels, start, end, self.tokens)
-                walks = []
+                ends, walks = ends_of(model, levels, start, end, self.tokens), []
                 for level in levels:
                     walks += walk(model, level, ends, self.steps, seeds)
                     bar.update()
                 found.append(PromptPair(start, end, walks))
-        return InterpolationFindings(
-            levels=levels, pairs=found, tokens=self.tokens, steps=self.steps, random=self.random
-        )
+        return InterpolationFindings(settings=self, levels=levels, pairs=found)

@@ -8,11 +8,23 @@ They are the clean runs to the last bit, so whatever a path adds is the path's. 
 product over more rows adds its terms in another order, and as one of 72 rows the clean run itself comes out otherwise
 by 1e-5 to 1e-4 of a logit. So the two ends are patched into runs of one prompt, as the clean ones are, and only the
 points between them run side by side.
+
+Paths from one state to another: straight, along the sphere, and as long in a random direction.
+
+    straight     x(t) = (1 - t) s + t e
+    spherical    x(t) = r(t) [sin((1 - t) θ) ŝ + sin(t θ) ê] / sin θ,   r(t) = (1 - t) |s| + t |e|
+
+with θ the angle between s and e (Shoemake 1985, "Animating rotation with quaternion curves"; White 2016, "Sampling
+generative networks", for latent spaces). Halfway along a straight path the norm is smaller than at both ends; the
+spherical path keeps it, which matters where the model's next norm is not the only reader.
+
+What a path does not show: that the model ever visits the states in between. A random path of the same length says
+what any movement of that size does; it leaves the region of real states sooner than one between two of them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -20,7 +32,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.errors import BadInput
-from latentmech.geometry.interpolation.paths import KINDS, path_between, random_end
 from latentmech.model import Batch, Level, Model, intervening, packed_logits, pad, tokenise
 
 
@@ -124,12 +135,11 @@ def _clean(model: Model, levels: Sequence[Level], ids: np.ndarray) -> CleanRun:
     batch = pad([ids], 0, "right", model.torch_device)
     states: dict[str, Tensor] = {}
 
-    def keeping(name: str, resid: Tensor) -> Tensor:
+    def keeping(resid: Tensor, name: str) -> Tensor:
         states[name] = resid[0].clone()
         return resid
 
-    names = [level.hook_name for level in levels]
-    edits = {name: (lambda resid, name=name: keeping(name, resid)) for name in names}
+    edits = {level.hook_name: partial(keeping, name=level.hook_name) for level in levels}
     with intervening(model, edits) as runner:
         logits = runner.logits(batch)
     return CleanRun(batch, states, logits[0, 0])
@@ -148,33 +158,28 @@ def walk(model: Model, level: Level, ends: PathEnds, steps: int, seeds: Sequence
     a, b = (run.states[level.hook_name][-ends.patched :] for run in (ends.start, ends.end))
     targets = [(kind, [b, *(random_end(kind, a, b, seed) for seed in seeds)]) for kind in KINDS]
     points = torch.cat([path_between(kind, a, end, steps) for kind, others in targets for end in others])
-    logits = _said(model, level, ends.start.batch, points, (a, b)).unflatten(0, (len(KINDS), -1, steps))
-    return [_walk(kind, level, found, ends) for kind, found in zip(KINDS, logits, strict=True)]
+    logits, walks = _said(model, level, ends.start.batch, points, (a, b)).unflatten(0, (len(KINDS), -1, steps)), []
+    for kind, paths in zip(KINDS, logits, strict=True):
+        own, *random = [_along(path, ends) for path in paths]
+        far = [paths[0, 0] - ends.start.logits, paths[0, -1] - ends.end.logits]
+        walks.append(Walk(kind, level, own, tuple(random), max(float(apart.abs().max()) for apart in far)))
+    return walks
 
 
 def _said(
     model: Model, level: Level, batch: Batch, points: Float[Tensor, "point patched d_model"], ends: tuple[Tensor, ...]
 ) -> Float[Tensor, "point vocab"]:
     """Logits with each point patched in: the ends, wherever they come up, alone; all others as rows of one batch."""
-    alone = torch.stack([_patched(model, level, batch, end) for end in ends])
+    alone = []
+    for end in ends:
+        with intervening(model, {level.hook_name: Patch(end)}) as runner:
+            alone.append(runner.logits(batch)[0, 0])
     is_end = torch.stack([(points == end).flatten(1).all(1) for end in ends])
-    said, between = alone[is_end.int().argmax(0)], ~is_end.any(0)
+    said, between = torch.stack(alone)[is_end.int().argmax(0)], ~is_end.any(0)
     if bool(between.any()):
         variants = [{level.hook_name: Patch(states)} for states in points[between]]
         said[between] = packed_logits(model, variants, batch)[:, 0, 0]
     return said
-
-
-def _patched(
-    model: Model, level: Level, batch: Batch, states: Float[Tensor, "patched d_model"]
-) -> Float[Tensor, " vocab"]:
-    with intervening(model, {level.hook_name: Patch(states)}) as runner:
-        return runner.logits(batch)[0, 0]
-
-
-def _walk(kind: str, level: Level, logits: Float[Tensor, "path step vocab"], ends: PathEnds) -> Walk:
-    own, *random = [_along(path, ends) for path in logits]
-    return Walk(kind, level, own, tuple(random), _error(logits[0], ends))
 
 
 def _along(logits: Float[Tensor, "step vocab"], ends: PathEnds) -> Along:
@@ -185,6 +190,55 @@ def _along(logits: Float[Tensor, "step vocab"], ends: PathEnds) -> Along:
     return Along(tuple(said.argmax(-1).tolist()), *(number.cpu().numpy() for number in numbers))
 
 
-def _error(logits: Float[Tensor, "step vocab"], ends: PathEnds) -> float:
-    pairs = ((logits[0], ends.start.logits), (logits[-1], ends.end.logits))
-    return max(float((found - clean).abs().max()) for found, clean in pairs)
+States = Float[Tensor, "pos d_model"]
+Path = Float[Tensor, "step pos d_model"]
+
+KINDS = ("straight", "spherical")
+FLAT = 1e-6  # sines below this: both ends lie on one line through the origin, and no circle is singled out
+
+
+def path_between(kind: str, start: States, end: States, steps: int) -> Path:
+    """States on the way, both ends included and unchanged to the last bit; every position goes its own way."""
+    share = torch.linspace(0, 1, steps, dtype=torch.float64, device=start.device)[:, None, None]
+    a, b = start.double(), end.double()
+    path = (_straight if kind == "straight" else _spherical)(a, b, share).to(start.dtype)
+    path[0], path[-1] = start, end
+    return path
+
+
+def random_end(kind: str, start: States, end: States, seed: int) -> States:
+    """A state in a random direction, to which the path of this kind from `start` is as long as the one to `end`.
+
+    For a spherical path it has the norm of `end` and lies at its angle from `start`.
+    """
+    a, b = start.double(), end.double()
+    noise = torch.randn(a.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(a.device)
+    if kind == "straight":
+        return (a + (b - a).norm(dim=-1, keepdim=True) * _unit(noise)).to(start.dtype)
+    aside = _unit(noise - (noise * _unit(a)).sum(-1, keepdim=True) * _unit(a))
+    angle = _angle(a, b)
+    return (b.norm(dim=-1, keepdim=True) * (angle.cos() * _unit(a) + angle.sin() * aside)).to(start.dtype)
+
+
+def _straight(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    return torch.lerp(a, b, share)
+
+
+def _spherical(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    angle = _angle(a, b)
+    sine = angle.sin()
+    flat = sine.abs() < FLAT
+    safe = torch.where(flat, torch.ones_like(sine), sine)
+    turned = (torch.sin((1 - share) * angle) * _unit(a) + torch.sin(share * angle) * _unit(b)) / safe
+    radius = torch.lerp(a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True), share)
+    return torch.where(flat, _straight(a, b, share), radius * turned)
+
+
+def _angle(a: Tensor, b: Tensor) -> Tensor:
+    """By half the chord and half the sum, which lose no digits where the angle is small (Kahan 2006)."""
+    a, b = _unit(a), _unit(b)
+    return 2 * torch.atan2((a - b).norm(dim=-1, keepdim=True), (a + b).norm(dim=-1, keepdim=True))
+
+
+def _unit(x: Tensor) -> Tensor:
+    return x / x.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)

@@ -1,27 +1,15 @@
 """What a lens study says: numbers, tables, pictures, sentences."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
+from latentmech.geometry.drawn import level_table, line_picture, with_ends
 from latentmech.geometry.lens.findings import LensFindings
 from latentmech.model import Model
-from latentmech.report import (
-    Ledger,
-    Method,
-    Picture,
-    Report,
-    Table,
-    account,
-    band,
-    by_depth,
-    heat_map,
-    inscribe,
-    layer_curve,
-    values,
-)
-from latentmech.statistics import Estimate, verdict
+from latentmech.report import Ledger, Method, Picture, Report, Table, account, by_depth, heat_map, inscribe, values
+from latentmech.statistics import verdict
 
 DRAWN = 32  # tokens of the text that fit into a picture
 PLAIN = {"1/rank": "reciprocal_rank", "entropy": "entropy", "KL": "kl", "agreement": "agreement"}
@@ -37,7 +25,7 @@ def account_of(study: object, found: LensFindings, model: Model) -> Report:
         study, model, ledger,
         title=f"lens in {model.name}",
         headline=headline(found, model),
-        tables={"levels": level_table(found), "vocabulary": vocabulary_table(found), "text": text_table(found, model)},
+        tables={"levels": read_table(found), "vocabulary": vocabulary_table(found), "text": text_table(found, model)},
         pictures={
             "text": drawn_text(found, model),
             "log_loss": loss_curve(found, model),
@@ -89,14 +77,12 @@ def methods(found: LensFindings) -> Iterator[Method]:
     )
 
 
-def level_table(found: LensFindings) -> Table:
+def read_table(found: LensFindings) -> Table:
     """One row per level: what the head reads there, and what chance reads."""
-    columns: dict[str, object] = {"layer": [level.tick for level in found.levels]}
-    low, high = band(found.of("log_loss"))
-    columns |= {"log-loss": values(found.of("log_loss")), "low": low, "high": high}
-    columns |= {title: values(found.of("log_loss", who)) for who, title in _controls(found).items()}
-    columns |= {"accuracy": values(found.of("accuracy")), "acc. shuffled": values(found.of("accuracy", "shuffled"))}
-    columns |= {"median rank": found.median_rank} | {name: values(found.of(metric)) for name, metric in PLAIN.items()}
+    columns = with_ends("log-loss", found.of("log_loss"))
+    columns |= {title: found.of("log_loss", who) for who, title in _controls(found).items()}
+    columns |= {"accuracy": found.of("accuracy"), "acc. shuffled": found.of("accuracy", "shuffled")}
+    columns |= {"median rank": found.median_rank} | {name: found.of(metric) for name, metric in PLAIN.items()}
     caption = (
         f"{found.n} tokens; 95 % intervals over documents (here {len(set(found.texts.groups))}). A unigram model has a "
         f"log-loss of {found.unigram['log_loss'].value:.2f} nats and an accuracy of "
@@ -104,21 +90,21 @@ def level_table(found: LensFindings) -> Table:
         "architecture with fresh weights, read by its own head. Rank: tokens held likelier than the right one. KL: "
         "from the last level's distribution, in nats; agreement: same top token."
     )
-    return Table(title="What the head reads, level by level", frame=pd.DataFrame(columns), caption=caption)
+    return level_table("What the head reads, level by level", found.levels, columns, caption)
 
 
 def vocabulary_table(found: LensFindings) -> Table:
     """One row per level: where states lie between the two tables of tokens."""
-    columns: dict[str, object] = {"layer": [level.tick for level in found.levels]}
+    columns: dict[str, Sequence] = {}
     for kind, own in found.by_who["cosine"].items():
-        title, (low, high) = kind.replace("_", " "), band(own)
-        columns |= {title: values(own), f"{title} low": low, f"{title} high": high}
-        columns |= {f"{title}, random": values(found.of(kind, "random_token"))}
+        title = kind.replace("_", " ")
+        columns |= with_ends(title, own, f"{title} low", f"{title} high")
+        columns |= {f"{title}, random": found.of(kind, "random_token")}
     caption = (
         "Mean cosine of a state with the rows of its own and of the next token in the tables of embeddings and "
         "unembeddings, all centred; random: rows of the tokens of other places. Intervals are 95 %, over documents."
     )
-    return Table(title="States between the two tables of tokens", frame=pd.DataFrame(columns), caption=caption)
+    return level_table("States between the two tables of tokens", found.levels, columns, caption)
 
 
 def text_table(found: LensFindings, model: Model) -> Table:
@@ -145,9 +131,8 @@ def drawn_text(found: LensFindings, model: Model) -> Picture:
         title=f"What the head of {model.name} reads at every level", xlabel="token that was read last", ylabel="level",
     )  # fmt: skip
     words = [_shown(model, row) for row in read.top[::-1, :DRAWN].tolist()]
-    caption = (
-        f"The likeliest next token at every level (row) after every token (column, at most {DRAWN}) of “{found.text}”."
-    )
+    after = f"after every token (column, at most {DRAWN}) of “{found.text}”"
+    caption = f"The likeliest next token at every level (row) {after}."
     return Picture(title="One text through the lens", figure=inscribe(figure, words), caption=caption)
 
 
@@ -156,39 +141,31 @@ def loss_curve(found: LensFindings, model: Model) -> Picture:
     losses = {model.name: found.of("log_loss")[1:]}
     names = _controls(found) | {"shuffled": "shuffled targets"}
     losses |= {title: found.of("log_loss", who)[1:] for who, title in names.items()}
-    base = {"unigram": found.unigram["log_loss"].value, "uniform": float(np.log(found.vocab))}
-    ticks, title = [level.tick for level in found.levels[1:]], f"Next token by the logit lens in {model.name}"
-    figure = layer_curve(ticks, *_drawn(losses), base, "log-loss of the right token, nats", title, best="")
-    caption = (
+    return line_picture(
+        "Log-loss by level", [level.tick for level in found.levels[1:]], losses,
         "Log-loss of the right next token after every block with 95 % intervals over documents, and what chance gives; "
-        f"at the embedding it is {found.of('log_loss')[0].value:.1f} nats."
-    )
-    return Picture(title="Log-loss by level", figure=figure, caption=caption)
+        f"at the embedding it is {found.of('log_loss')[0].value:.1f} nats.",
+        around=losses, title=f"Next token by the logit lens in {model.name}",
+        ylabel="log-loss of the right token, nats",
+        reference_lines={"unigram": found.unigram["log_loss"].value, "uniform": float(np.log(found.vocab))},
+    )  # fmt: skip
 
 
 def vocabulary_curve(found: LensFindings, model: Model) -> Picture:
     """Cosines of states and rows of tokens by level."""
-    series, bands = _drawn({kind.replace("_", " "): own for kind, own in found.by_who["cosine"].items()})
+    cosines = {kind.replace("_", " "): own for kind, own in found.by_who["cosine"].items()}
     random = np.array([values(own) for own in found.by_who["random_token"].values()])
-    bands["random tokens"] = (random.min(0).tolist(), random.max(0).tolist())
-    ticks, title = [level.tick for level in found.levels], f"States of {model.name} and the rows of tokens"
-    figure = layer_curve(ticks, series, bands, None, "cosine, centred", title, best="")
-    caption = (
-        "Mean centred cosine of states with the rows of their own and the next token; random: tokens of other places."
-    )
-    return Picture(title="States and tokens", figure=figure, caption=caption)
+    return line_picture(
+        "States and tokens", [level.tick for level in found.levels], cosines,
+        "Mean centred cosine of states with the rows of their own and the next token; random: tokens of other places.",
+        around=cosines, bands={"random tokens": (random.min(0).tolist(), random.max(0).tolist())},
+        ylabel="cosine, centred", title=f"States of {model.name} and the rows of tokens",
+    )  # fmt: skip
 
 
 def _controls(found: LensFindings) -> dict[str, str]:
     titles = {"shuffled": "shuffled", "random_init": "random init"}
     return {who: title for who, title in titles.items() if who in found.by_who}
-
-
-def _drawn(
-    lines: Mapping[str, Sequence[Estimate]],
-) -> tuple[dict[str, list[float]], dict[str, tuple[list[float], list[float]]]]:
-    """Lines and their bands."""
-    return {name: values(own) for name, own in lines.items()}, {name: band(own) for name, own in lines.items()}
 
 
 def _listed(names: Sequence[str]) -> str:

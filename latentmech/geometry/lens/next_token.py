@@ -8,6 +8,18 @@
 read through the logit lens at every level. A level whose log-loss is above that of the unigram model is not known to
 know nothing: the head was trained for the last level only, and a basis that turns on the way hides from it what is
 there (Belrose et al. 2023, "Eliciting latent predictions with the tuned lens").
+
+Beside that, where states lie between the table that tokens come in by and the one that they go out by:
+
+    own embedding      cosine of a state and the embedding row of the token at its position
+    own unembedding    the same with that token's row of the unembedding
+    next unembedding   the same with the row of the token that follows
+
+each minus nothing but the means: states are centred by level and rows over the vocabulary, for without that all of them
+share a direction and every cosine is large. Random: rows of tokens of other positions, as frequent as the right ones.
+
+A state that leaves its own token's row and comes near the next one's is what a model that predicts must do; how far
+along each level is depends on norms and on the final norm too, which a cosine does not see.
 """
 
 from collections.abc import Callable, Sequence
@@ -97,12 +109,10 @@ def readings(model: Model, places: TokenPlaces, seed: int, progress: Callable[[i
         for level in range(n_levels):
             said = _said(model, places.states[level, part])
             top[level, part] = said.argmax(1).numpy()
-            numbers = _told(said, places.targets[part]) | _shape(said, last)
-            for name in METRICS:
-                own[name][level, part] = numbers[name].numpy()
-            for name, values in _told(said, others[part]).items():
-                if name in shuffled:
-                    shuffled[name][level, part] = values.numpy()
+            right, wrong = (_told(said, targets[part]) for targets in (places.targets, others))
+            for grids, numbers in ((own, right | _shape(said, last)), (shuffled, wrong)):
+                for name, grid in grids.items():
+                    grid[level, part] = numbers[name].numpy()
             progress(len(said))
     return LensReadings(own, shuffled, top)
 
@@ -131,7 +141,8 @@ def unigram(model: Model, train: Examples, dev: Examples, places: TokenPlaces) -
     It counts tokens of other texts and adds to each count the constant that is best on `dev`.
     """
     counts, held_out = _counts(model, train), _counts(model, dev)
-    said = max((_frequencies(counts, added) for added in ADDED), key=lambda said: float(held_out @ said))
+    smoothed = [counts + added for added in ADDED]
+    said = max(((some / some.sum()).log() for some in smoothed), key=lambda said: float(held_out @ said))
     told = _told(said.float()[None].expand(len(places.targets), -1), places.targets)
     return {name: told[name].double().numpy() for name in METRICS[:4]}
 
@@ -142,5 +153,26 @@ def _counts(model: Model, texts: Examples) -> Float[Tensor, " vocab"]:
     return torch.from_numpy(np.bincount(seen, minlength=len(unembedding(model)))).double()
 
 
-def _frequencies(counts: Float[Tensor, " vocab"], added: float) -> Float[Tensor, " vocab"]:
-    return ((counts + added) / (counts + added).sum()).log()
+Grids = dict[str, Float[np.ndarray, "level row"]]
+
+
+def cosines(
+    places: TokenPlaces, embed: Float[Tensor, "vocab d_model"], unembed: Float[Tensor, "vocab d_model"], seed: int
+) -> tuple[Grids, Grids]:
+    """By kind, of every state with its token's row, and with that of a token from elsewhere.
+
+    Where both tables are one, the unembedding of the own token is left out.
+    """
+    order = torch.randperm(len(places.ids), generator=torch.Generator().manual_seed(seed))
+    apart = {} if torch.equal(embed, unembed) else {"own_unembedding": (unembed, places.ids)}
+    wanted = {"own_embedding": (embed, places.ids), **apart, "next_unembedding": (unembed, places.targets)}
+    centred = places.states.float() - places.states.float().mean(1, keepdim=True)
+    own = {kind: _with_rows(centred, table, ids) for kind, (table, ids) in wanted.items()}
+    return own, {kind: _with_rows(centred, table, ids[order]) for kind, (table, ids) in wanted.items()}
+
+
+def _with_rows(
+    states: Float[Tensor, "level row d_model"], table: Float[Tensor, "vocab d_model"], ids: Int[Tensor, " row"]
+) -> Float[np.ndarray, "level row"]:
+    rows = (table[ids.to(table.device)].float() - table.float().mean(0)).to(states.device)
+    return torch.cosine_similarity(states, rows[None], dim=2).double().cpu().numpy()

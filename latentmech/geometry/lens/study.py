@@ -12,10 +12,9 @@ from latentmech.data import Examples
 from latentmech.errors import BadInput
 from latentmech.geometry.lens.account import account_of
 from latentmech.geometry.lens.findings import LensFindings
-from latentmech.geometry.lens.next_token import LensReadings, TokenPlaces, places_in, readings, unigram
+from latentmech.geometry.lens.next_token import LensReadings, TokenPlaces, cosines, places_in, readings, unigram
 from latentmech.geometry.lens.settings import LensSettings
-from latentmech.geometry.lens.vocabulary import cosines
-from latentmech.model import Level, Model, embedding, levels_of, refuse_without, unembedding
+from latentmech.model import Model, embedding, levels_of, refuse_without, unembedding
 from latentmech.report import Report
 from latentmech.statistics import Estimate, Lead, estimate, leads, mean_of
 
@@ -39,14 +38,18 @@ class LensStudy(LensSettings):
         """Everything that the report is made of; nothing is taken from `store`, for every token is needed once."""
         del store
         refuse_without(model, "lens", "states cannot be read through the head of")
-        examples, levels = self.data(), self._levels(model)
+        last = model.n_layers - 1  # what all other blocks are compared with
+        layers = self.layers if isinstance(self.layers, str) else [*self.layers, last]
+        examples, levels = self.data(), levels_of(model.n_layers, "resid_post", layers)
         texts = self._sample(model, examples)
         places = places_in(model, texts, levels)
         one = Examples(ids=("text",), texts=(self.text,), groups=("text",), splits=("",), source="geometry.text")
         drawn = places_in(model, one, levels, first=0)
         if not len(drawn.ids):
             raise BadInput(f"geometry.text={self.text!r} is one token of {model.name}; give a longer one")
-        own, frequency = self._read(model, places), self._unigram(model, examples, places)
+        own, parts = self._read(model, places), np.array(examples.splits)
+        train, dev = (examples.select(np.flatnonzero(parts == split).tolist()) for split in ("train", "dev"))
+        frequency = unigram(model, train, dev, places)
         beside, elsewhere = cosines(places, embedding(model), unembedding(model), self.seed)
         grids = {"model": own.own, "shuffled": own.shuffled}
         if self.random_init:
@@ -62,11 +65,6 @@ class LensStudy(LensSettings):
             drawn=drawn, drawn_readings=readings(model, drawn, self.seed),
         )  # fmt: skip
 
-    def _levels(self, model: Model) -> tuple[Level, ...]:
-        """The last block is what all others are compared with."""
-        layers = self.layers if isinstance(self.layers, str) else [*self.layers, model.n_layers - 1]
-        return levels_of(model.n_layers, "resid_post", layers)
-
     def _sample(self, model: Model, examples: Examples) -> Examples:
         """Test texts in seeded order, until there are enough tokens."""
         test = np.flatnonzero(np.array(examples.splits) == "test")
@@ -74,11 +72,6 @@ class LensStudy(LensSettings):
         lengths = [len(ids) for ids in model.tokenizer([examples.texts[i] for i in order])["input_ids"]]
         enough = int(np.searchsorted(np.cumsum(lengths), self.tokens)) + 1
         return examples.select(sorted(order[:enough]))
-
-    def _unigram(self, model: Model, examples: Examples, places: TokenPlaces) -> dict[str, Values]:
-        parts = np.array(examples.splits)
-        train, dev = (examples.select(np.flatnonzero(parts == split).tolist()) for split in ("train", "dev"))
-        return unigram(model, train, dev, places)
 
     def _read(self, model: Model, places: TokenPlaces) -> LensReadings:
         name = f"{model.name}{' (random init)' if model.random_init else ''}: lens"

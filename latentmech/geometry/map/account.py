@@ -1,6 +1,6 @@
 """What a map study says: numbers, tables, the maps themselves (drawn, and as a page to walk through), sentences."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -20,28 +20,7 @@ CLEAR = 0.05  # p-value from which on shuffled labels count as beaten
 
 def account_of(study: object, found: MapFindings, model: Model) -> Report:
     """Everything a reader gets."""
-    ledger = Ledger({"study": "geometry", "task": f"map {found.task}", "site": found.site})
-    numbers(found, ledger)
-    title = f"Maps of {found.task} in {model.name}"
-    tables = {"maps": map_table(found), "clusters": cluster_table(found)}
-    drawn = ("label_agreement", "label_agreement_shuffled")
-    curves = {f"{ROOM}/full/{name}": [one.space[name].value for one in found.levels] for name in drawn}
-    return account(
-        study, model, ledger,
-        title=title,
-        headline=headline(found, model),
-        tables=tables | ({"outliers": outlier_table(found)} if found.outliers else {}),
-        pictures=dict(pictures(found, model)),
-        pages={"maps": page(found, title)},
-        curves=by_depth("geometry/depth", [one.level for one in found.levels], curves),
-        data=found.examples,
-        notes=notes(found),
-        methods=methods(found),
-    )  # fmt: skip
-
-
-def numbers(found: MapFindings, ledger: Ledger) -> None:
-    """Every number, by its flat name and as a tidy row."""
+    ledger = Ledger({"study": "geometry", "task": f"map {found.task}", "site": found.settings.site})
     for one in found.levels:
         sets = {"full": one.space} | {layout.name: layout.scores for layout in one.layouts}
         sets |= {f"{where}/{method}": scores for (where, method), scores in one.clusters.items()}
@@ -52,6 +31,22 @@ def numbers(found: MapFindings, ledger: Ledger) -> None:
                 ledger.add(f"{ROOM}/{one.level.label}/{name}/{metric}", estimate, metric, **columns)
     columns = {"layer": found.best.level.layer, "method": "full"}
     ledger.add(f"{ROOM}/best/label_agreement_p", found.chance_at_best[1], "label_agreement_p", **columns)
+    title = f"Maps of {found.task} in {model.name}"
+    tables = {"maps": map_table(found), "clusters": cluster_table(found)}
+    drawn = ("label_agreement", "label_agreement_shuffled")
+    curves = {f"{ROOM}/full/{name}": [one.space[name].value for one in found.levels] for name in drawn}
+    return account(
+        study, model, ledger,
+        title=title,
+        headline=headline(found, model),
+        tables=tables | ({"outliers": outlier_table(found)} if found.settings.outliers else {}),
+        pictures=dict(pictures(found, model)),
+        pages={"maps": page(found, title)},
+        curves=by_depth("geometry/depth", [one.level for one in found.levels], curves),
+        data=found.examples,
+        notes=notes(found),
+        methods=methods(found),
+    )  # fmt: skip
 
 
 def shown_name(name: str) -> str:
@@ -62,7 +57,7 @@ def shown_name(name: str) -> str:
 
 def map_table(found: MapFindings) -> Table:
     """Every map of every level, each number with its null."""
-    rows = []
+    rows, k = [], found.settings.neighbours
     for one in found.levels:
         for layout in one.layouts:
             row: dict[str, object] = {"level": one.level.tick, "map": shown_name(layout.name)}
@@ -75,7 +70,7 @@ def map_table(found: MapFindings) -> Table:
             moved = ("moved", "moved_null")
             rows.append(row | {name: layout.scores[name].value for name in moved if name in layout.scores})
     caption = (
-        f"Of {found.k} neighbours. Means over {len(found.draws)} seeds, with ± half the range from the smallest to the "
+        f"Of {k} neighbours. Means over {len(found.draws)} seeds, with ± half the range from the smallest to the "
         "largest; null: the same points in each other's places. Labels: share of neighbours with the point's own "
         "label, p95 over shuffled labels, and what it is in the full space. Moved: Procrustes disparity to the level "
         "before (0 the same shape), and for unrelated points."
@@ -109,15 +104,15 @@ def cluster_table(found: MapFindings) -> Table:
 
 def outlier_table(found: MapFindings) -> Table:
     """The most distant points of every level, with their text."""
-    points = found.shown
+    points, k = found.shown, found.settings.neighbours
     rows = [
         {"level": one.level.tick, "distance": float(one.remoteness[i]), "furthest by chance": one.remoteness_null}
         | {"label": points.classes[points.labels[i]], "text": points.texts[i]}
         for one in found.levels
-        for i in np.argsort(-one.remoteness, kind="stable")[: found.outliers].tolist()
+        for i in np.argsort(-one.remoteness, kind="stable")[: found.settings.outliers].tolist()
     ]
     caption = (
-        f"Mean distance to the {found.k} nearest, in medians over the first seed's points; by chance: the largest "
+        f"Mean distance to the {k} nearest, in medians over the first seed's points; by chance: the largest "
         "where every coordinate is shuffled by itself."
     )
     return Table(title="Outliers", frame=pd.DataFrame(rows), caption=caption)
@@ -129,16 +124,13 @@ def pictures(found: MapFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     for i, first in enumerate(found.levels[0].layouts):
         maps = [_point_map(one, i) for one in found.levels]
         title = f"{shown_name(first.name)} of {len(points):,} points in {model.name}"
-        figure = point_maps(maps, _colourings(found, found.task), points.classes, title)
+        colourings = {found.task: points.labels, "labels shuffled": found.draws[0].labellings[1]}
+        figure = point_maps(maps, colourings, points.classes, title)
         caption = (
             f"{title}, coloured by {found.task} above and by the same labels shuffled below. Each level is turned to "
             "the one before. The numbers are those of the table, over seeds; the points are those of the first seed."
         )
         yield first.name, Picture(title=shown_name(first.name), figure=figure, caption=caption)
-
-
-def _colourings(found: MapFindings, name: str) -> Mapping[str, np.ndarray]:
-    return {name: found.shown.labels, "labels shuffled": found.draws[0].labellings[1]}
 
 
 def _point_map(one: LevelFindings, kind: int) -> PointMap:
@@ -164,17 +156,17 @@ def page(found: MapFindings, title: str) -> str:
         "same labels shuffled: colour structure that is there as well is chance. Sizes of groups and distances between "
         "them mean little in t-SNE and UMAP. A click on a class hides it, a double click shows it alone."
     )
-    colourings = _colourings(found, "labels")
+    colourings = {"labels": points.labels, "labels shuffled": found.draws[0].labellings[1]}
     return map_page(maps, colourings, points.classes, points.texts.tolist(), title=title, intro=intro)
 
 
 def headline(found: MapFindings, model: Model) -> str:
     """The level where neighbours agree most, what its best map keeps of that, and what clusters make of it."""
-    best, (p95, p) = found.best, found.chance_at_best
+    best, (p95, p), k = found.best, found.chance_at_best, found.settings.neighbours
     above = "above" if p <= CLEAR else "not above"
     return (
         f"At {best.level.place} of {model.name}, the best of {len(found.levels)} levels, "
-        f"{best.space['label_agreement'].value:.0%} of a point's {found.k} neighbours share its {found.task}, {above} "
+        f"{best.space['label_agreement'].value:.0%} of a point's {k} neighbours share its {found.task}, {above} "
         f"what shuffled labels reach at their own best level (95 % below {p95:.0%}; p = {p:.2g}). "
         f"{_on_map(best)} {_on_clusters(best)}"
     )
@@ -182,7 +174,7 @@ def headline(found: MapFindings, model: Model) -> str:
 
 def _on_map(one: LevelFindings) -> str:
     """What the best flat map shows of it; a map may well show more than there is."""
-    layout = max(one.layouts, key=lambda drawn: (-drawn.n_axes, drawn.scores["neighbour_recall"].value))
+    layout = max(one.layouts, key=lambda own: (-own.coordinates[0].shape[1], own.scores["neighbour_recall"].value))
     shown, space = layout.scores["label_agreement"], one.space["label_agreement"]
     more = ", more than the space itself has: it sharpens" if shown.ci_low > space.ci_high else ""
     return (
@@ -208,10 +200,10 @@ def _on_clusters(one: LevelFindings) -> str:
 
 def notes(found: MapFindings) -> Iterator[str]:
     """What a reader must know before believing a map."""
-    once = "." if found.repeats else ", every word form once at most."
+    once = "." if found.settings.repeats else ", every word form once at most."
     unit = "word" if found.shown.per_word else "text"
-    yield f"{len(found.shown):,} points a seed{once} {said_of_the_first(f'{unit}_{found.position}')}"
-    if found.standardised:
+    yield f"{len(found.shown):,} points a seed{once} {said_of_the_first(f'{unit}_{found.settings.position}')}"
+    if found.settings.standardise:
         yield "Every coordinate was brought to variance 1; without that a few of them decide all distances."
     yield "Each seed draws other words and lays them out anew; the pictures show the first."
     yield (
@@ -223,11 +215,11 @@ def notes(found: MapFindings) -> Iterator[str]:
 def methods(found: MapFindings) -> Iterator[Method]:
     """What was done and what it was tested against, for a paper's appendix."""
     names = " and ".join(shown_name(layout.name) for layout in found.levels[0].layouts)
-    n = len(found.draws[0].labellings) - 1
+    n, k = len(found.draws[0].labellings) - 1, found.settings.neighbours
     yield Method(
         f"{len(found.shown):,} points of {found.examples.source}, coloured by {found.task}, were drawn "
-        f"{len(found.draws)} times and laid out at {len(found.levels)} levels ({found.site}) by {names}. "
-        f"Trustworthiness, continuity and recall of {found.k} neighbours stand beside those of the same points in each "
+        f"{len(found.draws)} times and laid out at {len(found.levels)} levels ({found.settings.site}) by {names}. "
+        f"Trustworthiness, continuity and recall of {k} neighbours stand beside those of the same points in each "
         "other's places; maps of successive levels are turned towards each other by orthogonal Procrustes. Ranges are "
         "over draws.",
         ("venna2001", "gower1975", "policar2024", "mcinnes2018"),

@@ -9,29 +9,19 @@ import numpy as np
 from latentmech.data import Examples
 from latentmech.geometry.map.levels import LevelFindings
 from latentmech.geometry.map.points import MapDraw, Points
+from latentmech.geometry.map.settings import MapSettings
 from latentmech.statistics import p_value
 
 
 @dataclass(frozen=True, kw_only=True)
 class MapFindings:
-    """All levels, of the points that each seed drew; those of the first are shown.
+    """All levels, of the points that each seed drew; those of the first are shown. `task` is what colours them."""
 
-    Attributes:
-        task: what colours the points.
-        k: neighbours.
-        outliers: how many are listed.
-    """
-
+    settings: MapSettings
     examples: Examples
     task: str
     draws: Sequence[MapDraw]
     levels: Sequence[LevelFindings]
-    k: int
-    outliers: int
-    site: str
-    position: str
-    repeats: bool
-    standardised: bool
 
     @property
     def shown(self) -> Points:

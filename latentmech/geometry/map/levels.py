@@ -1,25 +1,32 @@
 """One level of a map study: its maps for every seed, its clusters, its outliers, each number beside its null."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from latentmech.geometry.clusters import NOISE, hdbscan, kmeans, label_match, silhouette
-from latentmech.geometry.map.alignment import aligned, disparity
-from latentmech.geometry.map.outliers import remoteness
+from latentmech.geometry.clusters import NOISE, Partition, hdbscan, kmeans, label_match, silhouette
 from latentmech.geometry.map.points import MapDraw
-from latentmech.geometry.map.projection import Projection, gathered
-from latentmech.geometry.map.quality import NeighbourRanks, agreements, misplaced, qualities, ranks, with_null
-from latentmech.geometry.scaling import coordinates_shuffled
+from latentmech.geometry.map.projection import Coordinates, Projection, Rows, gathered
+from latentmech.geometry.map.quality import (
+    Ranks,
+    agreements,
+    aligned,
+    disparity,
+    misplaced,
+    qualities,
+    ranks,
+    remoteness,
+    with_null,
+)
+from latentmech.geometry.map.settings import MapSettings
+from latentmech.geometry.rows import coordinates_shuffled
 from latentmech.model import Level
 from latentmech.statistics import Estimate, over_seeds
 
-Rows = Float[np.ndarray, "point d_model"]
-Coordinates = Float[np.ndarray, "point axis"]
-Cloud = Rows | Coordinates
-Labels = Int[np.ndarray, " point"]
+Projections = Mapping[str, tuple[Projection, int]]  # by names such as `tsne_2d`, with the number of axes
 Scores = Mapping[str, Estimate]
 Labellings = Int[np.ndarray, "labelling point"]
 
@@ -35,13 +42,8 @@ class Layout:
     """
 
     name: str
-    coordinates: Sequence[Float[np.ndarray, "point axis"]]
+    coordinates: Sequence[Coordinates]
     scores: Scores
-
-    @property
-    def n_axes(self) -> int:
-        """Two or three."""
-        return int(self.coordinates[0].shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,26 +66,20 @@ class LevelFindings:
     remoteness_null: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class MapRules:
-    """How a level is looked at.
+@dataclass(frozen=True)
+class Seen:
+    """One level as one seed draws it: its maps and their scores by name, and the scores of its clusters."""
 
-    Attributes:
-        projections: by names such as `tsne_2d`, with the number of axes.
-        k: neighbours.
-        cluster_axes: dimensions to which UMAP brings the space before it is clustered once more; 0 leaves that out.
-        min_cluster_size: of HDBSCAN.
-    """
-
-    projections: Mapping[str, tuple[Projection, int]]
-    k: int
-    cluster_axes: int
-    min_cluster_size: int
+    agreements: Float[np.ndarray, " labelling"]
+    maps: Mapping[str, Coordinates]
+    scores: Mapping[str, Mapping[str, float]]
+    clusters: Mapping[tuple[str, str], Mapping[str, float]]
 
 
 def level_findings(
-    rules: MapRules, level: Level, spaces: Sequence[Rows], draws: Sequence[MapDraw], before: LevelFindings | None
-) -> LevelFindings:
+    settings: MapSettings, projections: Projections, level: Level, spaces: Sequence[Rows], draws: Sequence[MapDraw],
+    before: LevelFindings | None,
+) -> LevelFindings:  # fmt: skip
     """Everything about one level.
 
     Args:
@@ -91,17 +87,18 @@ def level_findings(
         draws: the points of each seed.
         before: the level below, towards which maps are turned.
     """
-    rank = [ranks(space) for space in spaces]
-    alike = [agreements(own, draw.labellings, rules.k) for own, draw in zip(rank, draws, strict=True)]
-    places = {one.name: one.coordinates for one in before.layouts} if before else {}
-    layouts = [
-        _layout(name, kind, spaces, rank, draws, places.get(name), rules.k) for name, kind in rules.projections.items()
-    ]
-    null = coordinates_shuffled(spaces[0], draws[0].seed)
+    below = [{one.name: one.coordinates[i] for one in before.layouts} if before else {} for i in range(len(draws))]
+    seen = [_seen(settings, projections, *one) for one in zip(spaces, draws, below, strict=True)]
+    k, null = settings.neighbours, coordinates_shuffled(spaces[0], draws[0].seed)
     return LevelFindings(
-        level=level, space=ranges([with_null(one) for one in alike]), agreements=alike, layouts=layouts,
-        clusters=dict(_clusters(rules, dict(_clouds(rules.cluster_axes, spaces, layouts, draws)), draws)),
-        remoteness=remoteness(spaces[0], rules.k), remoteness_null=float(remoteness(null, rules.k).max()),
+        level=level, space=ranges([with_null(one.agreements) for one in seen]),
+        agreements=[one.agreements for one in seen],
+        layouts=[
+            Layout(name=of, coordinates=[one.maps[of] for one in seen], scores=ranges([one.scores[of] for one in seen]))
+            for of in projections
+        ],
+        clusters={of: ranges([one.clusters[of] for one in seen]) for of in seen[0].clusters},
+        remoteness=remoteness(spaces[0], k), remoteness_null=float(remoteness(null, k).max()),
     )  # fmt: skip
 
 
@@ -110,31 +107,31 @@ def ranges(scores: Sequence[Mapping[str, float]]) -> Scores:
     return {name: over_seeds(score[name] for score in scores) for name in scores[0]}
 
 
-def _layout(
-    name: str,
-    kind: tuple[Projection, int],
-    spaces: Sequence[Rows],
-    rank: Sequence[NeighbourRanks],
-    draws: Sequence[MapDraw],
-    before: Sequence[Coordinates] | None,
-    k: int,
-) -> Layout:
-    """One kind of map for every seed; turned towards the level before, and measured."""
-    coordinates, scores = [], []
-    for i, (space, draw) in enumerate(zip(spaces, draws, strict=True)):
-        flat, last = kind[0](space, kind[1], draw.seed), None if before is None else before[i]
-        coordinates.append(flat if last is None else aligned(flat, last))
-        scores.append(layout_scores(rank[i], coordinates[-1], last, draw.labellings, k, draw.seed))
-    return Layout(name=name, coordinates=coordinates, scores=ranges(scores))
+def _seen(
+    settings: MapSettings, projections: Projections, space: Rows, draw: MapDraw, below: Mapping[str, Coordinates]
+) -> Seen:
+    """The level of one seed: each map turned towards that of the level below, and measured."""
+    k, seed, rank = settings.neighbours, draw.seed, ranks(space)
+    maps, scores = {}, {}
+    for name, (project, n_axes) in projections.items():
+        flat, last = project(space, n_axes, seed), below.get(name)
+        maps[name] = flat if last is None else aligned(flat, last)
+        scores[name] = layout_scores(rank, maps[name], last, draw.labellings, k, seed)
+    null = coordinates_shuffled(space, seed)
+    clouds = {"full": (space, null)}
+    if n := settings.cluster_axes:
+        clouds["gathered"] = (gathered(space, n, seed), gathered(null, n, seed))
+    clouds |= {of: (rows, coordinates_shuffled(rows, seed)) for of, rows in maps.items() if rows.shape[1] == 2}
+    clusters = {
+        (where, method): found
+        for where, cloud in clouds.items()
+        for method, found in cluster_scores(*cloud, draw.labellings, settings.min_cluster_size, seed)
+    }
+    return Seen(agreements(rank, draw.labellings, k), maps, scores, clusters)
 
 
 def layout_scores(
-    space: NeighbourRanks,
-    coordinates: Coordinates,
-    before: Coordinates | None,
-    labellings: Labellings,
-    k: int,
-    seed: int,
+    space: Ranks, coordinates: Coordinates, before: Coordinates | None, labellings: Labellings, k: int, seed: int
 ) -> dict[str, float]:
     """Quality of a map against its space, label agreement in it, and how far it moved since the level before."""
     shown = ranks(coordinates)
@@ -146,34 +143,6 @@ def layout_scores(
     return found
 
 
-def _clouds(
-    cluster_axes: int, spaces: Sequence[Rows], layouts: Sequence[Layout], draws: Sequence[MapDraw]
-) -> Iterator[tuple[str, Sequence[tuple[Cloud, Cloud]]]]:
-    """What is clustered, for every seed beside its null: the space, UMAP's few dimensions of it, the flat maps."""
-    seeds = [draw.seed for draw in draws]
-    full = [(space, coordinates_shuffled(space, seed)) for space, seed in zip(spaces, seeds, strict=True)]
-    yield "full", full
-    if cluster_axes:
-        sets = zip(full, seeds, strict=True)
-        yield "gathered", [(gathered(a, cluster_axes, s), gathered(b, cluster_axes, s)) for (a, b), s in sets]
-    for one in layouts:
-        if one.n_axes == 2:
-            maps = zip(one.coordinates, seeds, strict=True)
-            yield one.name, [(rows, coordinates_shuffled(rows, seed)) for rows, seed in maps]
-
-
-def _clusters(
-    rules: MapRules, clouds: Mapping[str, Sequence[tuple[Cloud, Cloud]]], draws: Sequence[MapDraw]
-) -> Iterator[tuple[tuple[str, str], Scores]]:
-    for where, cloud in clouds.items():
-        found = [
-            dict(cluster_scores(rows, null, draw.labellings, rules.min_cluster_size, draw.seed))
-            for (rows, null), draw in zip(cloud, draws, strict=True)
-        ]
-        for method in found[0]:
-            yield (where, method), ranges([scores[method] for scores in found])
-
-
 def cluster_scores(
     rows: Rows, null: Rows, labellings: Labellings, min_cluster_size: int, seed: int
 ) -> Iterator[tuple[str, Mapping[str, float]]]:
@@ -183,17 +152,15 @@ def cluster_scores(
         null: rows without structure that have come the same way.
     """
     n_classes = len(np.unique(labellings[0]))
-    methods: dict[str, Callable[[Rows], Labels]] = {
-        "kmeans": lambda cloud: kmeans(cloud, n_classes, seed),
-        "hdbscan": lambda cloud: hdbscan(cloud, min_cluster_size),
-    }
+    methods = {"kmeans": partial(kmeans, n_clusters=n_classes, seed=seed)}
+    methods |= {"hdbscan": partial(hdbscan, min_cluster_size=min_cluster_size)}
     for name, method in methods.items():
         partition, by_chance = method(rows), _shape(null, method(null))
         nulls = {f"{metric}_null": value for metric, value in by_chance.items()}
         yield name, _shape(rows, partition) | nulls | label_match(partition, labellings)
 
 
-def _shape(rows: Rows, partition: Labels) -> dict[str, float]:
+def _shape(rows: Rows, partition: Partition) -> dict[str, float]:
     return {
         "n_clusters": float(len(set(partition.tolist()) - {NOISE})),
         "noise": float((partition == NOISE).mean()),

@@ -1,6 +1,5 @@
 """`MapStudy`: pictures of the space at a few levels, with what each can be believed and what chance would draw."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,11 +10,11 @@ from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
 from latentmech.geometry.map.account import account_of
 from latentmech.geometry.map.findings import LevelFindings, MapFindings
-from latentmech.geometry.map.levels import MapRules, level_findings
+from latentmech.geometry.map.levels import Projections, level_findings
 from latentmech.geometry.map.points import draw_of, points_of
 from latentmech.geometry.map.projection import Projection, pca, tsne, umap
 from latentmech.geometry.map.settings import MapSettings
-from latentmech.geometry.scaling import standardised
+from latentmech.geometry.rows import standardised
 from latentmech.model import Model, levels_of
 from latentmech.report import Report
 
@@ -31,7 +30,8 @@ class MapStudy(MapSettings):
     def find(self, model: Model, store: ActivationStore) -> MapFindings:
         """Everything that the report is made of."""
         examples = self.data()
-        levels = levels_of(model.n_layers, self.site, self._layers(model.n_layers))
+        thirds = [max(round(model.n_layers * part / 3) - 1, 0) for part in (1, 2, 3)]
+        levels = levels_of(model.n_layers, self.site, thirds if self.layers is None else self.layers)
         points = points_of(model, examples, self.asked(), self.position)
         seeds = range(self.seed, self.seed + self.seeds)
         draws = [draw_of(points, self.points, self.repeats, self.permutations, seed) for seed in seeds]
@@ -41,30 +41,19 @@ class MapStudy(MapSettings):
         found: list[LevelFindings] = []
         for level in levels:
             rows = activations.level(level.hook_name)
-            spaces = [self._space(rows[torch.from_numpy(draw.points.rows)].numpy()) for draw in draws]
-            found.append(level_findings(self._rules(), level, spaces, draws, found[-1] if found else None))
-        return MapFindings(
-            examples=examples, task=self.asked().name, draws=draws, levels=found, k=self.neighbours,
-            outliers=self.outliers, site=self.site, position=self.position, repeats=self.repeats,
-            standardised=self.standardise,
-        )  # fmt: skip
+            spaces = [rows[torch.from_numpy(draw.points.rows)].numpy().astype(np.float64) for draw in draws]
+            spaces = [standardised(space) for space in spaces] if self.standardise else spaces
+            before = found[-1] if found else None
+            found.append(level_findings(self, self._projections(), level, spaces, draws, before))
+        return MapFindings(settings=self, examples=examples, task=self.asked().name, draws=draws, levels=found)
 
-    def _rules(self) -> MapRules:
+    def _projections(self) -> Projections:
         kinds: dict[str, Projection] = {
             "pca": pca,
             "tsne": partial(tsne, perplexity=self.perplexity),
             "umap": partial(umap, n_neighbors=self.umap_neighbours, min_dist=self.min_dist),
         }
-        return MapRules(
-            projections={f"{name}_{n}d": (kinds[name], n) for name in self.methods for n in self.dimensions},
-            k=self.neighbours, cluster_axes=self.cluster_axes, min_cluster_size=self.min_cluster_size,
-        )  # fmt: skip
-
-    def _layers(self, n_layers: int) -> Sequence[int] | str:
-        """The blocks that are asked for, or a third and two thirds up and the last."""
-        if self.layers is not None:
-            return self.layers
-        return [max(round(n_layers * part / 3) - 1, 0) for part in (1, 2, 3)]
+        return {f"{name}_{n}d": (kinds[name], n) for name in self.methods for n in self.dimensions}
 
     def _check_size(self, n: int, source: str) -> None:
         """Every method needs more points than it looks at neighbours."""
@@ -75,6 +64,3 @@ class MapStudy(MapSettings):
         if n <= needed[name]:
             seen = f"{source} gives {n} points, too few for geometry.{name}={getattr(self, name)}"
             raise BadInput(f"{seen}; expected more than {needed[name]}: lower it, or take more data")
-
-    def _space(self, rows: np.ndarray) -> np.ndarray:
-        return standardised(rows.astype(np.float64)) if self.standardise else rows.astype(np.float64)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from latentmech.geometry.neighbours.pools import Pool
+from latentmech.geometry.neighbours.settings import NeighboursSettings
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,15 @@ class CloudShape:
 class NeighboursFindings:
     """Everything measured. `twin` are the clouds of the random-init twin; empty if switched off."""
 
+    settings: NeighboursSettings
     pools: Sequence[Pool]
     neighbourhoods: Sequence[Neighbourhood]
     clouds: Sequence[CloudShape]
     twin: Sequence[CloudShape]
-    similarity: str
-    site: str
-    k: int
 
     def of(self, pool: str, kind: str = "") -> list[CloudShape]:
         """The clouds of one pool as one similarity (default the one that is shown) sees them, from the embedding up."""
-        return [cloud for cloud in self.clouds if (cloud.pool, cloud.kind) == (pool, kind or self.similarity)]
+        return [cloud for cloud in self.clouds if (cloud.pool, cloud.kind) == (pool, kind or self.settings.similarity)]
 
     def near(self, pool: str) -> list[Neighbourhood]:
         """The neighbourhoods of one pool, from the embedding up."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
 from latentmech.errors import BadInput
-from latentmech.geometry.neighbours.settings import MARKED
+from latentmech.geometry.neighbours.settings import MARKED, NeighboursSettings
 from latentmech.geometry.rows import in_context
 from latentmech.geometry.spaces import WordSpace, in_template, model_spaces
 from latentmech.model import Model, levels_of
@@ -30,15 +30,13 @@ class Pool:
     labels: tuple[str, ...]
     queries: tuple[int, ...]
 
-    def spaces(
-        self, model: Model, store: ActivationStore, site: str, layers: Sequence[int] | str, pooling: str
-    ) -> Iterator[WordSpace]:
+    def spaces(self, model: Model, store: ActivationStore, settings: NeighboursSettings) -> Iterator[WordSpace]:
         """The vectors of every row at every level. Only words without a context have an unembedding."""
         if self.name == "words":
-            yield from model_spaces(model, store, self.examples, site, layers)
+            yield from model_spaces(model, store, self.examples, settings.site, settings.layers)
             return
-        levels = levels_of(model.n_layers, site, layers)
-        position = "word_last" if self.name == "contexts" else f"text_{pooling}"
+        levels = levels_of(model.n_layers, settings.site, settings.layers)
+        position = "word_last" if self.name == "contexts" else f"text_{settings.pooling}"
         activations = store.get(model, self.examples, levels, position)
         for level in levels:
             yield WordSpace(level.label, level.tick, activations.level(level.hook_name), layer=level.layer)

@@ -1,6 +1,6 @@
 """`NeighboursStudy`: what lies next to a word, a word in its context or a text, and what that is worth."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,19 @@ from latentmech.activations import ActivationStore
 from latentmech.data import WordPairs, common_words
 from latentmech.errors import BadInput
 from latentmech.geometry.neighbours.account import account_of
-from latentmech.geometry.neighbours.cloud import anisotropy, gaussian_like, hubness, occurrences
 from latentmech.geometry.neighbours.findings import CloudShape, Neighbourhood, NeighboursFindings
 from latentmech.geometry.neighbours.pools import Pool, context_pool, text_pool, word_pool
 from latentmech.geometry.neighbours.settings import NeighboursSettings
 from latentmech.geometry.settings import SIMILARITIES
-from latentmech.geometry.similarity import CausalMetric, nearest, prepared
+from latentmech.geometry.similarity import (
+    CausalMetric,
+    anisotropy,
+    gaussian_like,
+    hubness,
+    nearest,
+    occurrences,
+    prepared,
+)
 from latentmech.geometry.spaces import WordSpace
 from latentmech.model import Model, unembedding
 from latentmech.report import Report
@@ -33,13 +40,12 @@ class NeighboursStudy(NeighboursSettings):
         """Everything that the report is made of."""
         pools = list(self._pools())
         causal = CausalMetric.of(unembedding(model))
-        found = [self._look(pool, self._spaces(pool, model, store), causal) for pool in pools]
+        found = [self._look(pool, pool.spaces(model, store, self), causal) for pool in pools]
         twin = replace(model, random_init=True, seed=self.seed)
         return NeighboursFindings(
-            pools=pools, neighbourhoods=[one for neighbourhoods, _ in found for one in neighbourhoods],
+            settings=self, pools=pools, neighbourhoods=[one for neighbourhoods, _ in found for one in neighbourhoods],
             clouds=[one for _, clouds in found for one in clouds],
-            twin=list(self._twin(pools, twin, store)) if self.random_init else [],
-            similarity=self.similarity, site=self.site, k=self.k,
+            twin=list(self._twin(pools[0], twin, store)) if self.random_init else [],
         )  # fmt: skip
 
     def _pools(self) -> Iterator[Pool]:
@@ -65,14 +71,10 @@ class NeighboursStudy(NeighboursSettings):
             raise BadInput(f"{seen}; lower k, or raise geometry.sample or geometry.data.limit")
         return pool
 
-    def _spaces(self, pool: Pool, model: Model, store: ActivationStore) -> Iterator[WordSpace]:
-        return pool.spaces(model, store, self.site, self.layers, self.pooling)
-
     def _look(
         self, pool: Pool, spaces: Iterable[WordSpace], causal: CausalMetric
     ) -> tuple[list[Neighbourhood], list[CloudShape]]:
-        neighbourhoods: list[Neighbourhood] = []
-        clouds: list[CloudShape] = []
+        neighbourhoods, clouds = list[Neighbourhood](), list[CloudShape]()
         for space in spaces:
             vectors = prepared(space.vectors, self.similarity, causal, space.role)
             scores, places = (x.numpy() for x in nearest(vectors, self.similarity, self.k, torch.tensor(pool.queries)))
@@ -83,7 +85,10 @@ class NeighboursStudy(NeighboursSettings):
 
     def _cloud(self, pool: Pool, space: WordSpace, kind: str, causal: CausalMetric | None) -> CloudShape:
         """Anisotropy and hubness of one space as one similarity sees it, beside a Gaussian cloud of the same shape."""
-        vectors = prepared(self._sampled(space.vectors), kind, causal, space.role)
+        rows = space.vectors
+        if len(rows) > self.sample:
+            rows = rows[np.sort(np.random.default_rng(self.seed).choice(len(rows), self.sample, replace=False))]
+        vectors = prepared(rows, kind, causal, space.role)
         null = gaussian_like(vectors, self.seed)
         null = null if kind == "euclidean" else prepared(null, "cosine")
         counts, shaped = (occurrences(cloud, kind, self.k) for cloud in (vectors, null))
@@ -93,14 +98,8 @@ class NeighboursStudy(NeighboursSettings):
             never=float((counts == 0).mean()),
         )  # fmt: skip
 
-    def _sampled(self, vectors: torch.Tensor) -> torch.Tensor:
-        if len(vectors) <= self.sample:
-            return vectors
-        rows = np.random.default_rng(self.seed).choice(len(vectors), self.sample, replace=False)
-        return vectors[np.sort(rows)]
-
-    def _twin(self, pools: Sequence[Pool], twin: Model, store: ActivationStore) -> Iterator[CloudShape]:
+    def _twin(self, pool: Pool, twin: Model, store: ActivationStore) -> Iterator[CloudShape]:
         """The first pool in the same architecture with fresh weights, by the similarity that is shown."""
         causal = CausalMetric.of(unembedding(twin)) if self.similarity == "causal" else None
-        for space in self._spaces(pools[0], twin, store):
-            yield self._cloud(pools[0], space, self.similarity, causal)
+        for space in pool.spaces(twin, store, self):
+            yield self._cloud(pool, space, self.similarity, causal)

@@ -1,8 +1,9 @@
 """Every task of one collection at every level: a level is read once, and tasks on the same rows share its spectrum."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int
@@ -12,9 +13,11 @@ from latentmech.model import Level
 from latentmech.probe.atlas.subject import Subject
 from latentmech.probe.fitting import Fitting, LevelFit
 from latentmech.probe.methods import FitMethod
-from latentmech.probe.sample import sample_of_level, side_by_side
+from latentmech.probe.sample import side_by_side
 from latentmech.statistics import Tally
 
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 Labellings = Sequence[tuple[str, np.ndarray]]
 
 
@@ -76,26 +79,24 @@ def fit_all(
         Fitting(method=method, problem=s.problem, controls=[labels for _, labels in controls], metric=s.metric)
         for s, controls in zip(subjects, labellings, strict=True)
     ]
-    shelves = _alike(subjects)
+    shelves = grouped(range(len(subjects)), lambda i: subjects[i].reads).values()
 
     def one_level(level: Level) -> dict[int, LevelFit]:
         rows = activations.level(level.hook_name)
         found: dict[int, LevelFit] = {}
         for shelf in shelves:
             first = subjects[shelf[0]]
-            train, dev = first.problem.activation_rows("train"), first.problem.activation_rows("dev")
-            sample = sample_of_level(first.features(rows), train, dev)
-            found |= {i: fittings[i].on(sample, [level])[0] for i in shelf}
+            sample = first.problem.sample(first.features(rows))
+            found |= {i: fittings[i].on(sample, level) for i in shelf}
         return found
 
     by_level = side_by_side(one_level, levels)
     return [Fitted(s, activations, [fits[i] for fits in by_level], labellings[i]) for i, s in enumerate(subjects)]
 
 
-def _alike(subjects: Sequence[Subject]) -> list[list[int]]:
-    """Subjects with the same features of the same train and dev rows, together."""
-    shelves: dict[tuple, list[int]] = {}
-    for i, subject in enumerate(subjects):
-        parts = [subject.problem.rows[subject.problem.index[split]].tobytes() for split in ("train", "dev")]
-        shelves.setdefault((subject.pairing, *parts), []).append(i)
-    return list(shelves.values())
+def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Items with the same key, together; in order of the first of each."""
+    found: dict[Key, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found

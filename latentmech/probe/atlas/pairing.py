@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentmech.tensors import divisor
+
 Mentions = Float[Tensor, "pair 2 d_model"]
 
 
@@ -26,8 +28,8 @@ def paired(mentions: Mentions, pairing: str, known: Float[Tensor, "known 2 d_mod
         known: states of the mentions of the training pairs, by which all are standardised.
     """
     states = known.flatten(0, 1).double()
-    mean, spread = states.mean(0), states.std(0, correction=0)
-    scale = torch.where(spread > torch.finfo(torch.float32).eps * mean.abs(), spread, 1.0)
+    mean = states.mean(0)
+    scale = divisor(states.std(0, correction=0), mean)
     first, second = ((mentions.double() - mean) / scale).float().unbind(1)
     if pairing == "concatenation":
         return torch.cat([first, second], dim=1)

@@ -1,16 +1,14 @@
 """Where the atlas takes each row's texts from."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from latentmech.data import TASKS, Contrast, Corpus, Examples, Pairs, Task, bundled_pairs, holds_pairs, task
 from latentmech.errors import BadInput
-from latentmech.probe.atlas.settings import LABEL, NEXT_TOKEN, WITH_TEXTS
-from latentmech.probe.atlas.subject import Subject
-
-Places = Mapping[str, Sequence[str]]
+from latentmech.probe.atlas.settings import LABEL, NEXT_TOKEN, WITH_TEXTS, AtlasSettings
+from latentmech.probe.atlas.subject import Subject, subjects_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,35 +16,31 @@ class Sources:
     """The data of one run; each set is read once, so that the rows which share it share its activations.
 
     Attributes:
-        data: the treebank.
-        texts: data of the tasks that have texts of their own.
-        pose: the rows that one task on one data set makes.
+        asked: which rows, and where their texts are.
         notes: what had to be left out, or taken from elsewhere.
     """
 
-    data: Corpus
-    texts: Mapping[str, Corpus | Pairs]
-    pose: Callable[[Task, Examples], list[Subject]]
+    asked: AtlasSettings
     notes: list[str] = field(default_factory=list)
 
     @cached_property
     def treebank(self) -> Examples:
         """The treebank, read."""
-        return self.data()
+        return self.asked.data()
 
     @cached_property
     def bundled(self) -> Examples:
         """The bundled treebank, for what the user's lacks."""
-        return replace(self.data, path=None, name="treebank", group=None)()
+        return replace(self.asked.data, path=None, name="treebank", group=None)()
 
-    def subjects(self, tasks: Sequence[str], extra: Mapping[str, str], transfer: Places) -> list[Subject]:
+    def subjects(self) -> list[Subject]:
         """Every row but the next token, in the order of the settings; tasks that the data cannot pose are noted."""
         found: list[Subject] = []
-        for name in tasks:
+        for name in self.asked.tasks:
             found += self._known(name) if name != NEXT_TOKEN else []
-        for name, where in extra.items():
-            found += self.pose(*self._foreign(name, where))
-        for name, places in transfer.items():
+        for name, where in (self.asked.extra or {}).items():
+            found += subjects_of(*self._foreign(name, where), self.asked)
+        for name, places in self.asked.further().items():
             found += self._others(name, places)
         names = [subject.name for subject in found]
         if twice := [name for name in names if names.count(name) > 1]:
@@ -55,9 +49,9 @@ class Sources:
 
     def _known(self, name: str) -> list[Subject]:
         asked = TASKS.get(name) or WITH_TEXTS[name]
-        examples = self._from_treebank(asked) if name in TASKS else examples_of(self.texts[name])
+        examples = self._from_treebank(asked) if name in TASKS else examples_of(getattr(self.asked, name))
         try:
-            return self.pose(asked, examples)
+            return subjects_of(asked, examples, self.asked)
         except BadInput as error:
             self.notes.append(f"{name} is left out: {error}.")
             return []
@@ -76,7 +70,7 @@ class Sources:
             return Task(name, LABEL), examples_of(Pairs(name=where))
         if path.is_file() and holds_pairs(path):
             return Task(name, LABEL), examples_of(Pairs(path=path))
-        examples = Corpus(path=path, limit=self.data.limit)()
+        examples = Corpus(path=path, limit=self.asked.data.limit)()
         return Task(name, name if name in examples.columns else LABEL), examples
 
     def _others(self, name: str, places: Sequence[str]) -> Iterator[Subject]:
@@ -85,7 +79,7 @@ class Sources:
             posed, examples = self._foreign(name, where)
             asked = replace(task(name), stage=posed.stage) if name in TASKS else posed
             data = Path(where).name.partition(".")[0]
-            yield from (replace(row, data=data) for row in self.pose(asked, examples))
+            yield from (replace(row, data=data) for row in subjects_of(asked, examples, self.asked))
 
 
 def examples_of(source: Corpus | Pairs) -> Examples:

@@ -1,8 +1,7 @@
 """`AtlasStudy`: what each layer holds, for many tasks at once, over what the words alone give away."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
@@ -10,12 +9,12 @@ from latentmech.errors import BadInput
 from latentmech.model import Level, Model, levels_of
 from latentmech.probe.atlas.account import account_of
 from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasTransfer
-from latentmech.probe.atlas.fitting import Fitted, Labellings, best_of, fit_all
+from latentmech.probe.atlas.fitting import Fitted, Labellings, best_of, fit_all, grouped
 from latentmech.probe.atlas.next_token import NextTokens
-from latentmech.probe.atlas.settings import NEXT_TOKEN, WITH_TEXTS, AtlasSettings
+from latentmech.probe.atlas.settings import NEXT_TOKEN, AtlasSettings
 from latentmech.probe.atlas.sources import Sources
-from latentmech.probe.atlas.subject import Subject, subjects_of
-from latentmech.probe.atlas.transfer import by_task, known_texts, transferred
+from latentmech.probe.atlas.subject import Subject
+from latentmech.probe.atlas.transfer import known_texts, transferred
 from latentmech.probe.methods import FitMethod, method_of
 from latentmech.report import Report
 from latentmech.statistics import Tally, estimate
@@ -33,12 +32,12 @@ class AtlasStudy(AtlasSettings):
 
     def find(self, model: Model, store: ActivationStore) -> AtlasFindings:
         """Everything that the report is made of."""
-        sources, levels = self.sources(), levels_of(model.n_layers, self.site, self.layers)
-        subjects = sources.subjects(self.tasks, self.extra or {}, self.further())
+        sources, levels = Sources(asked=self), levels_of(model.n_layers, self.site, self.layers)
+        subjects = sources.subjects()
         read = {id(subject.examples): subject.examples for subject in subjects}
         rows: dict[str, AtlasRow] = {}
         fitted: list[Fitted] = []
-        for shared in _collections(subjects):
+        for shared in grouped(subjects, lambda one: (id(one.examples), one.position)).values():
             for own, twin in self._fitted(model, store, shared, levels):
                 rows[own.subject.name] = row_of(own, twin, self.draws)
                 fitted.append(own)
@@ -54,14 +53,6 @@ class AtlasStudy(AtlasSettings):
             model=model.name, rows=found, transfers=transfers_of(fitted, rows, self.draws), data=list(read.values()),
             method=self.method, site=self.site, twin_step=self.twin_step, notes=sources.notes,
         )  # fmt: skip
-
-    def sources(self) -> Sources:
-        """Where the rows take their texts from."""
-        pose = partial(
-            subjects_of, position=self.position, text_position=self.text_position, pairings=self.pairings,
-            unseen_classes=self.unseen_classes, seed=self.seed,
-        )  # fmt: skip
-        return Sources(data=self.data, texts={name: getattr(self, name) for name in WITH_TEXTS}, pose=pose)
 
     @property
     def _method(self) -> FitMethod:
@@ -128,7 +119,7 @@ def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
     )  # fmt: skip
 
 
-def transfers_of(fitted: Sequence[Fitted], rows: dict[str, AtlasRow], draws: int) -> list[AtlasTransfer]:
+def transfers_of(fitted: Sequence[Fitted], rows: Mapping[str, AtlasRow], draws: int) -> list[AtlasTransfer]:
     """Every set's probe on every set, for each task that has several."""
     return [
         AtlasTransfer(
@@ -139,13 +130,6 @@ def transfers_of(fitted: Sequence[Fitted], rows: dict[str, AtlasRow], draws: int
             majority=[rows[one.subject.name].test["majority"].value for one in sets],
             notes=list(known_texts([one.subject for one in sets])),
         )
-        for task, sets in by_task(fitted).items()
+        for task, sets in grouped(fitted, lambda one: one.subject.kind).items()
+        if len(sets) > 1
     ]
-
-
-def _collections(subjects: Sequence[Subject]) -> list[list[Subject]]:
-    """Subjects that read the same positions of the same texts, together."""
-    found: dict[tuple[int, str], list[Subject]] = {}
-    for subject in subjects:
-        found.setdefault((id(subject.examples), subject.position), []).append(subject)
-    return list(found.values())

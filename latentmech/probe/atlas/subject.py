@@ -11,11 +11,12 @@ from latentmech.activations import Activations
 from latentmech.data import Examples, Task, flat
 from latentmech.errors import BadInput
 from latentmech.probe.atlas.pairing import paired
+from latentmech.probe.atlas.settings import AtlasSettings
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.problem import Problem, problem_of
-from latentmech.probe.scores import compared_by, logits_on_test
+from latentmech.probe.scores import compared_by, logits_on_test, scored
 from latentmech.probe.surface import mention_answers, surface_answers
-from latentmech.statistics import Tally, balanced_accuracy_of, f1_of, mean_of
+from latentmech.statistics import Tally
 
 Part = Int[np.ndarray, " part"]
 
@@ -67,24 +68,25 @@ class Subject:
         groups = np.unique(self.problem.of("dev", self.problem.units.group))
         return [f"{self.examples.source}: {names[group]}" for group in groups.tolist()]
 
+    @property
+    def reads(self) -> tuple[str | None, bytes, bytes]:
+        """What a sample is made of: subjects with the same features of the same train and dev rows share theirs."""
+        train, dev = (self.problem.of(split, self.problem.rows).tobytes() for split in ("train", "dev"))
+        return self.pairing, train, dev
+
     def tally(self, split: str, answers: Part, labels: np.ndarray | None = None) -> Tally:
         """What answers are worth, by the metric.
 
         Args:
             labels: of every unit; default the task's own, else those of a control.
         """
-        truth = self.problem.of(split, self.problem.labels if labels is None else labels)
-        clusters = self.problem.clusters(split)
-        if self.metric == "accuracy":
-            return mean_of((answers == truth).astype(float), clusters, 0, 1)
-        return balanced_accuracy_of(answers, truth, clusters)
+        return scored(self.problem, split, answers, labels=labels).tallies[self.metric]
 
     def also(self, answers: Part) -> dict[str, Tally]:
         """Other scores of answers on test: accuracy of two classes, F1 of one that stands against all others."""
-        truth, clusters = self.problem.of("test", self.problem.labels), self.problem.clusters("test")
-        binary, positive = self.metric != "accuracy", self.task.positive is not None
-        found = {"accuracy": mean_of((answers == truth).astype(float), clusters, 0, 1)} if binary else {}
-        return found | ({"f1": f1_of(answers == 1, truth == 1, clusters)} if positive else {})
+        others = {"accuracy"} if self.task.positive is None else {"accuracy", "f1"}
+        found = scored(self.problem, "test", answers).tallies
+        return {name: score for name, score in found.items() if name in others - {self.metric}}
 
     def surface(self, split: str) -> dict[str, Part]:
         """Answers without the model."""
@@ -120,31 +122,18 @@ class Subject:
         return rows.view(-1, 2, rows.shape[1])[self.problem.activation_rows("train")]
 
 
-def subjects_of(
-    task: Task,
-    examples: Examples,
-    *,
-    position: str,
-    text_position: str,
-    pairings: Sequence[str],
-    unseen_classes: str,
-    seed: int,
-) -> list[Subject]:
+def subjects_of(task: Task, examples: Examples, asked: AtlasSettings) -> list[Subject]:
     """The rows that one task on one data set makes: one, or one for each pairing of mentions.
 
     Raises:
         BadInput: a split has no labelled units, or fewer than two classes.
     """
-    units = flat(examples, task, unseen_classes)
+    units = flat(examples, task, asked.unseen_classes)
     if empty := [split for split in ("train", "dev", "test") if split not in units.split]:
         raise BadInput(f"{examples.source} has no {empty[0]} rows for {task.name}; raise the limit, or add data")
-    mentions = holds_mentions(examples, task)
-    place = f"word_{position}" if mentions or task.per_word(examples) else f"text_{text_position}"
-    problem = problem_of(units, examples, task.positive, seed)
+    per_word = task.per_word(examples)
+    mentions = not per_word and examples.spans is not None and set(examples.sizes()) == {2}
+    place = f"word_{asked.position}" if mentions or per_word else f"text_{asked.text_position}"
+    problem = problem_of(units, examples, task.positive, asked.seed)
     subject = Subject(task=task, examples=examples, problem=problem, position=place)
-    return [replace(subject, pairing=pairing) for pairing in pairings] if mentions else [subject]
-
-
-def holds_mentions(examples: Examples, task: Task) -> bool:
-    """Whether a text's label is about two words of it."""
-    return not task.per_word(examples) and examples.spans is not None and set(examples.sizes()) == {2}
+    return [replace(subject, pairing=pairing) for pairing in asked.pairings] if mentions else [subject]

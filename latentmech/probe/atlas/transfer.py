@@ -12,14 +12,6 @@ from latentmech.statistics import Tally
 OTHER = -1  # a class that the tested set does not have
 
 
-def by_task(fitted: Sequence[Fitted]) -> dict[str, list[Fitted]]:
-    """The data sets of each task that has several."""
-    found: dict[str, list[Fitted]] = {}
-    for one in fitted:
-        found.setdefault(one.subject.kind, []).append(one)
-    return {task: sets for task, sets in found.items() if len(sets) > 1}
-
-
 def transferred(source: Fitted, target: Fitted) -> Tally:
     """The test score of the source's probe, from the level that its own dev chose, on the target."""
     probe, trained, tested = source.levels[source.best].probe, source.subject, target.subject

@@ -41,16 +41,11 @@ def heat_map(
     """
     width = min(4 + 0.24 * len(columns), 13.0) + 0.06 * max(map(len, rows))
     figure, axes = canvas(width, 3.0 + 0.34 * len(rows))
-    axes.set_facecolor("#E6E6E6")
     colours = {"cmap": "PuOr_r", "norm": CenteredNorm()} if around_zero else {"cmap": "cividis"}
     image = axes.imshow(grid, aspect="auto", **colours)
     figure.colorbar(image, shrink=0.9, aspect=12).set_label(bar, fontsize=10.5, color=INK)
     dress(axes, title, xlabel, ylabel)
-    step = 1 + len(columns) // 20
-    axes.set_xticks(range(0, len(columns), step), columns[::step], fontsize=9)
-    axes.set_yticks(range(len(rows)), rows, fontsize=9)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    _name_cells(axes, rows, columns, step=1 + len(columns) // 20)
     for row, column in marks:
         frame = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK if around_zero else "#D55E00")
         frame.set_linewidth(2.5)
@@ -92,31 +87,28 @@ def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[st
     shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
     side = min(max(3.2, 1.6 + 0.42 * len(classes)), 12)
     figure, axes = canvas(side + 2 + 0.08 * max(map(len, classes)), side + 0.8)
-    axes.set_facecolor("#E6E6E6")
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
     bar = figure.colorbar(image, shrink=0.9, aspect=28, ticks=SHARES, format=PercentFormatter(1))
     bar.set_label("share of the true class (in the cells: per cent)", fontsize=10.5, color=INK)
     bar.outline.set_visible(False)
     dress(axes, title, "predicted class", "true class (rows)")
-    _name_classes(axes, classes, totals[:, 0])
-    if len(classes) <= MAX_NUMBERED:
-        _number_cells(axes, shares)
+    rows = [f"{name}  ({int(n):,})" for name, n in zip(classes, totals[:, 0], strict=True)]
+    is_numbered = len(classes) <= MAX_NUMBERED
+    is_level = max(map(len, classes)) <= 14 and len(classes) <= 4
+    _name_cells(axes, rows, classes, size=9 if is_numbered else 6.5, rotation=0 if is_level else 90)
+    for (row, column), share in np.ndenumerate(shares):
+        if is_numbered and share >= 0.005:
+            colour = "white" if share > 0.4 else INK
+            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8.5, color=colour)
     return figure
 
 
-def _name_classes(axes: Axes, classes: Sequence[str], totals: np.ndarray) -> None:
-    size = 9 if len(classes) <= MAX_NUMBERED else 6.5
-    rows = [f"{name}  ({int(n):,})" for name, n in zip(classes, totals, strict=True)]
-    level = max(map(len, classes)) <= 14 and len(classes) <= 4
-    axes.set_xticks(range(len(classes)), classes, rotation=0 if level else 90, fontsize=size)
-    axes.set_yticks(range(len(classes)), rows, fontsize=size)
+def _name_cells(
+    axes: Axes, rows: Sequence[str], columns: Sequence[str], size: float | int = 9, rotation: int = 0, step: int = 1
+) -> None:
+    """Names without ticks or frame; what has no number is grey."""
+    axes.set_xticks(range(0, len(columns), step), columns[::step], rotation=rotation, fontsize=size)
+    axes.set_yticks(range(len(rows)), rows, fontsize=size)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-
-
-def _number_cells(axes: Axes, shares: np.ndarray) -> None:
-    """Write per cents into the cells that hold at least half a per cent."""
-    for (row, column), share in np.ndenumerate(shares):
-        if share >= 0.005:
-            colour = "white" if share > 0.4 else INK
-            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8.5, color=colour)
+    axes.set_facecolor("#E6E6E6")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, cycle
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -46,8 +47,7 @@ def layer_curve(
     """
     bands = bands or {}
     figure, axes = canvas(9.7, 5.0)
-    palette = cycle(OKABE_ITO)
-    margin = [*_draw_series(axes, series, bands, palette), *_draw_controls(axes, series, bands, palette)]
+    margin = list(_draw(axes, series, bands))
     _fit(axes, [*series.values(), *chain(*bands.values())], reference_lines or {})
     margin += _draw_references(axes, reference_lines or {})
     if best != "":
@@ -58,9 +58,9 @@ def layer_curve(
     return figure
 
 
-def _draw_series(
-    axes: Axes, series: Mapping[str, Sequence[float]], bands: Mapping[str, Band], palette: Iterator[str]
-) -> Iterator[Label]:
+def _draw(axes: Axes, series: Mapping[str, Sequence[float]], bands: Mapping[str, Band]) -> Iterator[Label]:
+    """Lines with their intervals, and the bands of controls; what is to be named at the end of each."""
+    palette = cycle(OKABE_ITO)
     for i, (name, values) in enumerate(series.items()):
         colour, width, size = next(palette), *((2.6, 5.5) if i == 0 else (1.5, 3.5))
         marker = MARKERS[i % len(MARKERS)]
@@ -68,18 +68,11 @@ def _draw_series(
         if name in bands:
             axes.fill_between(range(len(values)), *bands[name], color=colour, alpha=0.2, linewidth=0)
         yield Label(name, _last(values), colour, bold=i == 0)
-
-
-def _draw_controls(
-    axes: Axes, series: Mapping[str, Sequence[float]], bands: Mapping[str, Band], palette: Iterator[str]
-) -> Iterator[Label]:
-    for name, (low, high) in bands.items():
-        if name in series:
-            continue
+    for name, (low, high) in ((name, ends) for name, ends in bands.items() if name not in series):
         colour = next(palette)
         axes.fill_between(range(len(low)), low, high, facecolor=colour, alpha=0.22, linewidth=0, zorder=1)
-        axes.plot(low, color=colour, linewidth=0.7, zorder=2)
-        axes.plot(high, color=colour, linewidth=0.7, zorder=2)
+        for edge in (low, high):
+            axes.plot(edge, color=colour, linewidth=0.7, zorder=2)
         yield Label(name, (_last(low) + _last(high)) / 2, colour)
 
 
@@ -117,16 +110,9 @@ def _mark_best(axes: Axes, labels: Sequence[str], values: Sequence[float], best:
         return
     at = int(np.nanargmax(values)) if best is None else list(labels).index(best)
     axes.plot(at, values[at], "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, zorder=5)
-    text = axes.annotate(
-        f"best: {labels[at]} ({values[at]:.3g})",
-        (at, values[at]),
-        (0, 11),
-        textcoords="offset points",
-        ha="left" if at < len(labels) / 6 else "right" if at > len(labels) * 5 / 6 else "center",
-        fontsize=10,
-        color=INK,
-        zorder=6,
-    )
+    look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 10, "color": INK, "zorder": 6}
+    side = "left" if at < len(labels) / 6 else "right" if at > len(labels) * 5 / 6 else "center"
+    text = axes.annotate(f"best: {labels[at]} ({values[at]:.3g})", (at, values[at]), (0, 11), ha=side, **look)
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
@@ -138,8 +124,12 @@ def _label_levels(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_xticks(shown, [labels[i] for i in shown])
     axes.set_xticks(range(len(labels)), minor=True)
     axes.set_xlim(-0.5, len(labels) - 0.5)
+    _rule(axes, "y")
+
+
+def _rule(axes: Axes, which: Literal["both", "y"]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.7)
+    axes.grid(axis=which, color="#DDDDDD", linewidth=0.7)
     axes.set_axisbelow(True)
 
 
@@ -156,8 +146,6 @@ def trade_off(points: Sequence[tuple[float, float, str]], *, title: str, xlabel:
     for x, y, name in zip(damage, effect, names, strict=True):
         axes.annotate(name, (x, y), (6, 6), textcoords="offset points", fontsize=9.5, color=INK)
     dress(axes, title, xlabel, ylabel)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#DDDDDD", linewidth=0.7)
-    axes.set_axisbelow(True)
+    _rule(axes, "both")
     axes.margins(0.1)
     return figure

@@ -39,18 +39,10 @@ def label_margin(axes: Axes, labels: Iterable[Label]) -> None:
     heights = [LINE_HEIGHT * (len(label.lines()) + 0.3) for label in ordered]
     for label, at, y in zip(ordered, wanted, spread(wanted, heights), strict=True):
         axes.annotate(
-            "\n".join(label.lines()),
-            (1.0, at),
-            (1.045, y),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            va="center",
-            fontsize=10,
-            color=label.colour,
-            fontweight="bold" if label.bold else "normal",
-            arrowprops={**LEADER, "color": label.colour},
-            annotation_clip=False,
-        )
+            "\n".join(label.lines()), (1.0, at), (1.045, y), xycoords="axes fraction", textcoords="axes fraction",
+            va="center", fontsize=10, color=label.colour, fontweight="bold" if label.bold else "normal",
+            arrowprops={**LEADER, "color": label.colour}, annotation_clip=False,
+        )  # fmt: skip
 
 
 def spread(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:

@@ -5,55 +5,26 @@ Colours and shapes are those of the pictures; a click on a class hides it, a dou
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from latentmech.report.figures.points import ClassStyle, PointMap, class_styles
+from latentmech.report.figures.points import ClassStyle, Colourings, PointMap, class_styles
 from latentmech.report.figures.style import INK
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")  # those that 3-D has as well
-# The script compiles its shaders itself, hence unsafe-eval; no source is named, so none is loaded.
-POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; connect-src 'none'"
-)
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
-body {{ margin: 1.5rem; color: {ink}; background: white; font: 16px/1.5 system-ui, "Noto Sans", Arial, sans-serif; }}
-h1 {{ font-size: 1.4rem; margin: 0 0 0.5rem; }}
-p {{ max-width: 62rem; margin: 0.3rem 0 1rem; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{intro}</p>
-{figures}
-</body>
-</html>
-"""
 
 
 def map_page(
-    maps: Sequence[PointMap],
-    colourings: Mapping[str, Int[np.ndarray, " point"]],
-    classes: Sequence[str],
-    texts: Sequence[str],
-    *,
-    title: str,
-    intro: str,
-) -> str:
+    maps: Sequence[PointMap], colourings: Colourings, classes: Sequence[str], texts: Sequence[str],
+    *, title: str, intro: str,
+) -> str:  # fmt: skip
     """An HTML page with one figure for the flat maps and one for those in three dimensions.
 
     Args:
@@ -65,34 +36,28 @@ def map_page(
         intro: a paragraph above the figures.
     """
     shown = [html.escape(text) for text in texts]
+    how = {"full_html": False, "config": {"displaylogo": False, "responsive": True}, "validate": False}
     figures: list[str] = []
     for n_axes in sorted({one.coordinates.shape[1] for one in maps}):
         chosen = [one for one in maps if one.coordinates.shape[1] == n_axes]
         figure = _figure(chosen, colourings, classes, shown)
-        settings = {"displaylogo": False, "responsive": True}
-        figures.append(
-            figure.to_html(
-                full_html=False, include_plotlyjs=not figures, div_id=f"maps-{n_axes}d", config=settings, validate=False
-            )
-        )
-    return PAGE.format(
-        policy=POLICY, title=html.escape(title), intro=html.escape(intro), ink=INK, figures="\n".join(figures)
-    )
+        figures.append(figure.to_html(include_plotlyjs=not figures, div_id=f"maps-{n_axes}d", **how))
+    return filled("map.html.j2", title=title, intro=intro, ink=INK, figures=Markup("\n".join(figures))) + "\n"
 
 
-def _figure(
-    maps: Sequence[PointMap],
-    colourings: Mapping[str, Int[np.ndarray, " point"]],
-    classes: Sequence[str],
-    texts: Sequence[str],
-) -> "Figure":
+def filled(template: str, **values: Any) -> str:
+    """A template of this room with `values` in it; all text is escaped, so a user's file cannot become markup."""
+    loader = PackageLoader("latentmech.report", package_path="")
+    jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return jinja.get_template(template).render(**values)
+
+
+def _figure(maps: Sequence[PointMap], colourings: Colourings, classes: Sequence[str], texts: Sequence[str]) -> "Figure":
     from plotly.subplots import make_subplots
 
-    n_axes = maps[0].coordinates.shape[1]
+    n_axes, n = maps[0].coordinates.shape[1], len(colourings)
     kind = "scatter" if n_axes == 2 else "scatter3d"
-    figure = make_subplots(
-        1, len(colourings), specs=[[{"type": kind}] * len(colourings)], subplot_titles=[" "] * len(colourings)
-    )
+    figure = make_subplots(1, n, specs=[[{"type": kind}] * n], subplot_titles=[" "] * n)
     members: list[np.ndarray] = []
     for column, labels in enumerate(colourings.values(), 1):
         for style in class_styles(labels, classes):
@@ -105,29 +70,27 @@ def _figure(
     )
     figure.update_layout(margin={"t": 130, "l": 60, "r": 20, "b": 50}, title={"x": 0.01})
     if n_axes == 2:
-        for place in range(1, len(colourings) + 1):
+        for place in range(1, n + 1):
             figure.update_yaxes(scaleanchor=f"x{'' if place == 1 else place}", row=1, col=place)
     figure.update_scenes(camera={"eye": {"x": 1.85, "y": 1.85, "z": 1.2}}, aspectmode="manual")
     figure.plotly_relayout(buttons[0]["args"][1])
     return figure
 
 
-def _trace(kind: str, style: ClassStyle, one: PointMap, texts: Sequence[str], *, first: bool) -> Any:
-    from plotly import graph_objects
-
-    make = {"scatter": graph_objects.Scatter, "scatter3d": graph_objects.Scatter3d}[kind]
+def _trace(kind: str, style: ClassStyle, one: PointMap, texts: Sequence[str], *, first: bool) -> dict[str, Any]:
     symbol = "circle" if style.shape is None else SYMBOLS[style.shape]
-    size = 6 if kind == "scatter" else 3
-    return make(
+    name, size = html.escape(style.name), 6 if kind == "scatter" else 3
+    return {
         **_columns(one, style.members),
-        mode="markers",
-        name=html.escape(style.legend),
-        legendgroup=html.escape(style.name),
-        showlegend=first,
-        marker={"color": style.colour, "symbol": symbol, "size": size, "opacity": 0.8},
-        text=[texts[i] for i in style.members],
-        hovertemplate="%{text}<extra>" + html.escape(style.name) + "</extra>",
-    )
+        "type": kind,
+        "mode": "markers",
+        "name": html.escape(style.legend),
+        "legendgroup": name,
+        "showlegend": first,
+        "marker": {"color": style.colour, "symbol": symbol, "size": size, "opacity": 0.8},
+        "text": [texts[i] for i in style.members],
+        "hovertemplate": f"%{{text}}<extra>{name}</extra>",
+    }
 
 
 def _columns(one: PointMap, members: np.ndarray) -> dict[str, list[float]]:
@@ -135,7 +98,7 @@ def _columns(one: PointMap, members: np.ndarray) -> dict[str, list[float]]:
     return {name: column.round(3).tolist() for name, column in zip("xyz", one.coordinates[members].T, strict=False)}
 
 
-def _button(one: PointMap, members: Sequence[np.ndarray], colourings: Mapping[str, Any]) -> dict[str, Any]:
+def _button(one: PointMap, members: Sequence[np.ndarray], colourings: Colourings) -> dict[str, Any]:
     """Moves the points of every trace to their places in this map, and names axes and panels after it."""
     columns = [_columns(one, own) for own in members]
     places = {name: [own[name] for own in columns] for name in columns[0]}

@@ -20,6 +20,7 @@ from latentmech.report.figures.style import INK, OKABE_ITO
 MARKERS = "osD^vPX"
 MAX_CLASSES = 20
 GREY = "#9A9A9A"
+Colourings = Mapping[str, Int[np.ndarray, " point"]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +74,7 @@ def class_styles(labels: Int[np.ndarray, " point"], classes: Sequence[str]) -> I
         )
 
 
-def point_maps(
-    maps: Sequence[PointMap], colourings: Mapping[str, Int[np.ndarray, " point"]], classes: Sequence[str], title: str
-) -> Figure:
+def point_maps(maps: Sequence[PointMap], colourings: Colourings, classes: Sequence[str], title: str) -> Figure:
     """Draw a column for every map and a row for every colouring of its points.
 
     Args:
