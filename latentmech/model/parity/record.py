@@ -87,7 +87,7 @@ def record_path(model: Model) -> Path:
 
 
 def _key(model: Model) -> dict[str, Any]:
-    own = {"weights": model.checkpoint.weights_sha256, "config": model.checkpoint.config_sha256}
+    own: dict[str, Any] = {"weights": model.checkpoint.weights_sha256, "config": model.checkpoint.config_sha256}
     own |= {"dtype": model.dtype, "compatibility_mode": model.compatibility_mode}
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return {"format": FORMAT, **own, "device": model.torch_device.type, "versions": versions}
