@@ -30,10 +30,6 @@ class Batch:
         part = slice(begin, begin + int(self.mask[row].sum()))
         return Batch(self.ids[row : row + 1, part], self.mask[row : row + 1, part], self.shift.new_zeros(1))
 
-    def first(self, n: int) -> "Batch":
-        """The first so many texts, padded as they are."""
-        return Batch(self.ids[:n], self.mask[:n], self.shift[:n])
-
     def right_padded(self) -> "Batch":
         """The same texts, each from the first column on."""
         width = self.ids.shape[1]

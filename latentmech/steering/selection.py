@@ -39,15 +39,15 @@ class CausalSelection(CausalSettings):
     """Scores every candidate and chooses one; see `CausalSettings`."""
 
     def check(self, model: Model, levels: Sequence[Level]) -> None:
-        """Refuse levels that an affine ablation has too few class means from, and models that it does not reach."""
+        """Refuse levels that an affine ablation has too few class means from."""
         if self.ablation == "affine":
             check_affine([level.hook_name for level in levels], model.n_layers)
-        refuse_without(model, "ablation", OTHERS_WRITE)
 
     def __call__(
         self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]
     ) -> Choice:
-        """Score every candidate, choose one, and show the whole grid."""
+        """Score every candidate, choose one, and show the whole grid; BadInput where an ablation leaves something."""
+        refuse_without(model, "ablation", OTHERS_WRITE)
         harmful, harmless = ([d.text for d in texts[: self.limit]] for texts in (positive, negative))
         allowed = [
             i for i, c in enumerate(candidates) if c.layer is not None and c.layer < (1 - self.prune) * model.n_layers

@@ -73,6 +73,8 @@ class SteeringStudy(SteeringSettings):
         """Everything that the report is made of."""
         self._check(model)
         origin = self._origin(model, store)
+        if self.necessity is not None and origin.contrast is not None:
+            refuse_without(model, "ablation", OTHERS_WRITE)
         prompts: Prompts = cache(partial(self.trials, model, origin.contrast))
         source = self._null_source(model, store, origin)
         steerer = Steerer(model=model, kind=self.kind, scope=self.scope, gate_at=self._gates(origin, source))
@@ -119,7 +121,6 @@ class SteeringStudy(SteeringSettings):
         if self.necessity is not None and self.file is None:
             levels = levels_of(model.n_layers, self.direction.site, self.direction.layers)
             check_affine([level.hook_name for level in levels], model.n_layers)
-            refuse_without(model, "ablation", OTHERS_WRITE)
         if self.export == "weights":
             writers(model)
 

@@ -12,6 +12,7 @@ from by_hand import batch_of, plain, vector
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
 from latentmech.model import (
+    Check,
     Local,
     Model,
     Scope,
@@ -265,3 +266,15 @@ def test_buffers_that_nobody_has_written_are_not_numbers(tiny):
     buffer = torch.zeros(2, tiny.d_model)
     collect_into([buffer], request, [0])
     assert buffer[0].isfinite().all() and buffer[1].isnan().all()
+
+
+def test_no_direction_is_chosen_by_an_ablation_that_leaves_something(tiny):
+    from latentmech.steering import CausalSelection
+
+    fresh = replace(tiny)
+    left = Check(name="ablation leaves nothing behind", level="", size=0.1, tolerance=1e-4, need="ablation")
+    fresh.seen.update(road=Road(), checks=(left,))
+    with pytest.raises(
+        BadInput, match=r"are not all that writes to the stream of tiny: “ablation leaves .* by 1.0e-01"
+    ):
+        CausalSelection(phrases=["I"])(fresh, [], [], [])

@@ -37,11 +37,11 @@ class LensStudy(LensSettings):
     def find(self, model: Model, store: ActivationStore) -> LensFindings:
         """Everything that the report is made of; nothing is taken from `store`, for every token is needed once."""
         del store
-        refuse_without(model, "lens", "states cannot be read through the head of")
         last = model.n_layers - 1  # what all other blocks are compared with
         layers = self.layers if isinstance(self.layers, str) else [*self.layers, last]
         examples, levels = self.data(), levels_of(model.n_layers, "resid_post", layers)
         texts = self._sample(model, examples)
+        refuse_without(model, "lens", "states cannot be read through the head of")
         places = places_in(model, texts, levels)
         one = Examples(ids=("text",), texts=(self.text,), groups=("text",), splits=("",), source="geometry.text")
         drawn = places_in(model, one, levels, first=0)

@@ -140,10 +140,11 @@ class _Measuring:
     def _batch(self, side: str) -> Batch:
         return pad(self.truth.ids, 0, side, self.model.torch_device)
 
-    @property
-    def _quick(self) -> Batch:
-        """All texts as a generation wants them, or the first alone."""
-        return self._batch("left") if self.road.left_padding else self._batch("right").alone(0)
+    def _quick(self, n: int | None = None) -> Batch:
+        """The first so many texts as a generation wants them, or one alone."""
+        if not self.road.left_padding:
+            return self._batch("right").alone(0)
+        return pad(self.truth.ids[:n], 0, "left", self.model.torch_device)
 
     @property
     def _post(self) -> str:
@@ -187,7 +188,7 @@ class _Measuring:
         """The last tokens of each text, each read in a forward of its own on a cache of those before."""
         from latentmech.model.kv_cache import new_cache
 
-        batch, seen = self._quick, dict[str, list[Tensor]]()
+        batch, seen = self._quick(), dict[str, list[Tensor]]()
         names = [level.hook_name for level in levels_of(self.model.n_layers)]
         keeping = {name: partial(_kept, seen.setdefault(name, [])) for name in names}
         width = batch.ids.shape[1]
@@ -227,7 +228,7 @@ class _Measuring:
 
     def _generation(self, use_cache: bool) -> Sized:
         """How much likelier plain transformers holds its own token than the first one that differs from it."""
-        batch, n_tokens = self._quick.first(len(self.truth.steps)), len(self.truth.steps[0])
+        batch, n_tokens = self._quick(len(self.truth.steps)), len(self.truth.steps[0])
         with hooked_editing(self.model, {}, road=replace(self.road, cache=use_cache)) as runner:
             found = runner.generate(batch, n_tokens, stop=()).ids.cpu()
         steps = self.truth.steps[: len(found)]
