@@ -74,6 +74,7 @@ ZAMBA |= {"layers_block_type": ["mamba", "hybrid", "mamba", "hybrid"], "use_mem_
 OWN: dict[str, dict[str, Any]] = {  # what a type needs beside SIZES, or in their place
     "bamba": SSM | {"attn_layer_indices": [1, 3]},
     "bert": {"is_decoder": True},
+    "bert, no decoder": {"is_decoder": False},
     "codegen": {"rotary_dim": 4},
     "deepseek_v2": MLA | {"topk_method": "greedy", "n_group": 1, "topk_group": 1},
     "deepseek_v3": MLA,
@@ -90,6 +91,7 @@ OWN: dict[str, dict[str, Any]] = {  # what a type needs beside SIZES, or in thei
     "granite": {"residual_multiplier": 0.5, "embedding_multiplier": 2.0},
     "granitemoe": {"residual_multiplier": 0.5},
     "granitemoehybrid": SSM | {"layer_types": ["mamba", "attention", "mamba", "attention"]},
+    "gpt_neox in turn": {"use_parallel_residual": False},
     "gptj": {"rotary_dim": 8},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2, "mamba_dt_rank": 4},
     "jetmoe": {"kv_channels": 8, "num_key_value_heads": 2},
@@ -116,6 +118,8 @@ TYPES = """
     vaultgemma xglm youtu zamba2
 """
 FORMS = {
+    "bert, no decoder": "bert",
+    "gpt_neox in turn": "gpt_neox",
     "bloom post-norm": "bloom",
     "falcon 40b form": "falcon",
     "gpt_bigcode MHA": "gpt_bigcode",
@@ -195,7 +199,7 @@ BITES = {
                              "positions are always given with left padding"),
     "gpt_oss": Bite("TransformerLens's folding (compatibility_mode) moves log-probabilities by 0.7 nats",
                     f"{TL}/gpt_oss.py", "the same check refuses it there"),
-    "bert": Bite("with is_decoder=false attention sees what follows, and transformers only warns",
+    "bert, no decoder": Bite("with is_decoder=false attention sees what follows, and transformers only warns",
                  f"{HF}/bert/modeling_bert.py", "refused: a state must know nothing of what follows"),
     "falcon 40b form": Bite("grouped keys and values are split wrongly", f"{TL}/falcon.py", "refused with its error"),
     "gpt_bigcode MHA": Bite("the adapter knows one shared head only", f"{TL}/gpt_bigcode.py", "refused with its error"),

@@ -126,7 +126,7 @@ def _share_written(model: Model, layer: int) -> float:
         BadInput: what is added is no multiple of it.
     """
     names = f"blocks.{layer}.mlp.hook_out", f"blocks.{layer}.hook_mlp_out"
-    put_out, added = (tensors[0].double() for tensors in one_forward(model, names).values())
+    put_out, added = (tensors[0].cpu().double() for tensors in one_forward(model, names).values())
     share = float((put_out * added).sum() / (put_out * put_out).sum())
     if (added - share * put_out).norm() > 1e-4 * added.norm():
         raise BadInput(f"what the MLP of {model.name} puts out is not what it adds to the stream; {HOOKS_STAY}")
