@@ -2,7 +2,7 @@
 
 A size is relative: of states, |difference| / |expected| of a token's vector; of logits, the same after their mean is
 taken off, which no probability depends on. In single precision the worst token (or generation) counts; in half
-precision, where rounding alone can send a token to another expert, the median one.
+precision, where rounding alone can send a token to another expert, the median one of the worst text.
 
 What fails and has a remedy is gone round: the remedy says how. What fails without one means that this is not the model.
 """
@@ -102,7 +102,7 @@ class _Measuring:
 
     def checks(self) -> list[Check]:
         """All of them."""
-        self._say("a state knows nothing of what follows", self._causal)
+        self._say("a state knows nothing of what follows", lambda: ("", self.truth.earlier))
         self._say("states, one text", partial(self._states, [[row] for row in self.truth.ids], "right"))
         self._say("states, padded right", partial(self._states, [self.truth.ids], "right"))
         self._say("states, padded left", partial(self._states, [self.truth.ids], "left"), LEFT)
@@ -160,9 +160,6 @@ class _Measuring:
 
     # ---- what is read
 
-    def _causal(self) -> Sized:
-        return "", self.truth.earlier
-
     def _expected(self) -> Sequence[Float[Tensor, "level _ d_model"]]:
         """Folded weights have a residual stream of their own, of which one text at a time says what it is."""
         if not self.model.compatibility_mode:
@@ -175,8 +172,8 @@ class _Measuring:
 
     def _worst(self, found: Sequence[Tensor], expected: Sequence[Tensor]) -> Sized:
         """The level that differs most, and how much."""
-        errors = [relative(own, other) for own, other in zip(found, expected, strict=True)]
-        sizes = self._over(torch.cat(errors, 1))
+        each = [self._over(relative(own, other)) for own, other in zip(found, expected, strict=True)]
+        sizes = torch.stack(each).amax(0)
         level = int(sizes.argmax())
         return levels_of(self.model.n_layers)[level].label, float(sizes[level])
 
