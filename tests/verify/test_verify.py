@@ -11,8 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXConfig, OPT
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
 from latentmech.model import Check, Tiny
+from latentmech.model.road import Road
 from latentmech.verify import VerifySettings, VerifyStudy
 from latentmech.verify.account import account_of
+from latentmech.verify.findings import VerifyFindings
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +122,12 @@ def test_a_lens_behind_a_projection_is_refused_before_states_are_collected(rando
     code, _, err = invoke("geometry=lens", *model, "geometry.tokens=100")
     assert code == 2
     assert "states cannot be read through the head of" in err and "project_out" in err
+
+
+def test_the_slow_road_is_said_in_every_report(tiny):
+    slow = replace(tiny)
+    slow.seen["road"] = Road(left_padding=False, cache=False)
+    found = VerifyFindings(checks=[some()], lengths=[3, 4], n_tokens=2)
+    notes = account_of(VerifyStudy(), found, slow).notes
+    assert sum("padded on the right" in note or "runs the whole text" in note for note in notes) == 2
+    assert not any("runs the whole text" in note for note in account_of(VerifyStudy(), found, tiny).notes)
