@@ -236,7 +236,7 @@ def row_of(name: str, folder: Path) -> dict[str, str]:
             return cells(name, f"NOT MADE: {type(error).__name__}: {error}".replace("\n", " "), words)
         model = Model(name=name, source=Local(path=str(folder)), device="cpu")
         try:
-            truth = truth_of(model)
+            truth = truth_of(model, continued=None)
             checks = checks_of(model, truth)
             trusted(model)
             as_run = run_again(model, truth)
