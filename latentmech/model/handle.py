@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import io
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 AVAILABLE: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
     "cuda": torch.cuda.is_available,
@@ -69,8 +71,9 @@ class Model(ModelSettings):
 
     @property
     def n_ctx(self) -> int:
-        """Longest input, in tokens."""
-        return int(self.config.max_position_embeddings)
+        """Longest input, in tokens; as good as infinite where neither config nor tokenizer names a limit."""
+        named = (getattr(self.config, name, None) for name in LIMITS)
+        return int(next((limit for limit in named if limit), min(self.tokenizer.model_max_length, sys.maxsize)))
 
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerBase":
