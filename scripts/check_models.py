@@ -170,6 +170,16 @@ STATEFUL = Bite(
     f"{HF}/<type>/modeling_<type>.py, the arguments of forward",
     "measured: every step of a generation runs the whole text where that differs",
 )
+HYBRID = Bite(
+    "some blocks have no attention, so attn_out is not to be had in every block",
+    "transformer_lens/model_bridge/generalized_components/block.py",
+    "the site is refused by name, and ablation with it",
+)
+HEADED = Bite(
+    "a dense layer and a norm stand between the last block and the head",
+    f"{HF}/<type>/modeling_<type>.py, the prediction head",
+    "the lens is refused by measure",
+)
 BITES = {
     "opt": Bite(
         "the head is fed by model.decoder, so a hook on the backbone never narrows what it reads",
@@ -203,9 +213,23 @@ BITES = {
                  f"{HF}/bert/modeling_bert.py", "refused: a state must know nothing of what follows"),
     "falcon 40b form": Bite("grouped keys and values are split wrongly", f"{TL}/falcon.py", "refused with its error"),
     "gpt_bigcode MHA": Bite("the adapter knows one shared head only", f"{TL}/gpt_bigcode.py", "refused with its error"),
+    "deepseek_v4": Bite("four streams are handed on side by side", f"{HF}/deepseek_v4/modeling_deepseek_v4.py",
+                        "refused: what blocks hand on is no residual stream"),
+    "hrm_text": Bite("blocks lie in stacks of stacks, none of them as long as the model is said to be deep",
+                     f"{HF}/hrm_text/modeling_hrm_text.py", "refused: there are no blocks to compare with"),
+    "granitemoehybrid": Bite("without rotary positions a component of TransformerLens has nothing in it",
+                             f"{TL}/granite_moe_hybrid.py", "refused with its error"),
+    "nemotron_h": Bite("the backbone asks every block for its kind, and a block is attention or mixer or MLP",
+                       f"{HF}/nemotron_h/modeling_nemotron_h.py",
+                       "the part inside a component answers; sites but resid_post are refused by name"),
+    **dict.fromkeys(("jamba", "bamba", "qwen3_next", "qwen3_5_text", "zamba2"), HYBRID),
+    **dict.fromkeys(("bert", "modernbert-decoder"), HEADED),
     **dict.fromkeys(("gpt_neox", "falcon", "gptj", "phi", "cohere", "codegen"), PARALLEL),
     **dict.fromkeys(("mamba", "mamba2", "falcon_mamba"), STATEFUL),
 }  # fmt: skip
+
+
+BITES |= {"granitemoe": BITES["granite"], "mpt": BITES["bloom"]}
 
 
 def main() -> None:
