@@ -1,6 +1,5 @@
 """`Model`: who a model is, without its weights; the weights come on first touch."""
 
-import importlib.metadata
 import io
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from latentmech.errors import BadInput, IntegrityError, LatentmechError, ResourceError, first_line
+from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.model.boot import explained, wire
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.settings import ModelSettings
 from latentmech.storage import fingerprint
@@ -131,9 +131,9 @@ class Model(ModelSettings):
         """
         self.checkpoint.verify()
         try:
-            with quiet(), _explained(self):
+            with quiet(), explained(self.name, self.config):
                 bridge = self._boot_random() if self.random_init else self._boot_trained()
-                _wire(bridge)
+                wire(bridge)
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
                 f"{self.name} does not fit into the memory of {self.torch_device}; set model.dtype=bfloat16"
@@ -176,36 +176,6 @@ class Model(ModelSettings):
             device=self.torch_device,
             tokenizer=self.tokenizer,
         )
-
-
-@contextmanager
-def _explained(model: Model) -> Iterator[None]:
-    """What TransformerLens raises at an architecture that it cannot run, in one line."""
-    from latentmech.model.batching import out_of_memory
-
-    try:
-        yield
-    except LatentmechError:
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        kind = ", ".join(getattr(model.config, "architectures", None) or [model.config.model_type])
-        version = importlib.metadata.version("transformer-lens")
-        raise BadInput(
-            f"TransformerLens {version} cannot run {model.name} ({kind}): {type(error).__name__}, {first_line(error)}"
-        ) from error
-
-
-def _wire(bridge: "TransformerBridge") -> None:
-    """One forward over one token, with all of TransformerLens's components in it.
-
-    Some connect their hook points at their first forward; one in which they are left out would never do it.
-    """
-    backbone: Any = bridge.original_model.base_model
-    token = torch.zeros(1, 1, dtype=torch.long, device=next(bridge.parameters()).device)
-    with torch.inference_mode():
-        backbone(input_ids=token, attention_mask=torch.ones_like(token), use_cache=False)
 
 
 def _unmap(hf_model: torch.nn.Module) -> None:
