@@ -134,13 +134,13 @@ class Model(ModelSettings):
             with quiet(), explained(self.name, self.config):
                 bridge = self._boot_random() if self.random_init else self._boot_trained()
                 wire(bridge)
+                bridge.requires_grad_(False)
+                if self.compatibility_mode:
+                    bridge.enable_compatibility_mode()
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
                 f"{self.name} does not fit into the memory of {self.torch_device}; set model.dtype=bfloat16"
             ) from error
-        bridge.requires_grad_(False)
-        if self.compatibility_mode:
-            bridge.enable_compatibility_mode()
         return bridge
 
     def _boot_trained(self) -> "TransformerBridge":
