@@ -2,13 +2,18 @@
 
     scripts/simulate                 all tables, into experiments/inference/
     scripts/simulate --sets 300      faster and rougher
+    scripts/simulate --only studies  one of them
 
-The data are those of `tests/statistics/simulated.py`, which the tests use in small numbers.
+The data are those of `tests/statistics/simulated.py` and `claims.py`, which the tests use in small numbers.
 """
 
 import argparse
+import io
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +33,9 @@ from latentmech.statistics import (
 )
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "statistics"))
+sys.path[:0] = [str(ROOT / "tests" / "statistics"), str(ROOT / "tests")]
 
+from claims import CASES  # noqa: E402
 from simulated import accuracy, levels, topics, topics_auroc, two_readers  # noqa: E402
 
 GROUPS = (3, 4, 5, 10, 20, 60, 100)
@@ -44,10 +50,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=2000, help="data sets a cell")
     parser.add_argument("--folder", type=Path, default=ROOT / "experiments" / "inference")
+    tables = {"coverage": coverage, "confidence_set": sets_of_levels, "beats": said_to_beat, "studies": by_studies}
+    parser.add_argument("--only", choices=tables, help="a single table")
     asked = parser.parse_args()
-    tables = {"coverage": coverage, "confidence_set": sets_of_levels, "beats": said_to_beat}
     asked.folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
+    for name, table in tables.items() if asked.only is None else [(asked.only, tables[asked.only])]:
         frame = pd.DataFrame(table(asked.sets))
         frame.to_csv(asked.folder / f"{name}.csv", index=False, float_format="%.3f")
         print(f"\n{name}\n{frame.to_string(index=False, float_format='{:.3f}'.format)}", flush=True)
@@ -120,6 +127,18 @@ def said_to_beat(n: int) -> Iterator[dict[str, object]]:
                     others = {str(i): mean_of(r, clusters, 0, 1) for i, r in enumerate([other, *more])}
                     said += beats(leads(mean_of(own, clusters, 0, 1), others))
                 yield {"groups": groups, "rivals": rivals, "truly better by": gain, "said to beat": said / (n // 4)}
+
+
+def by_studies(n: int) -> Iterator[dict[str, object]]:
+    """How often each study makes its claim of noise, and of a planted effect: its own code up to the headline."""
+    runs = n // 10
+    with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
+        os.environ["LATENTMECH_CACHE"] = folder
+        for case in CASES:
+            none, some = ([case.of(seed, effect) for seed in range(runs)] for effect in (False, True))
+            row = {"study": case.study, "noise": case.noise, "runs": runs, "said": sum(one.said for one in none)}
+            row |= {"nominal": case.nominal * runs, "ahead in points": sum(one.ahead for one in none)}
+            yield row | {"effect": case.effect, "power": sum(one.said for one in some) / runs}
 
 
 if __name__ == "__main__":

@@ -6,10 +6,14 @@ from typing import Annotated, ClassVar
 
 from latentmech.data import Corpus, Task, task
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, Control, Draws, OneOf, check
+from latentmech.fields import Control, Count, Draws, OneOf, Rule, check
 from latentmech.model import Layers, Position, Site
 
 ProbeMethod = Annotated[str, OneOf("logistic", "ridge", "lda", "mass_mean")]
+NO_PATH = " is not a path; expected one or more numbers from 0 up"
+Penalties = Annotated[
+    Sequence[float] | None, Rule(lambda v: NO_PATH if v is not None and (not len(v) or min(v) < 0) else None)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +53,12 @@ class ProbeSettings:
     layers: Layers = "all"
     position: Position = "last"
     method: ProbeMethod = "logistic"
-    strengths: Sequence[float] | None = None
+    strengths: Penalties = None
     class_weight: Annotated[str | None, OneOf(None, "balanced")] = None
     unseen_classes: Annotated[str, OneOf("error", "drop")] = "error"
     random_init: Annotated[bool, Control("random-init twin")] = True
-    control_seeds: Annotated[int, AtLeast(0), Control("control task")] = 5
-    shuffles: Annotated[int, AtLeast(0), Control("shuffled labels")] = 1
+    control_seeds: Annotated[Count, Control("control task")] = 5
+    shuffles: Annotated[Count, Control("shuffled labels")] = 1
     code_length: Annotated[bool, Control("online code length")] = True
     draws: Draws = 1000
     seed: int = 0
@@ -62,7 +66,6 @@ class ProbeSettings:
 
     def __post_init__(self) -> None:
         check(self, "probe")
-        check_path(self.strengths)
         self.asked()
 
     def asked(self) -> Task:
@@ -73,9 +76,3 @@ class ProbeSettings:
             return task(self.task)
         name = self.column if self.task == "column" else self.task
         return replace(task(name, self.column), positive=self.positive)
-
-
-def check_path(strengths: Sequence[float] | None) -> None:
-    """BadInput unless strengths are one or more numbers from 0 up, or the method's own."""
-    if strengths is not None and (not len(strengths) or min(strengths) < 0):
-        raise BadInput(f"probe.strengths={list(strengths)} is not a path; expected one or more numbers from 0 up")

@@ -1,12 +1,14 @@
 """What is wrong with the data or the model is said in the headline or in a note; and chance is not called a finding."""
 
+import json
 import re
 
 import numpy as np
 import pytest
-from planted import along, findings_in, found_in, noise_of, paired, says, written
+from planted import along, findings_in, found_in, noise_of, paired, says, study_of, written
 
 from latentmech.direction.account import headline
+from latentmech.errors import BadInput
 from latentmech.model import Model, Tiny
 
 TOPICS = ("film", "book", "meal", "trip", "game", "song", "class", "phone", "house", "match", "party", "show")
@@ -98,7 +100,31 @@ def test_ties_are_worth_exactly_a_half(tiny, tmp_path):
     names = ("", "bag_of_words/", "length/", "final_punctuation/", "first_word/")
     assert {report.metrics[f"direction/{name}test/auroc"] for name in names[:1] + names[3:]} == {0.5}
     assert {report.metrics[f"direction/{name}auroc"] for name in (names[0], *names[3:])} == {0.5}
-    assert "is not shown to beat" in report.headline
+    assert "with AUROC 0.500" in report.headline and "is not shown to beat" in report.headline
+    assert "All test texts have the same score: the direction tells none of them apart." in report.notes
+
+
+@pytest.mark.parametrize(
+    ("letters", "said"),
+    [("A" * 10, "always (A): the direction may be that of the letter"), ("A" * 9 + "B", "pairs were left out so that")],
+    ids=["always A", "nine in ten A"],
+)
+def test_letters_that_give_the_answer_away_are_named(letters, said, tiny, tmp_path):
+    rows = [
+        {"prompt": plain(t, i), "positive": f"({x})", "negative": "(B)" if x == "A" else "(A)", "group": t}
+        for t in TOPICS
+        for i, x in enumerate(letters)
+    ]
+    (tmp_path / "letters.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    report = found_in(tmp_path / "letters.jsonl", reads("(A)"), tiny)
+    assert any(said in note for note in report.notes)
+    assert ("96 of 120 pairs" in says(report)) == ("B" in letters)
+
+
+def test_a_single_topic_is_refused_with_what_to_do(tmp_path):
+    rows = pairs_of(lambda t, i: plain(t, i, " good"), lambda t, i: plain(t, i, " poor"), topics=TOPICS[:1])
+    with pytest.raises(BadInput, match=r"1 groups without common texts .* add documents, or name a finer `group`"):
+        study_of(paired(tmp_path / "p.csv", rows)).data()
 
 
 def test_six_training_pairs_of_one_topic_are_noted(tiny, tmp_path):
@@ -179,5 +205,5 @@ def test_noise_is_not_called_a_finding(unit, tiny, tmp_path):
             path = written(tmp_path / "p.csv", rows)
         sizes = {"random_draws": 19, "shuffles": 19, "halvings": 0}
         said = headline(findings_in(path, lambda text, seed=seed: noise_of(text, seed), tiny, **sizes), tiny)
-        claims += "It beats" in said and "not shown" not in said
+        claims += "It beats the strongest rival" in said and "not shown" not in said
     assert claims <= 1

@@ -99,6 +99,9 @@ def test_over_many_blocks_adding_something_takes_more():
     assert many.verdict(many.results[3], "3cosadd") == "adds"
     said = " ".join(notes(many, Model(name="tiny", source=Tiny())))
     assert "is not shown to add anything at 0-39 (all 40 blocks at once, by Holm's correction)" in said
+    said = headline(many, Model(name="tiny", source=Tiny()))
+    assert "is not shown to add anything" in said and "may be luck among 40 blocks (Holm's correction)" in said
+    assert many.at_best("3cosadd") == "not shown to add" and findings_of({"3cosadd": some}).at_best("3cosadd") == "adds"
     assert many.over_blocks("3cosadd") == {"adds": [], "takes away": [], "not shown to add": list(range(40))}
 
 

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from stubbed import EACH, GROUPS, SPLITS, Store, knowing, noise, texts_study, words_study
 
+from latentmech.data import Corpus
+from latentmech.errors import BadInput
+from latentmech.probe import ProbeStudy
 from latentmech.probe.account import headline, methods
 from latentmech.statistics import beats
 
@@ -133,7 +136,7 @@ def test_noise_is_not_said_to_beat(kind, tiny):
         labels = NOISE[kind](np.random.default_rng(seed))
         found = texts_study(texts, labels).find(tiny, Store(noise(N, seed=seed)))
         told += not found.untold
-        assert not beats(found.leads)
+        assert not beats(found.leads) and "beats the strongest rival" not in headline(found)
     assert told > 3
 
 
@@ -145,14 +148,25 @@ def test_the_floor_of_mostly_yes_is_a_rival(tiny):
 
 
 def test_constant_states_are_chance(tiny, balanced):
-    found = texts_study(plain_texts(), balanced).find(tiny, Store(lambda twin, level: np.ones((N, 4))))
-    assert found.test["probe"].scores["auroc"].value == 0.5
-    assert "is not shown to beat" in headline(found)
+    report = texts_study(plain_texts(), balanced)(tiny, Store(lambda twin, level: np.ones((N, 4))))
+    assert report.metrics["probe/test/auroc"] == 0.5 and "with test AUROC 0.500 [" in report.headline
+    assert "is not shown to beat" in report.headline
+    assert "The probe gives every text of test the same answer." in report.notes
+    there = texts_study(plain_texts(), balanced)(tiny, Store(knowing(balanced)))
+    assert not any("the same answer" in note for note in there.notes)
 
 
 def test_a_model_with_random_weights_is_called_so(tiny, balanced):
     report = texts_study(plain_texts(), balanced)(tiny, Store(noise(N)))
     assert any("random weights: nothing here is about language" in note for note in report.notes)
+
+
+def test_a_single_document_is_refused_with_what_to_do(tiny, tmp_path):
+    rows = "".join(f"{text},{i % 2},one\n" for i, text in enumerate(plain_texts()[:30]))
+    (tmp_path / "one.csv").write_text(f"text,label,group\n{rows}")
+    study = ProbeStudy(data=Corpus(path=tmp_path / "one.csv"), task="column", column="label")
+    with pytest.raises(BadInput, match=r"1 groups without common texts .* add documents, or name a finer `group`"):
+        study.find(tiny, Store(noise(30)))
 
 
 def test_one_document_in_test_is_said_plainly(tiny, balanced):

@@ -133,6 +133,11 @@ class AnalogiesFindings:
             return ADDS
         return TAKES if self.over_none(result, method, relation).behind else UNSHOWN
 
+    def at_best(self, method: str) -> str:
+        """The verdict on the best block, which was chosen on these very pairs: that among all blocks at once."""
+        layer = self.best.layer if self.best else None
+        return next((verdict for verdict, layers in self.over_blocks(method).items() if layer in layers), UNSHOWN)
+
     def over_blocks(self, method: str) -> dict[str, list[int]]:
         """Verdict -> blocks; to add something must stand among all blocks at once (Holm)."""
         stands = holm([max(lead.p for lead in self.leads(one, method)) for one in self.blocks])
@@ -146,10 +151,6 @@ class AnalogiesFindings:
         """Top-1 of random offsets: the 95th percentile of the draws, between the smallest and the largest."""
         hits = result.answers.random.get(method, np.empty((0, 0)))
         return replace(over_seeds(hits.mean(1)), value=float(np.percentile(hits.mean(1), 95))) if len(hits) else None
-
-    def of_relation(self, number: int) -> Mask:
-        """The asked pairs of one relation."""
-        return self.questions.relation.numpy() == number
 
     def rows(self) -> Iterator[tuple[SpaceResult, str, int | None, str, Estimate]]:
         """Every estimate: which space, method, relation and metric (`gain` is that over no offset)."""
@@ -183,7 +184,8 @@ class AnalogiesFindings:
         yield from ((None, one, every, one.answers.ranks, METRICS) for one in self.results)
         yield from ((None, one, every, RIVALS, ("top1",)) for one in self.twin)
         for number in range(len(self.questions.names)):
-            yield from ((number, one, self.of_relation(number), RIVALS, ("top1",)) for one in self.results)
+            part = self.questions.relation.numpy() == number
+            yield from ((number, one, part, RIVALS, ("top1",)) for one in self.results)
 
     def _tally(self, values: Float[np.ndarray, " pair"], part: Mask) -> Tally:
         return mean_of(values[part], clusters_of(self.questions.clusters[part]), 0, 1)

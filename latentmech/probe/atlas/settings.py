@@ -9,19 +9,13 @@ from latentmech.data import TASKS, Corpus, Pairs, Task, bundled_pairs
 from latentmech.errors import BadInput, expected
 from latentmech.fields import Control, Count, Draws, OneOf, Positive, SomeOf, check
 from latentmech.model import Layers, Position, Site
-from latentmech.probe.settings import ProbeMethod, check_path
+from latentmech.probe.settings import Penalties, ProbeMethod
 
 LABEL = "label"  # the column of texts that are labelled as a whole
 PAIRINGS = ("product", "difference", "concatenation")
 NEXT_TOKEN = "next_token"
-WITH_TEXTS = {  # tasks that have texts of their own, in the field of the same name; `TASKS` are read from the treebank
-    task.name: task
-    for task in (
-        Task("coreference", LABEL, stage="semantics"),
-        Task("sentiment", LABEL, stage="semantics"),
-        Task("truth", LABEL, stage="semantics"),
-    )
-}
+# tasks that have texts of their own, in the field of the same name; `TASKS` are read from the treebank
+WITH_TEXTS = {name: Task(name, LABEL, stage="semantics") for name in ("coreference", "sentiment", "truth")}
 
 
 def known_rows() -> tuple[str, ...]:
@@ -36,6 +30,8 @@ class AtlasSettings:
     Layer and penalty are chosen on dev, test is read once; every score stands beside the answers that lack the
     information, and the map shows the difference.
 
+    Settings of the same name as those of `ProbeSettings` mean the same.
+
     Attributes:
         tasks: rows of the map; default all that have a name: those of `probe=`, `coreference`, `sentiment`, `truth` and
             `next_token`.
@@ -47,20 +43,9 @@ class AtlasSettings:
         sentiment: texts for sentiment.
         truth: true and false statements.
         pairings: how two mentions become one vector: `product`, `difference`, `concatenation`; a row for each.
-        site: hook point in every block.
-        layers: `all`, or block numbers; the embedding is always there.
-        position: `last`, `first` or `mean` of a word's sub-words.
-        text_position: the same of a text's tokens.
-        method: `ridge`, `lda`, `logistic` or `mass_mean`.
-        strengths: penalties to try; default the method's own path.
-        unseen_classes: `drop` from dev and test what train has never seen, or `error`.
-        random_init: measure the same architecture with fresh weights too.
-        twin_step: of this twin, the embedding and every so many blocks.
-        control_seeds: how many control tasks, for words (Hewitt & Liang 2019).
-        shuffles: how many shuffles of the training labels.
+        text_position: `last`, `first` or `mean` of a text's tokens; `position` is of a word's sub-words.
+        twin_step: of the random-init twin, the embedding and every so many blocks.
         next_tokens: words of dev, and of test, whose next token is asked at every level.
-        draws: bootstrap resamples of documents.
-        seed: of control labels, shuffles, samples and the twin's weights.
     """
 
     builds: ClassVar[str] = "latentmech.probe.atlas.study.AtlasStudy"
@@ -78,7 +63,7 @@ class AtlasSettings:
     position: Position = "last"
     text_position: Position = "last"
     method: ProbeMethod = "ridge"
-    strengths: Sequence[float] | None = None
+    strengths: Penalties = None
     unseen_classes: Annotated[str, OneOf("drop", "error")] = "drop"
     random_init: Annotated[bool, Control("random-init twin")] = True
     twin_step: Positive = 3
@@ -90,7 +75,6 @@ class AtlasSettings:
 
     def __post_init__(self) -> None:
         check(self, "probe")
-        check_path(self.strengths)
         if isinstance(self.tasks, str):
             raise BadInput(f"probe.tasks={self.tasks} is one name; expected a list, such as probe.tasks=[{self.tasks}]")
         _known("tasks", self.tasks, known_rows())
