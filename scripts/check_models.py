@@ -199,6 +199,10 @@ BITES = {
                             "right padding, one text at a time"),
     "bloom": Bite("no max_position_embeddings: positions are ALiBi", f"{HF}/bloom/configuration_bloom.py",
                   "the limit is taken from where the folder has one, or none is set"),
+    "mpt": Bite("no max_position_embeddings: positions are ALiBi", f"{HF}/mpt/configuration_mpt.py",
+                "the limit is taken from where the folder has one, or none is set"),
+    "llama4_text": Bite("what the experts put out has lost its shape of batch and position", f"{TL}/llama4.py",
+                        "mlp_out is refused by its shape, and ablation with it"),
     "bloom post-norm": Bite("the residual is taken behind the norm", f"{HF}/bloom/modeling_bloom.py, BloomBlock",
                             "ablation is refused by measure"),
     "falcon_h1": Bite("a Mamba mixer writes to the stream beside attention", f"{HF}/falcon_h1/modeling_falcon_h1.py",
@@ -224,12 +228,12 @@ BITES = {
                        "the part inside a component answers; sites but resid_post are refused by name"),
     **dict.fromkeys(("jamba", "bamba", "qwen3_next", "qwen3_5_text", "zamba2"), HYBRID),
     **dict.fromkeys(("bert", "modernbert-decoder"), HEADED),
-    **dict.fromkeys(("gpt_neox", "falcon", "gptj", "phi", "cohere", "codegen"), PARALLEL),
+    **dict.fromkeys(("gpt_neox", "falcon", "gptj", "phi", "cohere", "cohere2", "codegen"), PARALLEL),
     **dict.fromkeys(("mamba", "mamba2", "falcon_mamba"), STATEFUL),
 }  # fmt: skip
 
 
-BITES |= {"granitemoe": BITES["granite"], "mpt": BITES["bloom"]}
+BITES |= {"granitemoe": BITES["granite"]}
 
 
 def main() -> None:
