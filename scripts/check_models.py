@@ -309,6 +309,8 @@ def made(name: str, folder: Path) -> None:
         for parameter in model.parameters():
             if parameter.ndim == 2:
                 nn.init.normal_(parameter, std=0.2)
+            elif parameter.ndim == 1:  # norms and biases: folding one that does nothing would go unnoticed
+                parameter.data += 0.2 * torch.randn_like(parameter)
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(Tiny()().folder).save_pretrained(folder)
 

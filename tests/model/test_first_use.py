@@ -8,6 +8,7 @@ import pytest
 import torch
 from architectures import write_checkpoint
 from by_hand import batch_of, plain, vector
+from safetensors.torch import load_file, save_file
 
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
@@ -109,7 +110,11 @@ def test_a_model_that_is_not_itself_is_refused_and_not_recorded(made, monkeypatc
 
 def test_weights_that_are_folded_wrongly_are_refused(made):
     """TransformerLens 4.3 moves what gpt_oss says by most of a nat when it folds it."""
-    assert trusted(made("gpt_oss")) == Road()
+    path = made("gpt_oss").checkpoint.folder / "model.safetensors"
+    tensors = load_file(path)
+    norms = {name: 1 + 0.5 * torch.randn(t.shape) for name, t in tensors.items() if name.endswith("norm.weight")}
+    save_file(tensors | norms, path, {"format": "pt"})
+    assert norms and trusted(made("gpt_oss")) == Road()
     with pytest.raises(BadInput, match="gpt_oss does not compute here what plain transformers computes: “logits"):
         trusted(made("gpt_oss", compatibility_mode=True))
 
