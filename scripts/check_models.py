@@ -211,8 +211,6 @@ BITES = {
                         "ablation is refused by measure"),
     "hunyuan_v1_dense": Bite("norms stand behind the rotation, so positions must be given", f"{HF}/hunyuan_v1_dense",
                              "positions are always given with left padding"),
-    "gpt_oss": Bite("TransformerLens's folding (compatibility_mode) moves log-probabilities by 0.7 nats",
-                    f"{TL}/gpt_oss.py", "the same check refuses it there"),
     "bert, no decoder": Bite("with is_decoder=false attention sees what follows, and transformers only warns",
                  f"{HF}/bert/modeling_bert.py", "refused: a state must know nothing of what follows"),
     "falcon 40b form": Bite("grouped keys and values are split wrongly", f"{TL}/falcon.py", "refused with its error"),

@@ -10,7 +10,6 @@ from transformers import (
     Gemma3TextConfig,
     GPT2Config,
     GPTNeoXConfig,
-    GptOssConfig,
     GraniteConfig,
     LlamaConfig,
     OpenAIGPTConfig,
@@ -29,9 +28,6 @@ CONFIGS = {
     "gemma3": lambda: Gemma3TextConfig(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
     "gemma2": lambda: Gemma2Config(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
     "granite": lambda: GraniteConfig(**SHARED, **SPECIAL, residual_multiplier=0.5),
-    "gpt_oss": lambda: GptOssConfig(
-        **SHARED, **SPECIAL, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=8
-    ),
     "neox": lambda: GPTNeoXConfig(**SIZES, **SPECIAL, vocab_size=259, max_position_embeddings=256),
     "openai": lambda: OpenAIGPTConfig(n_layer=3, n_embd=32, n_head=4, n_positions=256, vocab_size=259, **SPECIAL),
     "opt": lambda: opt_config(),

@@ -8,8 +8,6 @@ import pytest
 import torch
 from architectures import write_checkpoint
 from by_hand import batch_of, plain, vector
-from safetensors.torch import load_file, save_file
-
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
 from latentmech.model import (
@@ -108,15 +106,18 @@ def test_a_model_that_is_not_itself_is_refused_and_not_recorded(made, monkeypatc
         pass
 
 
-def test_weights_that_are_folded_wrongly_are_refused(made):
-    """TransformerLens 4.3 moves what gpt_oss says by most of a nat when it folds it."""
-    path = made("gpt_oss").checkpoint.folder / "model.safetensors"
-    tensors = load_file(path)
-    norms = {name: 1 + 0.5 * torch.randn(t.shape) for name, t in tensors.items() if name.endswith("norm.weight")}
-    save_file(tensors | norms, path, {"format": "pt"})
-    assert norms and trusted(made("gpt_oss")) == Road()
-    with pytest.raises(BadInput, match="gpt_oss does not compute here what plain transformers computes: “logits"):
-        trusted(made("gpt_oss", compatibility_mode=True))
+def test_weights_that_are_folded_wrongly_are_refused(made, monkeypatch):
+    from transformer_lens.model_bridge import TransformerBridge
+
+    def wrong(bridge):
+        head = bridge.original_model.get_output_embeddings().original_component
+        head.weight.data = head.weight.roll(1, 0)
+
+    assert trusted(made("gpt2", compatibility_mode=True)) == Road()
+    record.record_path(made("gpt2", compatibility_mode=True)).unlink()
+    monkeypatch.setattr(TransformerBridge, "enable_compatibility_mode", wrong)
+    with pytest.raises(BadInput, match="gpt2 does not compute here what plain transformers computes: “logits"):
+        trusted(made("gpt2", compatibility_mode=True))
 
 
 def test_parallel_blocks_have_no_resid_mid(made, examples):
