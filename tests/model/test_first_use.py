@@ -8,6 +8,7 @@ import pytest
 import torch
 from architectures import write_checkpoint
 from by_hand import batch_of, plain, vector
+
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
 from latentmech.model import (
