@@ -12,7 +12,9 @@ from latentmech.fields import Control, Count, Draws, OneOf, SomeOf, check
 from latentmech.model import Layers, Site
 
 METHODS = ("difference_of_means", "pca_of_differences", "lda", "logistic", "leace")
-RULES = ("last", "post_instruction", "prompt_mean", "response_mean", "marked", "letter")
+RULES = (
+    "last", "post_instruction", "prompt_mean", "response_mean", "answer_start", "thinking_mean", "marked", "letter",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +24,8 @@ class DirectionSettings:
     Attributes:
         data: the contrasted texts.
         name: what the direction is called; by default as the data are.
-        positions: where it is read: `last`, `post_instruction`, `prompt_mean`, `response_mean`, `marked`, `letter`;
-            each of several is a candidate.
+        positions: where it is read: `last`, `post_instruction`, `prompt_mean`, `response_mean`, `answer_start`,
+            `thinking_mean`, `marked`, `letter`; each of several is a candidate.
         method: `difference_of_means`, `pca_of_differences`, `lda`, `logistic` or `leace`.
         site: hook point in every block.
         layers: `all`, or block numbers.

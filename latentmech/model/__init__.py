@@ -7,14 +7,16 @@ from latentmech.lazily import lazily
 if TYPE_CHECKING:
     from latentmech.model.adapter import Adapted
     from latentmech.model.batching import PADDING_SIDES, Batch, batches_under, length_sorted, out_of_memory, pad
-    from latentmech.model.chat import Dialogue, dialogues
+    from latentmech.model.chat import REASONING, Dialogue, Templated, dialogues
     from latentmech.model.checkpoint import Checkpoint
+    from latentmech.model.continuation import NextWords, next_words
     from latentmech.model.doors import intervening, reading
     from latentmech.model.finetune import FineTuning, train_adapter
     from latentmech.model.fold import Writers, bias_place, fold_ablation, fold_addition, save_folded, writers
     from latentmech.model.generation import Generated, Runner, end_ids
     from latentmech.model.handle import Model
     from latentmech.model.levels import EMBED_HOOK, POSITIONS, SITES, Layers, Level, Position, Site, levels_of
+    from latentmech.model.long_texts import fits, within
     from latentmech.model.packing import Variant, packed_generate, packed_logits
     from latentmech.model.parity import Check, Truth, checks_of, refuse_without, trusted, truth_of
     from latentmech.model.scope import Edit, Scope

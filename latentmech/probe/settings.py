@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
-from latentmech.data import Corpus, Task, task
+from latentmech.data import Corpus, Label, Task, task
 from latentmech.errors import BadInput
 from latentmech.fields import Control, Count, Draws, OneOf, Rule, check
 from latentmech.model import Layers, Position, Site
@@ -47,7 +47,7 @@ class ProbeSettings:
 
     task: str = "pos"
     column: str | None = None
-    positive: str | None = None
+    positive: Label = None
     data: Corpus = field(default_factory=Corpus)
     site: Site = "resid_post"
     layers: Layers = "all"

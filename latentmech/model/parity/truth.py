@@ -14,10 +14,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from latentmech.errors import BadInput, IntegrityError, LatentmechError, ResourceError, first_line
+from latentmech.errors import BadInput, LatentmechError, ResourceError, first_line
 from latentmech.model.batching import out_of_memory
-from latentmech.model.handle import Model, quiet
+from latentmech.model.handle import Model
 from latentmech.model.tokens import tokenise
+from latentmech.model.weights import load_weights
 
 TEXTS = (
     "No, thanks.",
@@ -105,18 +106,9 @@ def plain_model(model: Model) -> Any:
     Raises:
         IntegrityError: tensors are missing.
     """
-    from transformers import AutoModelForCausalLM
-
-    with quiet():
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            model.checkpoint.folder, dtype=getattr(torch, model.dtype), local_files_only=True, use_safetensors=True,
-            attn_implementation="eager", output_loading_info=True,
-        )  # fmt: skip
-    hf, info = loaded
-    if missing := sorted(info["missing_keys"]):
-        lack = f"lack {len(missing)} tensors, {missing[0]} among them"
-        raise IntegrityError(f"the weights in {model.checkpoint.folder} {lack}; fetch them again")
-    return nn.Module.to(hf, model.torch_device).eval()
+    return load_weights(
+        "AutoModelForCausalLM", model.checkpoint, model.dtype, model.torch_device, attn_implementation="eager"
+    )
 
 
 def blocks_of(hf: Any, n_layers: int) -> nn.ModuleList:
