@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from latentmech.errors import BadInput, ResourceError
 from latentmech.model.batching import Batch, out_of_memory
+from latentmech.model.doors import intervening
 from latentmech.model.generation import Generated, Runner, lengths_of, with_room
 from latentmech.model.handle import Model
-from latentmech.model.intervention import intervening, places_of
+from latentmech.model.intervention import places_of
+from latentmech.model.parity import trusted
 from latentmech.model.scope import Edit, Scope
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def packed_logits(
         ResourceError: a single text does not fit into memory.
     """
     lengths = lengths_of(batch) if n_prompt is None else n_prompt
+    batch = batch if trusted(model).left_padding else batch.right_padded()
 
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
         part, times, n_blocks = _rows(batch, rows), len(some), _shareable_blocks(model, some)
@@ -76,6 +79,9 @@ def packed_generate(
     """`Runner.generate` of the same prompts under every variant, in one batch; see `packed_logits`."""
     from latentmech.model.kv_cache import new_cache
 
+    if not trusted(model).is_quick:
+        return tuple(_one_by_one(model, _checked(variants), batch, n_tokens, stop, scope))
+
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
         part, times = with_room(model, _rows(batch, rows), n_tokens), len(some)
         cache, n_blocks = new_cache(model, n_tokens), _shareable_blocks(model, some)
@@ -90,6 +96,15 @@ def packed_generate(
 
     found = _halving(run, _checked(variants), slice(0, len(batch.ids)))
     return tuple(Generated(*parts) for parts in zip(*found, strict=True))
+
+
+def _one_by_one(
+    model: Model, variants: Sequence[Variant], batch: Batch, n_tokens: int, stop: Sequence[int] | None, scope: Scope
+) -> Iterator[Generated]:
+    """The same on the slow road."""
+    for variant in variants:
+        with intervening(model, variant, scope) as runner:
+            yield runner.generate(batch, n_tokens, stop=stop)
 
 
 def _checked(variants: Sequence[Variant]) -> Sequence[Variant]:

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, IntegrityError
 from latentmech.provenance import set_status
 from latentmech.run.complaints import one_line
 from latentmech.run.questions import CONF, KNOWN, ROOMS, help_text, register
@@ -54,6 +54,8 @@ def _answer(study: Any, model: Any, store: Any, sink: Any, config: DictConfig, s
     print_report(report, files)
     for line in sink(report, OmegaConf.to_container(OmegaConf.create(published(config))), folder):
         print(line)
+    if report.failure:
+        raise IntegrityError(report.failure)
 
 
 def command() -> str:
