@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # transformer-lens 4.3.0 (transformers 5.23.0): enable_compatibility_mode() turns a gpt_oss into another model.
-# Expected: the mode folds and centres weights "equivalently": log-probabilities stay, as they do for Llama; or a
-#   model for which they would not stay is refused.
-# Happens: the log-probabilities of gpt_oss move, with no warning. With no_processing=True they stay, so the
+# Expected: folding norms and centring weights leaves log-probabilities as they are, as it does for Llama; or a model
+#   for which it would not is refused.
+# Happens: the log-probabilities of gpt_oss move, and nothing is refused. With no_processing=True they stay, so the
 #   processing of the weights is what moves them.
 # Bites: everything that is measured in compatibility mode (the mode that old notebooks ask for) is about another
 #   model.
