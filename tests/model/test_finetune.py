@@ -21,8 +21,9 @@ def loss_of(model: Model) -> float:
     """Of the replies, computed from log-probabilities one exchange at a time."""
     found = []
     for request, reply in EXCHANGES:
-        text = dialogues(model, [request])[0].text
-        ids = [model.tokenizer(part, add_special_tokens=False).input_ids for part in (text, text + reply)]
+        (told,) = dialogues(model, [request], [reply])
+        parts = (told.text[: told.answer[0]], told.text)
+        ids = [model.tokenizer(part, add_special_tokens=False).input_ids for part in parts]
         logits = model.bridge.original_model(torch.tensor([ids[1]])).logits[0].log_softmax(-1)
         found += [-logits[at - 1, ids[1][at]].item() for at in range(len(ids[0]), len(ids[1]))]
     return float(np.mean(found))
@@ -41,7 +42,8 @@ def test_the_loss_is_that_of_the_reply_tokens_only(tiny):
     replies = _Replies(tiny, EXCHANGES)
     batch, before = replies.padded([0, 1, 2])
     for row, (request, reply) in enumerate(EXCHANGES):
-        n_prompt = len(tiny.tokenizer(dialogues(tiny, [request])[0].text, add_special_tokens=False).input_ids)
+        (told,) = dialogues(tiny, [request], [reply])
+        n_prompt = len(tiny.tokenizer(told.text[: told.answer[0]], add_special_tokens=False).input_ids)
         n_reply = len(tiny.tokenizer(reply, add_special_tokens=False).input_ids)
         assert before[row].nonzero().squeeze(1).tolist() == list(range(n_prompt - 1, n_prompt + n_reply - 1))
 
