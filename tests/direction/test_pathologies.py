@@ -57,6 +57,16 @@ def test_a_leak_is_named(tiny, tmp_path):
     assert "over 12 groups" in report.headline, "groups that share a text are left out together"
 
 
+def test_a_single_copy_is_named_too(tiny, tmp_path):
+    rows = [
+        (f"{plain(t, i)} on the day of {split} {t}", kind, f"{split}{t}", split)
+        for split in ("train", "dev", "test") for t in TOPICS for i, kind in ((0, "positive"), (1, "negative"))
+    ]  # fmt: skip
+    rows[-1] = (rows[0][0], *rows[-1][1:])
+    report = found_in(written(tmp_path / "copy.csv", rows), noise_of, tiny)
+    assert any(f"1 of {2 * len(TOPICS)} test texts stand in train or dev word for word" in n for n in report.notes)
+
+
 CONFOUNDS = {
     "length in characters": (lambda t, i: plain(t, i, " and all that came with it"), plain),
     "last character": (lambda t, i: plain(t, i, "."), plain),

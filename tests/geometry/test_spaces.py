@@ -9,6 +9,7 @@ from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
 from latentmech.geometry import NeighboursStudy
 from latentmech.geometry.neighbours.pools import context_pool, text_pool, word_pool
+from latentmech.geometry.rows import in_context
 from latentmech.geometry.settings import check_template
 from latentmech.geometry.spaces import in_template, model_spaces, tokens_of
 from latentmech.model import embedding, levels_of, unembedding
@@ -98,3 +99,11 @@ def test_every_candidate_word_stands_there_once():
     assert len({word.lower() for word in words}) == len(words) > 2500
     assert "Paris" in words and "paris" not in words
     assert NeighboursStudy(common=20).candidates() == words[:20]
+
+
+@pytest.mark.parametrize(
+    ("around", "shown"),
+    [(3, "…at [sat] on…"), (8, "the cat [sat] on the …"), (20, "the cat [sat] on the mat")],
+)
+def test_a_word_is_shown_with_so_many_characters_on_either_side(around, shown):
+    assert in_context("the cat sat on the mat", (8, 11), around) == shown

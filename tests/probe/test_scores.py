@@ -6,9 +6,11 @@ import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, roc_auc_score
 from stubbed import GROUPS, SPLITS, Store, knowing, noise, texts_study, words_study
 
+from latentmech.data import Examples
 from latentmech.probe import ProbeSettings
 from latentmech.probe.methods import METHODS
 from latentmech.probe.scores import compared_by, logits_on_test, mean_of_tallies, metric_of, score_logits
+from latentmech.probe.surface import _cues
 from latentmech.statistics import mean_of
 
 RNG = np.random.default_rng(1)
@@ -127,3 +129,11 @@ def test_selectivity_is_paired_and_its_mean_is_over_control_tasks():
 def test_every_method_can_be_asked_for():
     for method in METHODS:
         assert ProbeSettings(method=method).method == method
+
+
+def test_a_distance_is_counted_in_twos_and_no_further_than_twelve_words():
+    texts = ["Ann " + "w " * n + "she" for n in (0, 1, 2, 5, 40)]
+    spans = tuple(((0, 3), (len(text) - 3, len(text))) for text in texts)
+    same = tuple(map(str, range(5)))
+    pairs = Examples(ids=same, texts=tuple(texts), groups=same, splits=("train",) * 5, spans=spans)
+    assert _cues(pairs)["distance"] == ["0", "0", "1", "2", "6"]

@@ -100,3 +100,9 @@ def test_many_indexes_in_one_database(database):
     for i in range(25):
         database.open(f"n{i}", CARD | {"pooling": str(i)}, 4)
     assert database.open("n24", CARD | {"pooling": "24"}, 4).card["pooling"] == "24"
+
+
+def test_an_address_stays_as_it_is_and_a_folder_may_be_in_the_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/of/mine")
+    assert VectorDatabase(uri="s3://bucket/~/vectors").where == "s3://bucket/~/vectors"
+    assert VectorDatabase(uri="~/vectors").where == "/home/of/mine/vectors"

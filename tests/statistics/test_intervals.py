@@ -207,3 +207,15 @@ def test_a_small_mean_of_graded_scores_lies_in_its_interval():
         for values in (scores, 1 - scores):
             one = estimate(mean_of(values, np.arange(33), 0, 1))
             assert one.ci_low < one.value < one.ci_high
+
+
+def test_without_a_group_a_perfect_score_counts_as_half_a_row_wrong():
+    """Two wrong rows of 400, both in one group: by hand, on log-odds, with 1/800 as the least share of errors."""
+    right, groups = np.ones(400), np.repeat(np.arange(20), 20)
+    right[:2] = 0
+    without = [(right.sum() - right[groups == g].sum()) / 380 for g in range(20)]
+    odds = stats.logistic.ppf(np.clip(without, 1 / 800, 1 - 1 / 800))
+    spread = np.sqrt(19 / 20 * ((odds - odds.mean()) ** 2).sum())
+    ends = stats.logistic.ppf(right.mean()) + np.array([-1, 1]) * stats.t.ppf(0.975, 19) * spread
+    one = estimate(mean_of(right, groups, 0, 1))
+    assert (one.ci_low, one.ci_high) == pytest.approx(stats.logistic.cdf(ends), abs=1e-9)

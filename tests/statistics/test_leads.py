@@ -72,3 +72,10 @@ def test_an_estimate_prints_its_interval_and_gives_its_cells():
     assert f"{one}" == f"{one:.3f}"
     assert one.cells("f1") == {"f1": one.value, "f1 low": one.ci_low, "f1 high": one.ci_high}
     assert list(one.cells("f1", "low", "high")) == ["f1", "low", "high"]
+
+
+def test_a_rival_without_an_interval_does_not_hide_the_others():
+    one = mean_of(np.ones(9), np.zeros(9, dtype=np.int64), 0, 1)
+    none = mean_of(np.zeros(9), np.zeros(9, dtype=np.int64), 0, 1)
+    found = [*leads(one, {"one group": none}), *leads(reader(0.9, 0), {"close": reader(0.89, 1)})]
+    assert verdict(found).startswith("is not shown to beat one group 0.000, no interval over so few groups; close")
