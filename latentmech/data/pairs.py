@@ -18,7 +18,7 @@ from latentmech.data.files import bundled, bundled_names, check_bundled, given
 from latentmech.data.splits import NAMES, check_shares, limited, seeded_order, with_splits
 from latentmech.data.table import Row, by_suffix, csv_rows, json_rows, jsonl_rows, label, split_in, tabulated
 from latentmech.errors import BadInput, expected
-from latentmech.fields import AtLeast, check
+from latentmech.fields import AtLeast, Idle, check
 
 READERS = {".jsonl": jsonl_rows, ".json": json_rows, ".csv": csv_rows, ".tsv": csv_rows}
 KNOWN_AS = {
@@ -51,11 +51,11 @@ class Pairs:
     """
 
     path: str | Path | None = None
-    name: str = "sentiment"
-    positive: str | None = None
+    name: Annotated[str, Idle(lambda own: own.path is not None, "data.path is read", noted=False)] = "sentiment"
+    positive: Annotated[str | None, Idle(lambda own: own.path is None, "bundled sets are pairs")] = None
     balance: bool = True
     limit: Annotated[int | None, AtLeast(1)] = None
-    limit_seed: int = 0
+    limit_seed: Annotated[int, Idle(lambda own: not (own.balance or own.limit), "nothing is sampled")] = 0
     split: Sequence[float] = (0.6, 0.2, 0.2)
     split_seed: int = 0
     group: str | None = None

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 
 from latentmech.data import Corpus, Task, task
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, Control, Draws, OneOf, check
+from latentmech.fields import AtLeast, Control, Draws, Idle, OneOf, check
 from latentmech.model import Layers, Position, Site
 
+NO_PENALTY = Idle(lambda own: own.method == "mass_mean", "mass_mean has neither penalty nor weights")
 ProbeMethod = Annotated[str, OneOf("logistic", "ridge", "lda", "mass_mean")]
 
 
@@ -43,14 +44,14 @@ class ProbeSettings:
 
     task: str = "pos"
     column: str | None = None
-    positive: str | None = None
+    positive: Annotated[str | None, Idle(lambda own: own.column is None, "probe.column is not set")] = None
     data: Corpus = field(default_factory=Corpus)
     site: Site = "resid_post"
     layers: Layers = "all"
     position: Position = "last"
     method: ProbeMethod = "logistic"
-    strengths: Sequence[float] | None = None
-    class_weight: Annotated[str | None, OneOf(None, "balanced")] = None
+    strengths: Annotated[Sequence[float] | None, NO_PENALTY] = None
+    class_weight: Annotated[str | None, OneOf(None, "balanced"), NO_PENALTY] = None
     unseen_classes: Annotated[str, OneOf("error", "drop")] = "error"
     random_init: Annotated[bool, Control("random-init twin")] = True
     control_seeds: Annotated[int, AtLeast(0), Control("control task")] = 5

@@ -7,9 +7,11 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.data import Corpus, Pairs
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, Below, Control, Count, Draws, Positive, check
+from latentmech.fields import AtLeast, Below, Control, Count, Draws, Idle, Positive, check
 from latentmech.model import ModelSettings
 
+NO_CONTRAST = Idle(lambda own: own.contrast is None, "there is no contrast")
+NO_TRIALS = Idle(lambda own: own.contrast is None or own.trials is None, "no effect of a direction is measured")
 FEWEST = 30  # words below which no measure says anything
 
 
@@ -45,20 +47,20 @@ class CompareSettings:
 
     builds: ClassVar[str] = "latentmech.geometry.compare.study.CompareStudy"
 
-    other: ModelSettings | None = None
+    other: Annotated[ModelSettings | None, Idle(lambda own: bool(own.others), "others is set", noted=False)] = None
     others: Sequence[str] = ()
     data: Corpus = field(default_factory=Corpus)
     words: Annotated[int, AtLeast(FEWEST)] = 1000
     k: Annotated[int, AtLeast(1), Below(FEWEST)] = 10
     components: Positive = 10
     contrast: Annotated[Pairs | None, Control("direction of a contrast")] = field(default_factory=Pairs)
-    chat_template: bool = True
-    direction: str | None = None
-    allow_foreign: bool = False
+    chat_template: Annotated[bool, NO_CONTRAST] = True
+    direction: Annotated[str | None, NO_CONTRAST] = None
+    allow_foreign: Annotated[bool, Idle(lambda own: own.direction is None, "no saved direction is given")] = False
     probe: Annotated[str | None, Control("probes")] = "pos"
-    trials: Annotated[Any, Control("effect of the direction")] = None
-    effect_levels: Positive = 8
-    random: Positive = 10
+    trials: Annotated[Any, Control("effect of the direction"), NO_CONTRAST] = None
+    effect_levels: Annotated[int, AtLeast(1), NO_TRIALS] = 8
+    random: Annotated[int, AtLeast(1), NO_TRIALS] = 10
     random_init: Annotated[bool, Control("random-init twin")] = True
     shuffles: Positive = 3
     halves: Count = 20
