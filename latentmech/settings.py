@@ -1,7 +1,7 @@
 """Settings as dataclasses know them: schemas made from signatures, so that every default stands in one place."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from functools import cache
 from importlib import import_module
@@ -107,16 +107,10 @@ def published(config: DictConfig) -> str:
 
 def _public(config: Any, raw: Any) -> Any:
     if isinstance(raw, dict):
-        return {str(k): "***" if SECRET.search(str(k)) and v else _public(config[k], v) for k, v in _items(config, raw)}
+        given = {key: value for key, value in raw.items() if not OmegaConf.is_missing(config, key)}
+        return {str(k): "***" if SECRET.search(str(k)) and v else _public(config[k], v) for k, v in given.items()}
     if isinstance(raw, list):
         return [_public(config[i], value) for i, value in enumerate(raw)]
     if isinstance(raw, str) and "${oc.env:" in raw:
         return raw.replace("${", "\\${")
     return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
-
-
-def _items(config: Any, raw: dict) -> Iterator[tuple[Any, Any]]:
-    """Entries whose value is set; mandatory ones that nobody needed stay out."""
-    for key, value in raw.items():
-        if not OmegaConf.is_missing(config, key):
-            yield key, value

@@ -64,7 +64,7 @@ def _questions(root: Path, readme: str) -> Iterator[str]:
         settings = f"{name.capitalize()}Settings"
         if settings not in face:
             yield f"geometry/__init__.py does not hand on {settings}."
-        if f'"{name}": {settings}' not in asked:
+        if f'"{name}": geometry.{settings}' not in asked:
             yield f"ROOMS in run/questions.py does not ask {name}."
         if f'"geometry={name}"' not in small:
             yield f"SMALL in tests/commands.py has no settings under which geometry={name} takes a second."

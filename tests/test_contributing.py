@@ -192,14 +192,11 @@ WALKS = {  # what -> (steps by the words of the sentence that tells of a forgott
                 "if TYPE_CHECKING:\n",
                 "if TYPE_CHECKING:\n    from latentmech.geometry.norms import NormsSettings\n",
             ),
-            "ROOMS in run/questions.py": lambda root: [
-                replace(
-                    "latentmech/run/questions.py", '"map": MapSettings', '"norms": NormsSettings, "map": MapSettings'
-                )(root),
-                replace("latentmech/run/questions.py", "    MapSettings,\n", "    MapSettings,\n    NormsSettings,\n")(
-                    root
-                ),
-            ],
+            "ROOMS in run/questions.py": replace(
+                "latentmech/run/questions.py",
+                '"map": geometry.MapSettings',
+                '"norms": geometry.NormsSettings, "map": geometry.MapSettings',
+            ),
             "conf/geometry/norms.yaml": write(
                 "conf/geometry/norms.yaml", "defaults: [/schema/norms@_here_, /data@data: treebank, _self_]\n"
             ),

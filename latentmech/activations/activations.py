@@ -30,8 +30,6 @@ class Activations:
 
     Attributes:
         hook_names: the levels, in order of depth.
-        n_rows: words (or texts).
-        d_model: width.
         shards: safetensors files; each maps a hook name to `[row, d_model]` and `row` to row numbers.
     """
 
@@ -56,9 +54,8 @@ class Activations:
                 rows[index] = file.get_tensor(hook_name).float()
                 filled += len(index)
         if filled != self.n_rows:
-            raise IntegrityError(
-                f"{self.shards[0].parent} holds {filled} rows, expected {self.n_rows}; delete it, run again"
-            )
+            seen = f"{self.shards[0].parent} holds {filled} rows, expected {self.n_rows}"
+            raise IntegrityError(f"{seen}; delete it, run again")
         return rows
 
     def stack(self) -> Float[Tensor, "row level d_model"]:

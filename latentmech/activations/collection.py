@@ -28,12 +28,10 @@ class Request:
     """Which rows of which hook points are wanted.
 
     Attributes:
-        tokens: the tokenised texts.
         rows: (text, first token, last token) of each row, in any order.
         hook_names: TransformerLens hook points, in order of depth.
         pooling: `last`, `first`, `mean` or `weighted_mean` of a row's tokens; with `last+mean` rows of the same tokens
             follow each other, pooled in turn.
-        padding_side: `right` or `left`.
     """
 
     model: Model
@@ -68,10 +66,7 @@ class Request:
 def collect(
     request: Request, texts: Sequence[int], token_budget: int = 1024, progress: Progress = int
 ) -> Float[Tensor, "level row d_model"]:
-    """Activations of all requested rows in `texts`, in the order of `request.rows_in(texts)`.
-
-    See `collect_into`, which fills a buffer made for this.
-    """
+    """Activations of all requested rows in `texts`, as `collect_into` fills a buffer that is made for them."""
     shape = (len(request.hook_names), len(request.rows_in(texts)), request.model.d_model)
     buffer = torch.empty(shape, dtype=getattr(torch, request.model.dtype))
     collect_into(buffer.unbind(), request, texts, token_budget, progress)

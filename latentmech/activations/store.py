@@ -58,13 +58,11 @@ class ActivationStore(ActivationStoreSettings):
         folder = self._root() / fingerprint(key)[:40]
         shards = _complete(folder, key)
         if shards is None:
-            request = _request(model, examples, hook_names, position, self.padding_side)
-            shards = self._fill(folder, key, request)
+            shards = self._fill(folder, key, self._request(model, examples, hook_names, position))
         Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
         self._verified.update(folder / shard.file for shard in shards)
-        return Activations(
-            hook_names, _n_rows(examples, position), model.d_model, tuple(folder / s.file for s in shards)
-        )
+        paths = tuple(folder / shard.file for shard in shards)
+        return Activations(hook_names, sum(shard.rows for shard in shards), model.d_model, paths)
 
     def _root(self) -> Path:
         return Path(self.root).expanduser() if self.root else cache_root() / "activations"
@@ -110,28 +108,16 @@ class ActivationStore(ActivationStoreSettings):
                 self._verified.add(folder / shard.file)
         return manifest.shards()
 
-
-def _request(
-    model: Model, examples: Examples, hook_names: tuple[str, ...], position: str, padding_side: str
-) -> Request:
-    """What an entry is to hold, tokenised."""
-    unit, _, pooling = position.partition("_")
-    spans = examples.spans
-    if unit == "word" and spans is None:
-        raise BadInput(f"{examples.source} has no words; use a position that starts with text_")
-    tokens = tokenise(model, examples.texts, examples.ids)
-    rows = word_rows(tokens, spans, examples.ids) if unit == "word" and spans else text_rows(tokens)
-    rows = repeat(rows, "row place -> (row pooling) place", pooling=len(poolings_of(pooling)))
-    return Request(
-        model=model, tokens=tokens, rows=rows, hook_names=hook_names, pooling=pooling, padding_side=padding_side
-    )
-
-
-def _n_rows(examples: Examples, position: str) -> int:
-    unit, _, pooling = position.partition("_")
-    words = unit == "word" and examples.spans is not None
-    units = sum(len(words) for words in examples.spans or ()) if words else len(examples)
-    return units * len(poolings_of(pooling))
+    def _request(self, model: Model, examples: Examples, hook_names: tuple[str, ...], position: str) -> Request:
+        unit, _, pooling = position.partition("_")
+        spans = examples.spans if unit == "word" else None
+        if unit == "word" and spans is None:
+            raise BadInput(f"{examples.source} has no words; use a position that starts with text_")
+        tokens = tokenise(model, examples.texts, examples.ids)
+        rows = word_rows(tokens, spans, examples.ids) if spans else text_rows(tokens)
+        rows = repeat(rows, "row place -> (row pooling) place", pooling=len(poolings_of(pooling)))
+        side = self.padding_side
+        return Request(model=model, tokens=tokens, rows=rows, hook_names=hook_names, pooling=pooling, padding_side=side)
 
 
 def _complete(folder: Path, key: dict[str, Any]) -> list[Shard] | None:

@@ -9,12 +9,7 @@ if TYPE_CHECKING:
     from latentmech.direction.direction import Direction, layer_of, unit
     from latentmech.direction.leace import Eraser
     from latentmech.direction.methods import DirectionMethod, method_of
-    from latentmech.direction.nulls import (
-        covariance_directions,
-        exchanged_directions,
-        exchanged_parts,
-        isotropic_directions,
-    )
+    from latentmech.direction.nulls import covariance_directions, exchanges, isotropic_directions
     from latentmech.direction.positions import Reading, placed, rendered, rows_at
     from latentmech.direction.sample import LabelledRows, Parts
     from latentmech.direction.settings import METHODS, RULES, DirectionSettings

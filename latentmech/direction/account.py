@@ -18,20 +18,21 @@ ROUNDING = 1e-6  # of the largest score: what differs by less does not differ
 
 def account_of(study: object, found: DirectionFindings, model: Model) -> Report:
     """Everything a reader gets."""
-    ledger = Ledger({"study": "direction", "task": found.called, "site": found.site, "method": found.method[0]})
+    name, asked = found.settings.called, found.settings
+    ledger = Ledger({"study": "direction", "task": name, "site": asked.site, "method": asked.method})
     numbers(found, ledger)
     pictures = {"layer_curve": layer_picture(found, model), "grid": grid_picture(found, model)}
     pictures |= {f"selection_{i}": picture for i, picture in enumerate(found.choice.pictures)}
     return account(
         study, model, ledger,
-        title=f"{found.called} direction in {model.name}",
+        title=f"{name} direction in {model.name}",
         headline=headline(found, model),
         tables=tables(found),
         pictures=pictures,
         curves=curves(found),
         notes=notes(found, model),
         methods=methods(found),
-        artifacts={f"directions/{found.called}.safetensors": found.direction.packed()},
+        artifacts={f"directions/{name}.safetensors": found.direction.packed()},
         exports=found.exports,
         provenance={"data": found.direction.card["data"]},
     )  # fmt: skip
@@ -66,8 +67,8 @@ def numbers(found: DirectionFindings, ledger: Ledger) -> None:
     if stable.cosine.n:
         add("split_half_cosine", stable.cosine, "cosine", split="train", **at)
         add("texts_for_cosine_0.9", stable.texts_needed, "texts", split="train", **at)
-    for other in found.relatives:
-        add(f"cosine/{other.name}", other.cosine, "cosine", control=other.name, **at)
+    for name, (cosine, _) in found.relatives.items():
+        add(f"cosine/{name}", cosine, "cosine", control=name, **at)
     for data in found.transfers:
         columns = {"control": data.name, "split": "transfer", **at}
         add(f"transfer/{data.name}/auroc", data.auroc, **columns)
@@ -98,7 +99,7 @@ def layer_picture(found: DirectionFindings, model: Model) -> Picture:
     figure = layer_curve(
         [c.level.tick for c in at], {"direction": [c.dev for c in at]}, bands,
         {} if words is None else {"bag of words (left out)": words.value},
-        "dev AUROC", f"{found.called} in {model.name}", best=found.best.level.tick,
+        "dev AUROC", f"{found.settings.called} in {model.name}", best=found.best.level.tick,
     )  # fmt: skip
     caption = "Dev AUROC of the direction at every level, and what random directions reach with their better sign."
     return Picture(title="Layer curve", figure=figure, caption=caption)
@@ -109,8 +110,8 @@ def grid_picture(found: DirectionFindings, model: Model) -> Picture:
     levels = list(dict.fromkeys(c.level.tick for c in found.candidates))
     figure = heat_map(
         np.array([c.dev for c in found.candidates]).reshape(len(levels), -1).T, found.positions, levels,
-        title=f"Dev AUROC of the {found.called} direction in {model.name}", xlabel="level of the residual stream",
-        ylabel="position", bar="AUROC",
+        title=f"Dev AUROC of the {found.settings.called} direction in {model.name}",
+        xlabel="level of the residual stream", ylabel="position", bar="AUROC",
         marks=[(found.positions.index(found.best.position), levels.index(found.best.level.tick))],
     )  # fmt: skip
     return Picture(title="Every layer and position", figure=figure, caption="Dev AUROC; the chosen place is framed.")
@@ -119,7 +120,7 @@ def grid_picture(found: DirectionFindings, model: Model) -> Picture:
 def headline(found: DirectionFindings, model: Model) -> str:
     """How well it separates texts of groups that it has not seen, what it beats, and whether the model behaves so."""
     own, best = found.left_out.auroc, found.best
-    said = f"At block {best.level.layer} of {model.name} ({best.position}) the {found.called} direction"
+    said = f"At block {best.level.layer} of {model.name} ({best.position}) the {found.settings.called} direction"
     if not found.plan.folds:
         return f"{said} cannot be judged: no group can be left out."
     said += f" separates texts of groups that it has not seen with AUROC {own:.3f}, over {own.groups} groups."
@@ -156,7 +157,7 @@ def notes(found: DirectionFindings, model: Model) -> Iterator[str]:
     yield from _confounds(found)
     if not found.plan.folds:
         yield "Without one of the groups there is only one kind of text, so no group can be left out."
-    elif not found.anew:
+    elif found.settings.selection is not None:
         yield f"The place was chosen once, by {found.choice.how}, and not again with each group left out."
     for name, null in found.left_out.nulls.items():
         if 1 / (1 + len(null.values)) > ALPHA:
@@ -165,7 +166,7 @@ def notes(found: DirectionFindings, model: Model) -> Iterator[str]:
         yield "All test texts have the same score: the direction tells none of them apart."
     if found.audit.test.groups == 1:
         yield "Test is a single group: its AUROC has no interval."
-    if found.halvings and not found.stability.cosine.n:
+    if found.settings.halvings and not found.stability.cosine.n:
         yield (
             "Train cannot be halved into groups with both kinds of text in each half: whether other texts would give "
             "the same direction is not known."
@@ -206,14 +207,15 @@ def _transfer_notes(found: DirectionFindings) -> Iterator[str]:
 
 def methods(found: DirectionFindings) -> Iterator[Method]:
     """How it was found and tested, for a paper's appendix."""
-    own, (name, summary, cites), folds = found.left_out, found.method, len(found.plan.folds)
-    yield Method(f"Method {name}. {summary}", cites)
+    own, (summary, cites), folds = found.left_out, found.method, len(found.plan.folds)
+    yield Method(f"Method {found.settings.method}. {summary}", cites)
     yield Method(
         f"A vector was found in {found.sizes['train']} training texts at {len(found.candidates)} places (levels, "
         f"positions); one was chosen by {found.choice.how}. The saved direction was read on test once, there."
     )
     if folds:
-        again = "chosen by the same rule on the rest of train and dev" if found.anew else "the chosen one throughout"
+        anew = found.settings.selection is None
+        again = "chosen by the same rule on the rest of train and dev" if anew else "the chosen one throughout"
         yield Method(
             f"All texts were scored with their own group left out ({folds} folds over {own.auroc.groups} groups): the "
             f"place {again}, the vector refitted there on all texts outside the fold, the score standardised by these.",

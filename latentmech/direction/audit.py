@@ -1,7 +1,4 @@
-"""What the saved direction reads elsewhere: on test, in other data; and its cosines to the directions of other sets.
-
-Test is read once, beside what the surface gives away: on all texts and on matched ones.
-"""
+"""What the saved direction reads elsewhere: on test, once, and in other data; and its cosines to other directions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,16 +24,10 @@ RowsOf = Callable[[Examples], Rows]  # states of any texts at the direction's ow
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """AUROC on test.
-
-    Attributes:
-        readers: by name, the direction first: on all texts, and on matched ones (NaN where too few match).
-        scores: the direction's projections of the test rows.
-        n_matched: how many test texts matched.
-    """
+    """AUROC of each reader, the direction first, on all test texts and on matched ones (NaN where too few match)."""
 
     readers: dict[str, tuple[Estimate, Estimate]]
-    scores: Scores
+    scores: Scores  # the direction's, of the test rows
     n_matched: int
 
     @property
@@ -70,30 +61,20 @@ def audit(
     return Audit(readers, scores[DIRECTION], len(kept))
 
 
-@dataclass(frozen=True)
-class Relative:
-    """Cosine to another direction at the same layer, and the most that noise in both would leave of a cosine of 1."""
-
-    name: str
-    cosine: float
-    ceiling: float
-
-
 def cosines(
     method: DirectionMethod, own: Direction, whole: float, names: Sequence[str], rows_of: RowsOf, halve: Halve
-) -> list[Relative]:
-    """Directions of bundled sets, read at the same layer by the same method and rule.
+) -> dict[str, tuple[float, float]]:
+    """To directions of bundled sets at the same layer, and the most that noise in both would leave of a cosine of 1.
 
-    Args:
-        whole: expected cosine between this direction and one from as many other texts.
+    The method and the rule are the same; `whole` is expected between this direction and one from as many other texts.
     """
-    found = []
+    found = {}
     for name in names:
         contrast = Pairs(name=name)()
         rows, parts = rows_of(contrast.joint), Parts.of(contrast)
         vector = unit(method(parts.sample(rows, parts.within("train"))))
         ceiling = sqrt(max(whole, 0) * max(halve(parts, rows).whole, 0))
-        found.append(Relative(name, float(vector @ own.vector), ceiling))
+        found[name] = float(vector @ own.vector), ceiling
     return found
 
 
@@ -102,8 +83,7 @@ class Transfer:
     """What the direction and the words of its own training texts read in `n` texts of other data.
 
     Attributes:
-        exact: of these texts, those that train or dev has word for word.
-        near: those that they nearly have.
+        exact: of these texts, those that train or dev has word for word; `near` those that they nearly have.
         one_kind: whether they are of one kind alone, which is set against the study's own negative test texts.
     """
 
@@ -118,13 +98,10 @@ class Transfer:
 
 
 def foreign(where: str, label: str | None) -> tuple[str, Examples, Bool[np.ndarray, " text"]]:
-    """A bundled set by its name, or a file, or a folder with files named after labels such as `label`.
+    """Name, texts, and which are positive, of a bundled set, a file, or a folder with files named after labels.
 
     Of a bundled set only test: bundled sets may share texts and groups, and are split alike. Texts of one kind are all
     taken as positive.
-
-    Returns:
-        What the data are called, the texts, and which of them are positive.
     """
     if where in bundled_pairs():
         contrast = Pairs(name=where)().in_split("test")

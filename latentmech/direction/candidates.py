@@ -1,7 +1,6 @@
 """Every layer and position as a candidate: its vector, how well it separates dev, what chance would do; and the choice.
 
-Choosing by what a direction does to the model takes interventions, which this room does not know: `steering/` has such
-a selection, and hands it in.
+A choice by what a direction does to the model takes interventions, which this room does not know: it is handed in.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,8 +47,7 @@ class DirectionCandidate:
     """A direction at one layer and position, before one of them is chosen.
 
     Attributes:
-        vector: the unit vector.
-        norm: its length before.
+        norm: the vector's length before it was made 1.
         spread: pooled standard deviation of a class's training rows along it.
         means: of the negative and the positive training rows.
         key: AUROC on dev, and the distance of the class means there in standard deviations, which breaks ties.
@@ -154,18 +152,16 @@ class Selection(Protocol):
 
     def check(self, model: Model, levels: Sequence[Level]) -> None:
         """Refuse, before anything is run, levels among whose directions it could not choose."""
-        ...
 
     def __call__(
         self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]
     ) -> Choice:
         """The index of the best one."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShownRates:
-    """How often the model itself does what the direction is named after, on test texts of either kind."""
+    """How often the model itself does what the direction is named after, on `n` test texts of either kind."""
 
     name: str
     positive: float
@@ -179,7 +175,6 @@ class Observer(Protocol):
 
     def __call__(self, model: Model, positive: Sequence[Dialogue], negative: Sequence[Dialogue]) -> ShownRates:
         """Rates on either kind."""
-        ...
 
 
 def by_separation(candidates: Sequence[DirectionCandidate]) -> Choice:

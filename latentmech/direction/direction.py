@@ -23,8 +23,7 @@ OF_ONE_LEVEL = ("layer", "selection", "scores", "projections")  # what a card sa
 class Direction:
     """A direction in the residual stream, from the negative towards the positive texts.
 
-    It holds a vector for every level that was looked at and names the one that was chosen. It does not know how it
-    was found; the card does.
+    It holds a vector for every level that was looked at and names the one that was chosen; the card says how.
 
     Attributes:
         hook_name: the TransformerLens hook point that was chosen.
@@ -85,11 +84,7 @@ class Direction:
 
     @property
     def resid_norm(self) -> float:
-        """Median norm of the residual stream at the chosen hook point.
-
-        Raises:
-            BadInput: it was not measured, as in a direction from another tool.
-        """
+        """Median norm of the residual stream at the chosen hook point; refused in a direction that does not know it."""
         if self.hook_name not in self.resid_norms:
             raise BadInput(f"{self.name} does not know the residual norm at {self.hook_name}; give absolute strengths")
         return self.resid_norms[self.hook_name]
@@ -102,8 +97,7 @@ class Direction:
     def at(self, hook_name: str) -> "Direction":
         """The same behaviour's direction at another hook point.
 
-        What the card says about the chosen level (`layer`, `selection`, `scores`, `projections`) is true of that level
-        alone: it goes under `found`, and comes back with the hook point.
+        What the card says about the chosen level alone goes under `found`, and comes back with the hook point.
         """
         if hook_name == self.hook_name:
             return self
@@ -123,11 +117,7 @@ class Direction:
         return resid - self.project(resid).unsqueeze(-1) * self.vector.to(resid)
 
     def cosine(self, other: "Direction") -> float:
-        """Cosine of the chosen vectors of two directions.
-
-        Raises:
-            BadInput: they have different widths.
-        """
+        """Cosine of the chosen vectors of two directions; refused if they have different widths."""
         if self.vector.shape != other.vector.shape:
             widths = f"{self.name} has {len(self.vector)} dimensions, {other.name} has {len(other.vector)}"
             raise BadInput(f"{widths}; directions of one model can be compared")
@@ -145,11 +135,7 @@ class Direction:
 
     @classmethod
     def load(cls, path: str | Path) -> "Direction":
-        """Read what `save` wrote.
-
-        Raises:
-            IntegrityError: the file is damaged, or is no direction.
-        """
+        """Read what `save` wrote; an IntegrityError if the file is damaged, or is no direction."""
         tensors, card = load_tensors(Path(path))
         if card.get("format") != FORMAT:
             raise IntegrityError(f"{path} is no direction (format {card.get('format')!r}); expected {FORMAT}")
@@ -162,10 +148,7 @@ class Direction:
         return cls(hook_name=card["hook_name"], card=rest, **kinds, **numbers)
 
     def check(self, model: Model, *, allow_foreign: bool = False) -> tuple[str, ...]:
-        """Refuse to be used with a model that it was not found in.
-
-        Returns:
-            Notes for the report: what is foreign, if that is allowed.
+        """Refuse to be used with a model that it was not found in; where that is allowed, a note for the report.
 
         Raises:
             BadInput: another width, or a hook point that the model does not have.

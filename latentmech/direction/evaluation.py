@@ -16,7 +16,7 @@ from latentmech.direction.candidates import DirectionCandidate, NullPlan, best_p
 from latentmech.direction.folds import Fold, scores_left_out, surface_left_out
 from latentmech.direction.nulls import read_at_best
 from latentmech.direction.sample import Parts, Rows, Scores
-from latentmech.statistics import Estimate, Lead, Tally, auroc, auroc_of, estimate, leads, p_value
+from latentmech.statistics import Estimate, Lead, auroc, auroc_of, estimate, leads, p_value
 
 EMBEDDING = "embedding"
 READERS = SURFACE | {EMBEDDING: "embedding"}
@@ -42,15 +42,13 @@ class NullReading:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LeftOut:
-    """The direction and its rivals on topics that they had not seen.
+    """The direction, its rivals (by the keys of `READERS`) and nulls (of `NULLS`) on topics that they had not seen.
 
     Attributes:
         auroc: of the direction, its place chosen anew in each fold; NaN where nothing can be left out.
         at_place: the same at the study's own place throughout.
         places: the candidate that each fold chose.
-        rivals: AUROC by the keys of `READERS`.
-        leads: how far the direction is ahead of each, paired.
-        nulls: by the keys of `NULLS`, as far as there are any.
+        leads: how far the direction is ahead of each rival, paired.
     """
 
     auroc: Estimate
@@ -65,13 +63,7 @@ def left_out(
     plan: NullPlan, candidates: Sequence[DirectionCandidate], chosen: int, allowed: Sequence[int],
     rows_of: Callable[[int], Rows], texts: Sequence[str], draws: int,
 ) -> LeftOut:  # fmt: skip
-    """Leave out every fold, for everything that can be compared.
-
-    Args:
-        chosen: the candidate at the study's place.
-        allowed: those that a fold or a null may choose.
-        texts: what can be seen of each text.
-    """
+    """Leave out every fold, for everything that can be compared; folds and nulls may choose of the `allowed` places."""
     parts, folds = plan.parts, plan.folds
     places = best_places([c.in_folds for c in candidates], allowed)
 
@@ -97,14 +89,13 @@ def left_out(
     for i in sorted(range(len(again)), key=again.__getitem__):  # the rows of a place are read once
         nulls["exchanged"][i] = whole(again[i], plan.exchanges[i])
 
-    def tally(own: Scores) -> Tally:
-        return auroc_of(own, parts.positive, parts.group)
-
-    ahead = {name: leads(tally(scores), {READERS[name]: tally(own)}, draws)[0] for name, own in rivals.items()}
+    own = auroc_of(scores, parts.positive, parts.group)
+    tallies = {name: auroc_of(read, parts.positive, parts.group) for name, read in rivals.items()}
+    ahead = {name: leads(own, {READERS[name]: tally}, draws)[0] for name, tally in tallies.items()}
     return LeftOut(
-        auroc=estimate(tally(scores), draws) if folds else Estimate(float("nan")),
+        auroc=estimate(own, draws) if folds else Estimate(float("nan")),
         at_place=at_place, places=tuple(places),
-        rivals={name: estimate(tally(own), draws) for name, own in rivals.items()},
+        rivals={name: estimate(tally, draws) for name, tally in tallies.items()},
         leads=dict(sorted(ahead.items(), key=lambda one: -one[1].value)),
         nulls={
             name: NullReading(values, p_value(at_place, values) if folds else 1.0)

@@ -1,15 +1,15 @@
-"""`DirectionFindings`: what a direction study has measured, before it is put into words, tables and pictures."""
+"""What a direction study has measured, before it is put into words, tables and pictures."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from latentmech.data import Contrast, Duplicates
-from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit, Relative, Transfer
+from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit, Transfer
 from latentmech.direction.candidates import Choice, DirectionCandidate, NullPlan, ShownRates
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import EMBEDDING, NULLS, READERS, LeftOut
+from latentmech.direction.settings import DirectionSettings
 from latentmech.direction.stability import Stability
 
 NAMES = {DIRECTION: "direction", FROM_MATCHED: "direction from matched train texts", **READERS}
@@ -21,24 +21,20 @@ class DirectionFindings:
     """Everything measured, and the facts of the measurement.
 
     Attributes:
-        method: name, what it does in a line, and the works that it rests on.
+        method: what it does in a line, and the works that it rests on.
         copies: test texts that train or dev has.
         plan: labels and splits of the texts, and what was left out and exchanged.
-        anew: whether the place was chosen anew in each fold.
-        candidates: every level and position, level by level.
+        candidates: every position, level by level.
         direction: the chosen one, with vectors at every level of its position.
-        halvings: how many were asked for.
+        relatives: by other bundled sets, the cosine to their direction, and the most that noise would leave of 1.
         shown: whether the model shows the behaviour itself; None if nobody looked.
-        exports: what is sent elsewhere beside the report.
     """
 
-    called: str
-    site: str
-    method: tuple[str, str, tuple[str, ...]]
+    settings: DirectionSettings
+    method: tuple[str, tuple[str, ...]]
     contrast: Contrast
     copies: Duplicates
     plan: NullPlan
-    anew: bool
     positions: tuple[str, ...]
     candidates: Sequence[DirectionCandidate]
     choice: Choice
@@ -46,8 +42,7 @@ class DirectionFindings:
     left_out: LeftOut
     audit: Audit
     stability: Stability
-    halvings: int
-    relatives: Sequence[Relative]
+    relatives: Mapping[str, tuple[float, float]]
     transfers: Sequence[Transfer]
     shown: ShownRates | None
     exports: Mapping[str, Callable[[Path], object]]
@@ -65,7 +60,3 @@ class DirectionFindings:
     def at_position(self) -> list[DirectionCandidate]:
         """The candidates at the chosen position, in order of depth."""
         return [c for c in self.candidates if c.position == self.best.position]
-
-    def times_chosen(self) -> Counter[str]:
-        """How many folds chose each candidate, by its name."""
-        return Counter(self.candidates[place].name for place in self.left_out.places)

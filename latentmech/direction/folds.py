@@ -8,8 +8,8 @@ A fold holds out one group (a topic, a template); of more than 20 groups, a twen
     score    z = (x . v - c) / s   c midway between the class means of the refitted rows along v, s their root mean
              square distance from there (which is not 0 where a vector fits its own rows perfectly)
 
-so that scores of different folds share a scale, and the AUROC compares texts across groups. What is scored has been
-seen neither by the vector nor by the choice (Stone 1974). All groups speak, where a test set has a fifth of them.
+so that scores of different folds share a scale. What is scored has been seen neither by the vector nor by the choice
+(Stone 1974). All groups speak, where a test set has a fifth of them.
 
 What it does not show: how the saved direction does. That one is fitted on train alone, on fewer texts.
 """

@@ -1,7 +1,4 @@
-"""The methods by name. A method is a function from labelled rows to a vector, in a file of its own name.
-
-The first line of the file's docstring says what it does; `CITES` names the works that it rests on.
-"""
+"""The methods by name: a function from labelled rows to a vector each, in a file of its name that says what it does."""
 
 import inspect
 from collections.abc import Callable, Sequence

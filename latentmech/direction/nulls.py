@@ -18,7 +18,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.methods import DirectionMethod, directions_of
 from latentmech.direction.sample import Parts, Rows
 from latentmech.statistics import aurocs, exchanged, folded
 
@@ -38,24 +37,13 @@ def covariance_directions(rows: Rows, n: int, seed: int) -> Float[Tensor, "draw 
     return (vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-30)).float()
 
 
-def exchanged_parts(parts: Parts, rng: np.random.Generator) -> Parts:
-    """The parts with their labels exchanged once, in all splits; pairs point from their new positive member."""
-    positive = exchanged(parts.positive, parts.group, parts.partners, rng)
-    partners = np.where(~positive[parts.partners[:, :1]], parts.partners[:, ::-1], parts.partners)
-    return replace(parts, positive=positive, partners=partners)
-
-
 def exchanges(parts: Parts, n: int, seed: int) -> list[Parts]:
-    """The parts under `n` exchanges of the labels, the same for every level."""
+    """The parts under `n` exchanges of the labels, in all splits; pairs point from their new positive member."""
     rng = np.random.default_rng(seed)
-    return [exchanged_parts(parts, rng) for _ in range(n)]
-
-
-def exchanged_directions(
-    method: DirectionMethod, parts: Parts, rows: Rows, n: int, seed: int
-) -> Float[Tensor, "draw d_model"]:
-    """Unit vectors that the method finds in train under exchanged labels."""
-    return directions_of(method, rows, [(one, parts.within("train")) for one in exchanges(parts, n, seed)])
+    labels = [exchanged(parts.positive, parts.group, parts.partners, rng) for _ in range(n)]
+    turned = [~positive[parts.partners[:, :1]] for positive in labels]
+    pairs = [np.where(turn, parts.partners[:, ::-1], parts.partners) for turn in turned]
+    return [replace(parts, positive=one, partners=two) for one, two in zip(labels, pairs, strict=True)]
 
 
 def drawn_at(directions: Float[Tensor, "draw d_model"], parts: Parts, rows: Rows) -> Drawn:

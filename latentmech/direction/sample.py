@@ -102,12 +102,9 @@ def visible(examples: Examples) -> Sequence[str]:
 
 
 def surface_of(train: Sequence[str], labels: Labels, texts: Sequence[str]) -> dict[str, Float[np.ndarray, " new_text"]]:
-    """How much more each surface reader takes new texts for positive than for negative, in nats.
-
-    Rounded, so that scores that are equal but for the order of a sum are ties.
-    """
+    """How much more each surface reader takes new texts for positive than for negative, in nats."""
     scores = surface_scores(train, labels.astype(np.int64), 2, texts)
-    return {name: np.round(values[:, 1] - values[:, 0], 9) for name, values in scores.items()}
+    return {name: np.round(values[:, 1] - values[:, 0], 9) for name, values in scores.items()}  # sums in any order tie
 
 
 def matched(texts: Sequence[str], labels: Labels, seed: int) -> Int[np.ndarray, " kept"]:

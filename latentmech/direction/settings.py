@@ -1,7 +1,4 @@
-"""Settings of a direction study, the names of the methods, and the rules for where in a text a direction is read.
-
-A new method is one file here with one function of the same name, and its name in `METHODS`.
-"""
+"""Settings of a direction study, the names of the methods, and the rules for where in a text a direction is read."""
 
 import re
 from collections.abc import Sequence

@@ -47,11 +47,7 @@ EXPECTED = "a .safetensors or .gguf file, wandb:entity/project/name:version or h
 
 
 def load_direction(where: str) -> Direction:
-    """A direction from a path, from W&B or from the hub.
-
-    Args:
-        where: a `.safetensors` file of ours, a `.gguf` control vector, `wandb:entity/project/name:version`, or
-            `hub:owner/repo[@revision][/file]`.
+    """From a `.safetensors` or `.gguf` file, `wandb:entity/project/name:version` or `hub:owner/repo[@revision][/file]`.
 
     Raises:
         BadInput: there is no such file, or it is not clear which one is meant.
@@ -75,9 +71,6 @@ def load_direction(where: str) -> Direction:
 
 def push_to_hub(direction: Direction, repo: str, *, private: bool = True) -> str:
     """Upload the direction, its card and a README to `owner/name` in one commit; returns the commit's address.
-
-    Args:
-        private: whether only its owner may see it. One that is public already is not used for a private upload.
 
     Raises:
         BadInput: the repository is public, and a private one was asked for.
@@ -143,11 +136,9 @@ def _from_hub(name: str, where: str) -> Path:
     file = parsed["file"]
     wanted = [file, file.removesuffix("safetensors") + "json"] if file else ["*.safetensors", "*.json"]
     folder = _snapshot(parsed["repo"], parsed["revision"], wanted)
-    if file is None:
-        return _only_one(folder, where)
-    if not (folder / file).is_file():
+    if file and not (folder / file).is_file():
         raise BadInput(f"direction {where}: there is no {file}; name a file of the repository")
-    return folder / file
+    return folder / file if file else _only_one(folder, where)
 
 
 def _snapshot(repo: str, revision: str | None, wanted: list[str]) -> Path:

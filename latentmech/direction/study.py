@@ -86,8 +86,7 @@ class DirectionStudy(DirectionSettings):
         worth = left_out(plan, candidates, at, allowed, rows_of, seen, self.draws)
         checked = audit(method, seen, parts, rows_of(at), best.vector, self.draws, self.seed)
         halve = partial(stability, method, repeats=self.halvings, seed=self.seed)
-        stable = halve(parts, rows_of(at))
-        reading = self.reading(best.position)
+        stable, reading = halve(parts, rows_of(at)), self.reading(best.position)
         card = self._card(model, contrast, best, choice.how, worth, checked.test, stable)
         own = direction_of(candidates, at, norms, card)
 
@@ -98,10 +97,9 @@ class DirectionStudy(DirectionSettings):
         names = others if self.compare else []
         label, scores = self.data.positive, checked.scores
         return DirectionFindings(
-            called=self.called, site=self.site, method=(self.method, *described(method)), contrast=contrast,
-            copies=cross_split_duplicates(said(contrast.joint)), plan=plan, anew=self.selection is None,
-            positions=positions, candidates=candidates, choice=choice, direction=own, left_out=worth, audit=checked,
-            stability=stable, halvings=self.halvings,
+            settings=self, method=described(method), contrast=contrast, plan=plan, positions=positions,
+            copies=cross_split_duplicates(said(contrast.joint)), candidates=candidates, choice=choice, direction=own,
+            left_out=worth, audit=checked, stability=stable,
             relatives=cosines(method, own, stable.whole, names, elsewhere, halve),
             transfers=[transfer(own, contrast, scores, x, label, elsewhere, self.draws) for x in self.transfer],
             shown=None if self.observer is None else self.observer(model, *_of_kinds(texts, parts, "test")),
@@ -112,11 +110,7 @@ class DirectionStudy(DirectionSettings):
         self, model: Model, contrast: Contrast, best: DirectionCandidate, how: str, own: LeftOut, test: Estimate,
         stable: Stability,
     ) -> dict[str, Any]:  # fmt: skip
-        """What it takes to use the direction and to know what it is worth; from `layer` on, of the chosen level alone.
-
-        Args:
-            how: the place was chosen.
-        """
+        """What it takes to use the direction and to know its worth; from `layer` on, true of the chosen level alone."""
         joint, (low, high) = contrast.joint, (best.means @ best.vector).tolist()
         return {
             "name": self.called,
@@ -150,7 +144,6 @@ class DirectionStudy(DirectionSettings):
 
 
 def _of_kinds(texts: Sequence[Dialogue], parts: Parts, split: str) -> tuple[list[Dialogue], list[Dialogue]]:
-    """The positive and the negative texts of one split."""
     places = parts.within(split)
     return [texts[i] for i in places if parts.positive[i]], [texts[i] for i in places if not parts.positive[i]]
 

@@ -1,5 +1,6 @@
 """The tables of a direction study: left-out groups, test, layer by layer, other texts, other directions, other data."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pandas as pd
@@ -23,7 +24,7 @@ def left_out(found: DirectionFindings) -> Table:
         ahead = lead.difference.cells("ahead by", "least", "most")
         rows.append({"read by": NAMES[name], **own.rivals[name].cells("auroc", "low", "high"), **ahead})
     rows += [{"read by": f"{NULLS[name]}, p95", "auroc": null.high, "p": null.p} for name, null in own.nulls.items()]
-    anew = "chosen anew each time" if found.anew else "the one of the study"
+    anew = "chosen anew each time" if found.settings.selection is None else "the one of the study"
     caption = (
         f"AUROC on all texts, each scored by what had seen none of its group ({len(found.plan.folds)} folds, "
         f"{own.auroc.groups} groups); the place is {anew}. Ahead by: the direction minus the rival, paired; a rival is "
@@ -48,7 +49,7 @@ def on_test(found: DirectionFindings) -> Table:
 
 def by_layer(found: DirectionFindings) -> Table:
     """One row per level at the chosen position."""
-    rows, times = [], found.times_chosen()
+    rows, times = [], Counter(found.candidates[place].name for place in found.left_out.places)
     for c in found.at_position():
         row = {"layer": c.level.tick, "mark": "best" if c is found.best else "", "dev auroc": c.key[0]}
         row |= {"distance (std)": c.key[1], "chosen in folds": times[c.name], "raw norm": c.norm, "spread": c.spread}
@@ -77,9 +78,10 @@ def halves(found: DirectionFindings) -> Table:
 def elsewhere(found: DirectionFindings) -> Iterator[tuple[str, Table]]:
     """Cosines to other directions, and other data, as far as there are any."""
     if found.relatives:
-        rows = [{"direction": r.name, "cosine": r.cosine, "noise ceiling": r.ceiling} for r in found.relatives]
+        cosines = [(name, *both) for name, both in found.relatives.items()]
+        frame = pd.DataFrame(cosines, columns=["direction", "cosine", "noise ceiling"])
         caption = "Same layer, same rule. The ceiling is what noise in both directions leaves of a true cosine of 1."
-        yield "relatives", Table(title="Beside the other directions", frame=pd.DataFrame(rows), caption=caption)
+        yield "relatives", Table(title="Beside the other directions", frame=frame, caption=caption)
     if found.transfers:
         rows = [
             {

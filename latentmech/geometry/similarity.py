@@ -61,7 +61,6 @@ def prepared(vectors: WordRows, kind: str, causal: CausalMetric | None = None, r
     """Vectors whose products are the similarity `kind` (for `euclidean`, as they are).
 
     Args:
-        causal: needed for `causal`.
         role: what the vectors are: `state`, `unembedding`, or `static` ones that belong to no model, for which
             `causal` means nothing and the cosine is taken.
     """
@@ -97,17 +96,14 @@ def nearest(
     return top.values, top.indices
 
 
-Cloud = Float[Tensor, "row d_model"]
-
-
-def anisotropy(vectors: Cloud) -> float:
+def anisotropy(vectors: WordRows) -> float:
     """Mean cosine of all pairs of different rows, from |sum of unit rows|^2, which also holds each row with itself."""
     rows = torch.nn.functional.normalize(vectors, dim=1).double()
     n = len(rows)
     return float((rows.sum(0).square().sum() - rows.square().sum()) / (n * (n - 1)))
 
 
-def occurrences(vectors: Cloud, kind: str, k: int) -> Int[np.ndarray, " row"]:
+def occurrences(vectors: WordRows, kind: str, k: int) -> Int[np.ndarray, " row"]:
     """How often each row is among the k nearest of another."""
     _, places = nearest(vectors, kind, k)
     return np.bincount(places.flatten().numpy(), minlength=len(vectors))
@@ -120,7 +116,7 @@ def hubness(counts: Int[np.ndarray, " row"]) -> float:
     return float(skew(counts)) if np.ptp(counts) else 0.0
 
 
-def gaussian_like(vectors: Cloud, seed: int) -> Cloud:
+def gaussian_like(vectors: WordRows, seed: int) -> WordRows:
     """As many draws from a Gaussian of the same mean and covariance: the shape of the cloud without its clusters."""
     centred = (vectors - vectors.mean(0)).double()
     generator = torch.Generator().manual_seed(seed)

@@ -24,7 +24,6 @@ class WordSpace:
     Attributes:
         name: `glove`, `embed`, `layer_07` or `unembed`, as metric names spell it.
         tick: the same as an axis shows it.
-        vectors: one row for each word.
         role: `static`, `state` or `unembedding`, as `prepared` wants to know it.
         layer: the block, if it is one.
     """

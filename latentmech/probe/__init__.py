@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
-    from latentmech.probe.atlas import AtlasSettings, AtlasStudy
+    from latentmech.probe.atlas.settings import AtlasSettings
+    from latentmech.probe.atlas.study import AtlasStudy
     from latentmech.probe.findings import ProbeFindings
     from latentmech.probe.fitting import Fitting
     from latentmech.probe.linear_probe import LinearProbe

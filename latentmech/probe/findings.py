@@ -1,19 +1,22 @@
 """What a probe study has measured, before it is put into words, tables and pictures."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from latentmech.data import SURFACE, Duplicates, Examples
 from latentmech.probe.fitting import LevelFit
-from latentmech.probe.online_code import uniform_code
+from latentmech.probe.linear_probe import LinearProbe
+from latentmech.probe.online_code import online_code, uniform_code
 from latentmech.probe.problem import CONTROL, SHUFFLED, Problem
-from latentmech.probe.scores import Scored
-from latentmech.statistics import Estimate, Lead, over_seeds, p_value
+from latentmech.probe.scores import Scored, compared_by, logits_on_test, mean_of_tallies, metric_of, scored
+from latentmech.statistics import Estimate, Lead, Tally, confidence_set, difference, leads, over_seeds, p_value
 
 ENOUGH = 19  # exchanges of labels that can give a p-value of 0.05
 NAMES = {
@@ -31,23 +34,30 @@ NAMES = {
 }
 
 
-def place_of(fit: LevelFit) -> dict[str, object]:
-    """Where a fit belongs, as columns of a tidy row."""
-    return {"layer": fit.level.layer, "strength": fit.strength}
-
-
 @dataclass(frozen=True, eq=False)
 class ProbedLevels:
     """Probes of one model at every level, embedding first.
 
     Attributes:
-        dev: what each answers on dev.
-        best: index of the block that dev chose.
+        rows: the states that they read, by hook point.
     """
 
+    problem: Problem
+    rows: Callable[[str], Float[Tensor, "row d_model"]]
     fits: Sequence[LevelFit]
-    dev: Sequence[Scored]
-    best: int
+    draws: int
+
+    @cached_property
+    def dev(self) -> list[Scored]:
+        """What each answers on dev."""
+        answers = [(fit.dev_predicted, fit.dev_margin) for fit in self.fits]
+        return [scored(self.problem, "dev", *given, draws=self.draws) for given in answers]
+
+    @cached_property
+    def best(self) -> int:
+        """Index of the block that does best on dev; the lower one of two equals."""
+        values = [one.value for one in self.on_dev(metric_of(self.problem.n_classes))]
+        return max((i for i, fit in enumerate(self.fits) if fit.level.layer is not None), key=lambda i: values[i])
 
     @property
     def chosen(self) -> LevelFit:
@@ -63,6 +73,16 @@ class ProbedLevels:
         """One score, level by level."""
         return [one.scores[metric] for one in self.dev]
 
+    def on_test(self, fit: LevelFit, probe: LinearProbe, labels: Int[np.ndarray, " unit"] | None = None) -> Scored:
+        """What a probe that reads the level of a fit answers on test, by the task's labels or those of a control."""
+        logits = logits_on_test(self.problem, self.rows(fit.level.hook_name), probe)
+        return scored(self.problem, "test", logits.argmax(1), logits[:, -1] - logits[:, 0], labels, self.draws)
+
+    def bits(self, labels: Int[np.ndarray, " unit"]) -> float:
+        """Online code length of some labels at the best block."""
+        sample = self.problem.sample(self.rows(self.chosen.level.hook_name))
+        return online_code(sample, torch.from_numpy(self.problem.of("train", labels)), self.problem.n_classes)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ProbeFindings:
@@ -70,16 +90,11 @@ class ProbeFindings:
 
     Attributes:
         path: how many strengths were to be tried at each level.
-        metric: the score by which blocks were chosen.
-        compared: the score by which rivals are beaten.
         own: the task's probes.
         twin: the same of the random-init twin; None if it was switched off.
-        equals: indices of the levels not shown to be worse than the best on dev; None where it cannot be told.
         test: answers on test by who gives them: `probe`, `embed`, `random_init`, `majority`, `lookup`, ...
         baselines_dev: the answers without the model on dev.
         controls: of each labelling that means nothing, its name and the answers of its probe on test.
-        leads: how far the probe is ahead of each rival on test.
-        selectivity: accuracy ahead of the control tasks, paired, on test; None without one.
         codes: code length in bits at the best block: of one labelling that means nothing, and of the random-init twin.
         subsets: accuracy on parts of test.
         undone: what does not apply, in sentences.
@@ -91,22 +106,51 @@ class ProbeFindings:
     position: str
     method: str
     path: int
-    metric: str
-    compared: str
     examples: Examples
     duplicates: Duplicates
     problem: Problem
     own: ProbedLevels
     twin: ProbedLevels | None
-    equals: Sequence[int] | None
     test: Mapping[str, Scored]
     baselines_dev: Mapping[str, Scored]
     controls: Sequence[tuple[str, Scored]]
-    leads: Sequence[Lead]
-    selectivity: Estimate | None
     codes: Mapping[str, float]
     subsets: Mapping[str, Estimate]
     undone: Sequence[str]
+
+    @property
+    def metric(self) -> str:
+        """The score by which blocks were chosen."""
+        return metric_of(self.problem.n_classes)
+
+    @property
+    def compared(self) -> str:
+        """The score by which rivals are beaten."""
+        return compared_by(self.problem.n_classes)
+
+    @cached_property
+    def equals(self) -> list[int] | None:
+        """Levels not shown to be worse than the best, by the score that chose it; None where that cannot be told."""
+        tallies, draws = [one.tallies[self.metric] for one in self.own.dev], self.own.draws
+        return confidence_set(tallies, draws) if np.isfinite(tallies[0].value) else None
+
+    @cached_property
+    def leads(self) -> list[Lead]:
+        """How far the probe is ahead, on test, of everything that lacks the information."""
+        rivals = {who: one.tallies[self.compared] for who, one in self.test.items() if who != "probe"}
+        rivals |= {kind: self._drawn(kind, self.compared) for kind in self.kinds}
+        return leads(self.test["probe"].tallies[self.compared], rivals, self.own.draws)
+
+    @cached_property
+    def selectivity(self) -> Estimate | None:
+        """Accuracy ahead of the control tasks, paired, on test; None without one."""
+        if CONTROL not in self.kinds:
+            return None
+        return difference(self.test["probe"].tallies["accuracy"], self._drawn(CONTROL, "accuracy"), self.own.draws)
+
+    def _drawn(self, kind: str, metric: str) -> Tally:
+        """The mean score of the labellings of one kind."""
+        return mean_of_tallies([one.tallies[metric] for name, one in self.controls if name == kind])
 
     @property
     def kinds(self) -> Mapping[str, int]:

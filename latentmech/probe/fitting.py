@@ -1,7 +1,8 @@
 """Probes for every level: one pass over the activations, everything that shares a level's rows done at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +43,11 @@ class LevelFit:
     controls: tuple[LinearProbe, ...]
     control_dev: tuple[float, ...]
     code_bits: float
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Where it belongs, as columns of a tidy row."""
+        return {"layer": self.level.layer, "strength": self.strength}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,15 +93,11 @@ class Fitting:
         controls, control_dev = self._controls(sample, level, chosen.strengths)
         logits = chosen.solution.logits(sample.dev)
         return LevelFit(
-            level=level,
-            probe=self._probe(chosen.solution, sample, level),
-            strength=float(chosen.strengths),
-            dev_predicted=logits.argmax(1).numpy(),
-            dev_margin=(logits[:, -1] - logits[:, 0]).numpy(),
-            controls=controls,
-            control_dev=control_dev,
+            level=level, probe=self._probe(chosen.solution, sample, level), strength=float(chosen.strengths),
+            dev_predicted=logits.argmax(1).numpy(), dev_margin=(logits[:, -1] - logits[:, 0]).numpy(),
+            controls=controls, control_dev=control_dev,
             code_bits=online_code(sample, targets.labels[0], problem.n_classes) if self.with_code else float("nan"),
-        )
+        )  # fmt: skip
 
     def _controls(
         self, sample: Sample, level: Level, strength: Float[Tensor, "1"]
@@ -121,14 +123,12 @@ class Chosen:
 
     Attributes:
         strengths: where on the path it lies.
-        score: its score on the development part.
-        nats: minus the mean log-likelihood of the development labels (if logits are such), at its best on the path.
+        score: on the development part.
     """
 
     solution: Solution
     strengths: Float[Tensor, "1"]
     score: Float[Tensor, ""]
-    nats: Float[Tensor, ""]
 
 
 def choose_strength(
@@ -142,19 +142,16 @@ def choose_strength(
         score: what to maximise, given the logits of the development rows.
         dev: labels of the development rows.
     """
-
-    def at(strength: float, start: Solution | None) -> Chosen:
-        strengths = torch.tensor([strength])
-        solution = fit(sample, targets, strengths, start)
+    best: Chosen | None = None
+    solution, least = None, torch.tensor(torch.inf)
+    for strength in path:
+        solution = fit(sample, targets, torch.tensor([strength]), solution)
         logits = solution.logits(sample.dev)
-        nats = torch.nn.functional.cross_entropy(logits, dev)
-        return Chosen(solution, strengths, torch.tensor(score(logits)), nats)
-
-    best = here = at(path[0], None)
-    for strength in path[1:]:
-        here = at(strength, here.solution)
-        gains, likelier = bool(here.score > best.score), bool(here.nats < best.nats)
-        best = replace(here if gains else best, nats=torch.minimum(here.nats, best.nats))
-        if not gains and not likelier:
+        reached, nats = torch.tensor(score(logits)), torch.nn.functional.cross_entropy(logits, dev)
+        if best is None or reached > best.score:
+            best = Chosen(solution, torch.tensor([strength]), reached)
+        elif not nats < least:
             break
+        least = torch.minimum(nats, least)
+    assert best is not None
     return best

@@ -16,7 +16,7 @@ and what is rounded in the products of late steps, which are short, is next to n
 Curvature is kept. What the last steps have shown of it holds for the data, whatever the strength: a fit with another
 strength, or on more of the rows, goes on from there with the difference in penalty added.
 
-Products are taken in the kind of numbers that the machine multiplies fastest (see `latentmech.probe.axes`), unless
+Products are taken in the kind of numbers that the machine multiplies fastest (see `latentmech.probe.sample`), unless
 more is asked than they can resolve. One turn of the rows serves every strength and every labelling of them, and all
 labellings share each product.
 
@@ -31,8 +31,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.probe.axes import Axes, fast_dtype
-from latentmech.probe.sample import Sample
+from latentmech.probe.sample import Axes, Sample, fast_dtype
 from latentmech.probe.solution import Solution, Targets
 
 IN_CACHE = 2**17  # logits that stay in the processor's cache between the product, softmax and gradient
@@ -70,7 +69,10 @@ def logistic(
     axes = sample.axes(fast_dtype() if tolerance >= ROUGH else torch.float32)
     loss = _Loss(axes, axes.rows[: targets.labels.shape[1]], targets)
     near = None if start is None else _near(loss, start)
-    return _Found.at(_solved(loss, strengths, tolerance, max_steps, near, from_fewer))
+    end = _solved(loss, strengths, tolerance, max_steps, near, from_fewer)
+    theta = end.theta.view(end.loss.shape)
+    weight = torch.einsum("da,pca->pdc", axes.vectors, theta[:, :, :-1])
+    return _Found(weight.contiguous(), theta[:, :, -1].contiguous(), end)
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,6 @@ class _Loss:
         whole = len(self.rows) == len(other.rows) == len(self.axes.rows)
         same = self.axes is other.axes and mine.row_weights is theirs.row_weights
         return same and whole and mine.labels.equal(theirs.labels)
-
-    def logits(self, theta: Vector) -> Logits:
-        """Logits of all rows."""
-        logits = torch.empty(*self.shape[:2], len(self.rows))
-        for place in self._chunks():
-            self._product(theta, place, logits)
-        return logits
 
     def at(
         self, logits: Logits, change: Logits, length: PerProblem, step: Vector | None = None
@@ -204,13 +199,6 @@ class _Found(Solution):
 
     end: _Point
 
-    @classmethod
-    def at(cls, end: _Point) -> "_Found":
-        """Back in the coordinates of the sample."""
-        theta = end.theta.view(end.loss.shape)
-        weight = torch.einsum("da,pca->pdc", end.loss.axes.vectors, theta[:, :, :-1])
-        return cls(weight.contiguous(), theta[:, :, -1].contiguous(), end)
-
 
 def _near(loss: _Loss, start: Solution) -> _Point:
     """What is known of `loss` at `start`."""
@@ -222,8 +210,9 @@ def _near(loss: _Loss, start: Solution) -> _Point:
 
 
 def _point(loss: _Loss, theta: Vector, trail: tuple[tuple[Vector, Vector], ...] = ()) -> _Point:
-    logits = loss.logits(theta)
-    return _Point(loss, theta, logits, *loss.at(logits, logits, torch.zeros(len(theta))), trail)
+    logits = torch.empty(*loss.shape[:2], len(loss.rows))
+    nats, gradient = loss.at(torch.zeros(1).expand_as(logits), logits, torch.ones(len(theta)), theta)
+    return _Point(loss, theta, logits, nats, gradient, trail)
 
 
 def _solved(
@@ -245,7 +234,9 @@ def _solved(
 
 def _minimise(point: _Point, curvature: Vector, strengths: PerProblem, tolerance: float, max_steps: int) -> _Point:
     """L-BFGS on all problems side by side, without those that have arrived."""
-    penalty = _penalty(strengths, point.loss.shape)
+    penalty = strengths[:, None, None].repeat(1, *point.loss.shape[1:])
+    penalty[:, :, -1] = 0  # along the biases
+    penalty = penalty.flatten(1)
     inverse = 1 / (curvature + penalty).clamp(min=1e-8)
     pairs = [_pair(s, y + penalty * s) for s, y in point.trail]
     logits, change = point.logits.clone(), torch.empty_like(point.logits)
@@ -271,13 +262,6 @@ def _minimise(point: _Point, curvature: Vector, strengths: PerProblem, tolerance
         pairs = [*pairs[1 - MEMORY :], _pair(s, y + penalty * s)]
         point = _Point(point.loss, point.theta + s, logits, nats, slope, (*point.trail[1 - MEMORY :], (s, y)))
     return point
-
-
-def _penalty(strengths: PerProblem, shape: tuple[int, int, int]) -> Vector:
-    """The curvature that the penalty adds: none along the biases."""
-    penalty = strengths[:, None, None].repeat(1, *shape[1:])
-    penalty[:, :, -1] = 0
-    return penalty.flatten(1)
 
 
 def _pair(s: Vector, y: Vector) -> _Pair:

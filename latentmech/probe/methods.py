@@ -1,14 +1,67 @@
-"""The ways to fit a linear probe, each with the strengths that are tried unless others are set."""
+"""The ways to fit a linear probe: three closed forms, logistic regression, and the strengths that are tried of each.
+
+Ridge regression onto one-hot labels (Hoerl & Kennard 1970). In the eigenbasis of X^T X the inverse is a division, so a
+whole path of strengths costs as much as one. It is quick and has a single optimum; its scores are no probabilities, and
+it trails logistic regression by a point.
+
+    W = (X^T X / n + strength)^-1 X^T Y / n
+
+Linear discriminant analysis with a shrunk pooled covariance (Fisher 1936; Friedman 1989). `a` is the strength, clipped
+to [0, 1]; S_within is the covariance of all rows without that of the class means. With equal covariances in all classes
+this is the best classifier there is, and with unequal ones it is not.
+
+    w_c = S^-1 m_c      b_c = log p_c - m_c . w_c / 2      S = (1 - a) S_within + a I
+
+Mass-mean probe (Marks & Tegmark 2023, "The geometry of truth"): in standardised coordinates the nearest class mean
+wins. Nothing is fitted beyond the means, so it cannot overfit; what it scores is a lower bound on what is linearly
+there.
+
+    w_c = m_c      b_c = -|m_c|^2 / 2
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from latentmech.probe.lda import lda
+import torch
+
 from latentmech.probe.logistic import logistic
-from latentmech.probe.mass_mean import mass_mean
-from latentmech.probe.ridge import ridge
-from latentmech.probe.solution import Fit
+from latentmech.probe.sample import Sample
+from latentmech.probe.solution import Fit, Solution, Strengths, Targets
+
+
+def ridge(sample: Sample, targets: Targets, strengths: Strengths, start: Solution | None = None) -> Solution:
+    """Fit every problem; `start` is not needed, and class weights enter through the sums only."""
+    del start
+    n, emphasis, (values, vectors) = len(sample.train), targets.emphasis, sample.spectrum
+    rotated = targets.sums(sample.train) * emphasis.unsqueeze(2) / n @ vectors
+    weight = (rotated / (values + strengths[:, None, None]) @ vectors.T).transpose(1, 2)
+    return Solution(weight.contiguous(), targets.counts / n * emphasis)
+
+
+def lda(sample: Sample, targets: Targets, strengths: Strengths, start: Solution | None = None) -> Solution:
+    """Fit every problem; class weights change the priors only."""
+    del start
+    n, counts = len(sample.train), targets.counts
+    prior = (counts / n * targets.emphasis).clamp(min=1e-12)
+    means = targets.sums(sample.train) / counts.clamp(min=1).unsqueeze(2)
+    values, vectors = (part.double() for part in sample.spectrum)
+    total = vectors * values @ vectors.T
+    between = torch.einsum("pcd,pc,pce->pde", means.double(), counts.double() / n, means.double())
+    a = strengths.clamp(1e-6, 1).double()[:, None, None]
+    shrunk = (1 - a) * (total - between) + a * torch.eye(len(total), dtype=torch.float64)
+    # One factorisation at a time: batched inverses fail on some builds of the linear-algebra library.
+    solved = [torch.cholesky_solve(m.double().T, torch.linalg.cholesky(s)) for s, m in zip(shrunk, means, strict=True)]
+    weight = torch.stack(solved).float()
+    return Solution(weight, prior.log() - torch.einsum("pcd,pdc->pc", means, weight) / 2)
+
+
+def mass_mean(sample: Sample, targets: Targets, strengths: Strengths, start: Solution | None = None) -> Solution:
+    """Fit every problem; there is no strength, and a class weight would change nothing."""
+    del strengths, start
+    means = targets.sums(sample.train) / targets.counts.clamp(min=1).unsqueeze(2)
+    bias = torch.where(targets.counts > 0, -means.pow(2).sum(2) / 2, -torch.inf)  # a class without rows has no mean
+    return Solution(means.transpose(1, 2).contiguous(), bias)
 
 
 @dataclass(frozen=True)
@@ -19,7 +72,6 @@ class FitMethod:
         fit: accurate enough for dev to tell strengths apart: the last digits of a loss do not move its score.
         fit_loosely: the same to fewer digits, for control labellings: learning noise by heart takes many steps,
             and their scores differ more between seeds than between tolerances.
-        path: strengths to try.
     """
 
     fit: Fit

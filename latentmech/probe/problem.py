@@ -10,6 +10,7 @@ shuffled labels   the task's labels, exchanged among what was labelled: document
                   test, a probe that happens to fall on the main axis of the data would read them
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,13 +19,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from latentmech.data import WHOLE_TEXT, Examples, UnitTable
+from latentmech.data import WHOLE_TEXT, Examples, Task, UnitTable, flat
+from latentmech.errors import BadInput
 from latentmech.probe.sample import Sample, sample_of
 from latentmech.statistics import clusters_of
 
 SPLITS = ("train", "dev", "test")
 CONTROL, SHUFFLED = "control_task", "shuffled"
 TRIES = 200  # exchanges until one leaves train with every class
+
+Labellings = Sequence[tuple[str, np.ndarray]]  # a name and labels of every unit, for each that means nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +119,8 @@ class Problem:
         alike = (self.labels[first][document] == self.labels).all()
         return (self.labels[first], document) if alike else (self.labels, np.arange(len(self.labels)))
 
-    def labellings(self, n_tasks: int, n_shuffles: int, seed: int) -> list[tuple[str, Int[np.ndarray, " unit"]]]:
-        """Names and labels of all that mean nothing; a control task needs words that occur more than once."""
+    def labellings(self, n_tasks: int, n_shuffles: int, seed: int) -> Labellings:
+        """Control tasks, which need words that occur more than once, and exchanged labels."""
         tasks = [(CONTROL, self.control_labels(seed + i)) for i in range(n_tasks if self.unit == "word" else 0)]
         return tasks + [(SHUFFLED, self.shuffled_labels(seed + i)) for i in range(n_shuffles)]
 
@@ -126,6 +130,18 @@ class Problem:
         folded = [form.lower() for form in self.units.form.tolist()]
         known = {folded[i] for i in self.index["train"]}
         return np.array([form in known for form in folded])
+
+
+def posed(task: Task, examples: Examples, unseen: str, seed: int, remedy: str) -> Problem:
+    """A task on a corpus; classes that train lacks are an `error`, or are to `drop`; a remedy is for an empty split.
+
+    Raises:
+        BadInput: a split has no labelled units, or fewer than two classes.
+    """
+    units = flat(examples, task, unseen)
+    if empty := [split for split in SPLITS if split not in units.split]:
+        raise BadInput(f"{examples.source} has no {empty[0]} rows for {task.name}; {remedy}")
+    return problem_of(units, examples, task.positive, seed)
 
 
 def problem_of(units: UnitTable, examples: Examples, positive: str | None, seed: int) -> Problem:

@@ -90,18 +90,6 @@ def scored(
     return Scored(predicted, tallies, draws)
 
 
-def scored_on_test(
-    problem: Problem,
-    level: Float[Tensor, "row d_model"],
-    probe: LinearProbe,
-    labels: Int[np.ndarray, " unit"] | None = None,
-    draws: int = 1000,
-) -> Scored:
-    """A probe's answers on test, from all rows of its level."""
-    logits = logits_on_test(problem, level, probe)
-    return scored(problem, "test", logits.argmax(1), logits[:, -1] - logits[:, 0], labels, draws)
-
-
 def logits_on_test(
     problem: Problem, level: Float[Tensor, "row d_model"], probe: LinearProbe
 ) -> Float[np.ndarray, "part class"]:

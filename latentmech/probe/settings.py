@@ -6,11 +6,17 @@ from typing import Annotated, ClassVar
 
 from latentmech.data import Corpus, Task, task
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, Control, Draws, Idle, OneOf, check
+from latentmech.fields import Control, Count, Draws, Idle, OneOf, Rule, check
 from latentmech.model import Layers, Position, Site
 
 NO_PENALTY = Idle(lambda own: own.method == "mass_mean", "mass_mean has neither penalty nor weights")
 ProbeMethod = Annotated[str, OneOf("logistic", "ridge", "lda", "mass_mean")]
+NO_PATH = " is not a path; expected one or more numbers from 0 up"
+Penalties = Annotated[
+    Sequence[float] | None,
+    Rule(lambda v: NO_PATH if v is not None and (not len(v) or min(v) < 0) else None),
+    NO_PENALTY,
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +56,12 @@ class ProbeSettings:
     layers: Layers = "all"
     position: Position = "last"
     method: ProbeMethod = "logistic"
-    strengths: Annotated[Sequence[float] | None, NO_PENALTY] = None
+    strengths: Penalties = None
     class_weight: Annotated[str | None, OneOf(None, "balanced"), NO_PENALTY] = None
     unseen_classes: Annotated[str, OneOf("error", "drop")] = "error"
     random_init: Annotated[bool, Control("random-init twin")] = True
-    control_seeds: Annotated[int, AtLeast(0), Control("control task")] = 5
-    shuffles: Annotated[int, AtLeast(0), Control("shuffled labels")] = 1
+    control_seeds: Annotated[Count, Control("control task")] = 5
+    shuffles: Annotated[Count, Control("shuffled labels")] = 1
     code_length: Annotated[bool, Control("online code length")] = True
     draws: Draws = 1000
     seed: int = 0
@@ -63,7 +69,6 @@ class ProbeSettings:
 
     def __post_init__(self) -> None:
         check(self, "probe")
-        check_path(self.strengths)
         self.asked()
 
     def asked(self) -> Task:
@@ -74,9 +79,3 @@ class ProbeSettings:
             return task(self.task)
         name = self.column if self.task == "column" else self.task
         return replace(task(name, self.column), positive=self.positive)
-
-
-def check_path(strengths: Sequence[float] | None) -> None:
-    """BadInput unless strengths are one or more numbers from 0 up, or the method's own."""
-    if strengths is not None and (not len(strengths) or min(strengths) < 0):
-        raise BadInput(f"probe.strengths={list(strengths)} is not a path; expected one or more numbers from 0 up")

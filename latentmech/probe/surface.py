@@ -36,7 +36,7 @@ def surface_answers(problem: Problem, split: str, *, capital: bool = False) -> d
         scores = surface_scores(train, labels, n, forms)
         return answers | {name: classes.argmax(1) for name, classes in scores.items()}
     answers["lookup"] = lookup(train, labels, forms, n)
-    folded = lookup(_lower(train), labels, _lower(forms), n)
+    folded = lookup([form.lower() for form in train], labels, [form.lower() for form in forms], n)
     answers["lookup_folded"] = lookup(train, labels, forms, n, folded)
     if capital:
         inside = problem.of(split, problem.units.word) > 0  # a capital says nothing at the beginning of a text
@@ -68,16 +68,8 @@ def lookup(
     return np.array(answers, dtype=np.int64)
 
 
-def _lower(forms: Sequence[str]) -> list[str]:
-    return [form.lower() for form in forms]
-
-
 def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[str, Given]:
-    """For pairs of mentions: what a text says about them before it is understood.
-
-    The commonest label of train among pairs with the same first mention, the same second one, as many words between
-    them, the same rank of the first among the candidates of the second, and the last three together with the form.
-    """
+    """For pairs of mentions, what a text says before it is understood: the commonest label of train for each cue."""
     labels, n = problem.of("train", problem.labels), problem.n_classes
     answers = surface_answers(problem, split)
     for name, cues in _cues(examples).items():
@@ -88,10 +80,18 @@ def mention_answers(problem: Problem, examples: Examples, split: str) -> dict[st
 
 
 def _cues(examples: Examples) -> Mapping[str, Sequence[str]]:
-    """Each pair's cues, spelled as text."""
+    """Each pair's cues, spelled as text: either mention, how many words lie between, and the rank of the first one.
+
+    That is 0 for the leftmost of the candidates that a text offers.
+    """
+    pairs = list(zip(examples.texts, examples.spans or (), strict=True))
     forms = [tuple(word.lower() for word in examples.words(i)) for i in range(len(examples))]
-    between = [_between(examples, i) for i in range(len(examples))]
-    rank = _ranks(examples)
+    words = [len(text[first[1] : second[0]].split()) for text, (first, second) in pairs]
+    between = [str(min(n // BUCKET, FARTHEST)) for n in words]
+    starts = defaultdict(set)
+    for text, (first, _) in pairs:
+        starts[text].add(first[0])
+    rank = [str(sorted(starts[text]).index(first[0])) for text, (first, _) in pairs]
     return {
         "first_mention": [first for first, _ in forms],
         "second_mention": [second for _, second in forms],
@@ -100,18 +100,3 @@ def _cues(examples: Examples) -> Mapping[str, Sequence[str]]:
         "second_mention_and_distance": [f"{f[1]} {b}" for f, b in zip(forms, between, strict=True)],
         "second_mention_and_order": [f"{f[1]} {r}" for f, r in zip(forms, rank, strict=True)],
     }
-
-
-def _between(examples: Examples, index: int) -> str:
-    spans = examples.spans[index] if examples.spans else ()
-    words = len(examples.texts[index][spans[0][1] : spans[1][0]].split())
-    return str(min(words // BUCKET, FARTHEST))
-
-
-def _ranks(examples: Examples) -> list[str]:
-    """Which of the candidates that a text offers the first mention is: 0 for the leftmost."""
-    starts = defaultdict(set)
-    spans = examples.spans or ()
-    for text, (first, _) in zip(examples.texts, spans, strict=True):
-        starts[text].add(first[0])
-    return [str(sorted(starts[text]).index(first[0])) for text, (first, _) in zip(examples.texts, spans, strict=True)]

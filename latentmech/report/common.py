@@ -29,8 +29,6 @@ def account(
         study: its settings; controls that are switched off are named by their fields.
         data: the examples; their notes come first.
         groups: what intervals are taken over, such as `documents`.
-        notes: the study's own.
-        methods: what it did, step by step.
         provenance: what else `run.json` is to hold.
         own: title, headline, tables, pictures and whatever else a `Report` has.
     """

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from latentmech.report.cells import column_cells, columns_of, is_numeric, visible
 from latentmech.report.figures.page import filled
 from latentmech.report.figures.style import png
-from latentmech.report.report import Method, Picture, Report, Table, references
+from latentmech.report.report import Method, Report, references
 from latentmech.storage import plain, save_json, write_bytes
 from latentmech.tensors import save_tensors
 
@@ -51,7 +50,6 @@ def write_run(
 
 
 def _written(report: Report) -> Iterator[tuple[str, str]]:
-    """The files that are always there, and the folders that this report has something in."""
     yield from (("report", "report.html"), ("metrics", "metrics.json"), ("results", "results.parquet"))
     yield from (("settings", "config.yaml"), ("provenance", "run.json"))
     yield from ((name, name) for name, some in (("tables", report.tables), ("figures", report.pictures)) if some)
@@ -70,13 +68,15 @@ def as_markdown(title: str, methods: Sequence[Method]) -> str:
 
 def render_html(report: Report, command: str, config_yaml: str, provenance: Mapping[str, Any]) -> str:
     """Everything the report says, with the command, the settings and the versions that produced it; text is escaped."""
+    tables = [(table, columns_of(visible(table.frame))) for table in report.tables.values()]
     return filled(
         "report.html.j2",
         report=report,
         command=command,
         config_yaml=config_yaml,
-        tables=[_table(table) for table in report.tables.values()],
-        pictures=[_picture(picture) for picture in report.pictures.values()],
+        tables=[(table, columns, list(zip(*map(column_cells, columns), strict=True))) for table, columns in tables],
+        is_numeric=is_numeric,
+        pictures=[(own, base64.b64encode(png(own.figure)).decode()) for own in report.pictures.values()],
         metrics={name: column_cells(pd.Series([value]))[0] for name, value in sorted(report.metrics.items())},
         provenance=dict(flattened(plain(dict(report.provenance) | dict(provenance)))),
     )
@@ -89,25 +89,3 @@ def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _table(table: Table) -> dict[str, Any]:
-    frame = visible(table.frame)
-    columns = columns_of(frame)
-    return {
-        "title": table.title,
-        "caption": table.caption,
-        "names": list(frame.columns),
-        "numeric": list(map(is_numeric, columns)),
-        "rows": list(zip(*map(column_cells, columns), strict=True)),
-    }
-
-
-def _picture(picture: Picture) -> dict[str, Any]:
-    data = base64.b64encode(png(picture.figure)).decode()
-    return {
-        "title": picture.title,
-        "caption": picture.caption,
-        "width": round(96 * picture.figure.get_figwidth()),  # CSS pixels to the inch
-        "source": Markup(f"data:image/png;base64,{data}"),
-    }

@@ -59,12 +59,7 @@ def references() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Method:
-    """One step: what was done, and after whom.
-
-    Attributes:
-        said: whole sentences.
-        cites: keys of `references()`.
-    """
+    """One step: what was done, in whole sentences, and after whom, by keys of `references()`."""
 
     said: str
     cites: tuple[str, ...] = ()
@@ -129,8 +124,11 @@ class Ledger:
     metrics: dict[str, float] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, name: str, value: Estimate | float | int, metric: str, **columns: Any) -> None:
-        """Write a number down under the flat `name`, and as a row whose `metric` and other columns are given.
+    def add(self, name: str, value: Estimate | float | int, metric: str | None = None, **columns: Any) -> None:
+        """Write a number down under the flat `name`, and as a row of these columns.
+
+        Args:
+            metric: the row's; default the last part of the name.
 
         Raises:
             ValueError: there is a number of that name already, which would be lost.
@@ -141,4 +139,5 @@ class Ledger:
         around = {"ci_low": one.ci_low, "ci_high": one.ci_high, "interval": one.kind or None}
         counts = {"n": one.n or None, "groups": one.groups or None}
         self.metrics[name] = one.value
+        metric = metric or name.rpartition("/")[2]
         self.rows.append({**self.common, **columns, "metric": metric, "value": one.value, **around, **counts})

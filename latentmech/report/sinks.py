@@ -79,11 +79,7 @@ class WandbSink:
         # wandb takes a second to import, so only a run that uses it pays
         from latentmech.report import wandb_run
 
-        named = {name: getattr(self, name) for name in ("project", "entity", "group", "name", "job_type")}
-        run = wandb_run.start(
-            plain({**config, **report.labels}), folder, mode, self.init_timeout, self.finish_timeout,
-            **named, tags=list(self.tags),
-        )  # fmt: skip
+        run = wandb_run.start(self, plain({**config, **report.labels}), folder, mode)
         failures = [*_failure(partial(wandb_run.log, run, report)), *_failure(run.finish)]
         if mode == "disabled":
             return failures
@@ -93,7 +89,6 @@ class WandbSink:
 
 
 def _failure(act: Callable[[], None]) -> list[str]:
-    """Act; a line that says what went wrong, if anything did."""
     try:
         act()
     except Exception as error:

@@ -24,21 +24,17 @@ from latentmech.tensors import save_tensors
 KINDS = {"directions": "direction"}  # folders whose files are artifacts, and how W&B calls them
 
 
-def start(
-    config: Mapping[str, Any], folder: Path, mode: str, init_timeout: float, finish_timeout: float, **named: Any
-) -> wandb.Run:
-    """A run whose files lie in `folder/wandb`.
-
-    Args:
-        named: project, entity, group, name, job type and tags.
-    """
+def start(sink: Any, config: Mapping[str, Any], folder: Path, mode: str) -> wandb.Run:
+    """A run whose files lie in `folder/wandb`, named and timed as the settings of the sink say."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = wandb.Settings(
         silent=True, quiet=True, console="off",
-        init_timeout=init_timeout, finish_timeout=finish_timeout, finish_timeout_raises=True,
+        init_timeout=sink.init_timeout, finish_timeout=sink.finish_timeout, finish_timeout_raises=True,
     )  # fmt: skip
     wandb.setup(settings=settings)  # `init` alone still tells where it found the key
-    return wandb.init(mode=mode, dir=folder, config=dict(config), settings=settings, **named)  # type: ignore[arg-type]
+    named: dict[str, Any] = {n: getattr(sink, n) for n in ("project", "entity", "group", "name", "job_type")}
+    named |= {"tags": list(sink.tags), "mode": mode, "dir": folder}
+    return wandb.init(config=dict(config), settings=settings, **named)
 
 
 def log(run: wandb.Run, report: Report) -> None:

@@ -23,8 +23,8 @@ def account_of(found: RetrievalFindings, model: Model) -> Report:
         title=f"Retrieval with {model.name} on {collection.source}",
         headline=headline(found, model),
         tables=tables(found),
-        pictures={"layer_curve": layer_picture(found, model), "grid": grid_picture(found, model)},
-        curves=curves(found),
+        pictures={"layer_curve": _layer_picture(found, model), "grid": _grid_picture(found, model)},
+        curves=_curves(found),
         artifacts={"retrieval/space.safetensors": (found.space.tensors, dict(found.searchers["model"].documents.card))},
         groups="queries or pairs of texts" if found.thresholds else "queries",
         notes=notes(found),
@@ -75,8 +75,7 @@ def numbers(found: RetrievalFindings, ledger: Ledger) -> None:
         add("index/recall@10", found.index_recall, "index_recall@10", split="test")
 
 
-def layer_picture(found: RetrievalFindings, model: Model) -> Picture:
-    """nDCG@10 on dev at every level, by pooling."""
+def _layer_picture(found: RetrievalFindings, model: Model) -> Picture:
     levels = at_levels(found.candidates)
     series = {"best way of each level": [one.score for one in levels]}
     for pooling in dict.fromkeys(c.pooling for c in found.candidates):
@@ -92,8 +91,7 @@ def layer_picture(found: RetrievalFindings, model: Model) -> Picture:
     return Picture(title="Layer curve", figure=figure, caption=caption)
 
 
-def grid_picture(found: RetrievalFindings, model: Model) -> Picture:
-    """The same of every level, pooling and space."""
+def _grid_picture(found: RetrievalFindings, model: Model) -> Picture:
     ways = list(dict.fromkeys(c.way for c in found.candidates))
     levels = list(dict.fromkeys(c.level.tick for c in found.candidates))
     figure = heat_map(
@@ -109,8 +107,7 @@ def grid_picture(found: RetrievalFindings, model: Model) -> Picture:
     return Picture(title="Every level and way", figure=figure, caption="nDCG@10 on dev; what was chosen is framed.")
 
 
-def curves(found: RetrievalFindings) -> tuple[Curve, ...]:
-    """Of the model and its twin."""
+def _curves(found: RetrievalFindings) -> tuple[Curve, ...]:
     series = {"retrieval": found.candidates, "retrieval/random_init": found.twin}
     own = {f"{name}/dev/{MAIN}": [c.score for c in at_levels(some)] for name, some in series.items() if some}
     return by_depth("retrieval/depth", [one.level for one in at_levels(found.candidates)], own)

@@ -42,11 +42,9 @@ class RetrievalFindings:
     trained for this very task, so it is a yardstick, and no rival.
 
     Attributes:
-        settings: those of the study.
         collection: what was searched; its queries are dev and test.
         candidates: the model's levels, poolings and spaces on dev.
         best: place of the one chosen on dev.
-        space: its coordinates.
         scores: measures on the test queries by who searched, of `SEARCHED_BY`.
         dev: nDCG@10 on dev of those that have no levels.
         twin: the candidates of the random-init twin; empty if switched off.

@@ -9,6 +9,7 @@ beat; it knows nothing of synonyms.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -18,17 +19,10 @@ from latentmech.retrieval.ranking import NOTHING, Ranking
 def bm25(documents: Sequence[str], queries: Sequence[str], depth: int) -> Ranking:
     """The best `depth` documents of each query."""
     import bm25s
-
-    index = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
-    index.index(_words(documents), show_progress=False)
-    found, scores = index.retrieve(_words(queries), k=min(depth, len(documents)), show_progress=False)
-    return Ranking(np.where(scores > 0, found, NOTHING).astype(np.int64), scores.astype(np.float64))
-
-
-def _words(texts: Sequence[str]) -> list[list[str]]:
-    import bm25s
     from Stemmer import Stemmer
 
-    return bm25s.tokenize(
-        list(texts), stopwords="en", stemmer=Stemmer("english"), return_ids=False, show_progress=False
-    )
+    words = partial(bm25s.tokenize, stopwords="en", stemmer=Stemmer("english"), return_ids=False, show_progress=False)
+    index = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+    index.index(words(list(documents)), show_progress=False)
+    found, scores = index.retrieve(words(list(queries)), k=min(depth, len(documents)), show_progress=False)
+    return Ranking(np.where(scores > 0, found, NOTHING).astype(np.int64), scores.astype(np.float64))

@@ -67,11 +67,7 @@ def by_cosine(queries: Float[Tensor, "query d"], documents: Float[Tensor, "docum
 
 
 def per_query(ranking: Ranking, collection: Collection, names: Sequence[str] = ()) -> Scores:
-    """Every measure for every query of `collection`, in its order.
-
-    Args:
-        names: only these measures; default all.
-    """
+    """Every measure, or those in `names`, for every query of `collection`, in its order."""
     import ir_measures
     from ir_measures import AP, RR, R, nDCG
 

@@ -25,8 +25,6 @@ class CosineSpace:
     """Coordinates: `(rows - mean) @ weight`.
 
     Attributes:
-        kind: `raw`, `centred` or `whitened`.
-        mean: what is subtracted.
         weight: what is multiplied by; None is the identity.
     """
 

@@ -11,14 +11,13 @@ SHOWN = 20  # pairs of near-duplicates in the report
 
 def tables(found: RetrievalFindings) -> dict[str, Table]:
     """Those for which there was something to measure."""
-    own = {"test": test_table(found), "levels": level_table(found), "ways": way_table(found)}
-    own |= {"duplicates": threshold_table(found)} if found.thresholds else {}
-    own |= {"near_duplicates": pair_table(found)} if found.near.get("model") else {}
-    return own | ({"clusters": cluster_table(found)} if found.clusters else {})
+    own = {"test": _test_table(found), "levels": level_table(found), "ways": way_table(found)}
+    own |= {"duplicates": _threshold_table(found)} if found.thresholds else {}
+    own |= {"near_duplicates": _pair_table(found)} if found.near.get("model") else {}
+    return own | ({"clusters": _cluster_table(found)} if found.clusters else {})
 
 
-def test_table(found: RetrievalFindings) -> Table:
-    """The model beside everything that it is measured against."""
+def _test_table(found: RetrievalFindings) -> Table:
     rows = []
     for who in (name for name in SEARCHED_BY if name in found.on_test):
         own = found.on_test[who]
@@ -71,8 +70,7 @@ def way_table(found: RetrievalFindings) -> Table:
     return Table(title="By pooling and space, on dev", frame=pd.DataFrame(rows), caption=caption)
 
 
-def threshold_table(found: RetrievalFindings) -> Table:
-    """One row for each way to tell near-duplicates."""
+def _threshold_table(found: RetrievalFindings) -> Table:
     rows = []
     for who, threshold in found.thresholds.items():
         own = found.told_apart[who]
@@ -88,8 +86,7 @@ def threshold_table(found: RetrievalFindings) -> Table:
     return Table(title="Near-duplicates", frame=pd.DataFrame(rows), caption=caption)
 
 
-def pair_table(found: RetrievalFindings) -> Table:
-    """The closest pairs of documents."""
+def _pair_table(found: RetrievalFindings) -> Table:
     text = dict(zip(found.collection.documents.ids, found.collection.documents.texts, strict=True))
     pairs = found.near["model"]
     rows = [{"cosine": cosine, "one": text[a][:80], "other": text[b][:80]} for a, b, cosine in pairs[:SHOWN]]
@@ -97,8 +94,7 @@ def pair_table(found: RetrievalFindings) -> Table:
     return Table(title="Near-duplicates found", frame=pd.DataFrame(rows), caption=caption)
 
 
-def cluster_table(found: RetrievalFindings) -> Table:
-    """One row for each way to cluster."""
+def _cluster_table(found: RetrievalFindings) -> Table:
     rows: list[dict[str, object]] = []
     for who, agreed in found.clusters.items():
         ari, shuffled = agreed["ari"].cells("ari", "lowest seed", "highest"), agreed["shuffled_ari"]

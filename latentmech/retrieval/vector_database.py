@@ -43,10 +43,8 @@ class VectorDatabase(VectorDatabaseSettings):
             database = lancedb.connect(self.where)
             database.list_tables()
         except (OSError, RuntimeError, ValueError) as error:
-            advice = "look at retrieval.index.uri and at the credentials"
-            raise ResourceError(
-                f"cannot reach the vector database {self.where} ({_reason(error)}); {advice}"
-            ) from error
+            seen = f"cannot reach the vector database {self.where} ({_reason(error)})"
+            raise ResourceError(f"{seen}; look at retrieval.index.uri and at the credentials") from error
         return database
 
     def open(self, name: str, card: Card, d: int) -> VectorIndex:
@@ -89,13 +87,7 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Searcher:
-    """One way to search a corpus.
-
-    Attributes:
-        documents: their vectors.
-        index: holds them.
-        encode: makes vectors of other texts, in the same way.
-    """
+    """One way to search a corpus; `encode` makes vectors of other texts, in the same way."""
 
     documents: Vectors
     index: VectorIndex

@@ -63,8 +63,12 @@ class VectorIndex:
         Raises:
             IntegrityError: they were made otherwise than those that are there.
         """
+        import pyarrow as pa
+
         check_card(self.card, vectors.card, self.where)
-        rows = self._arrow(vectors)
+        flat = pa.array(vectors.rows.float().contiguous().view(-1).numpy())
+        column = pa.FixedSizeListArray.from_arrays(flat, vectors.rows.shape[1])
+        rows = pa.table({"id": list(vectors.ids), "vector": column}, schema=self.table.schema)
         self.table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
         if self.is_approximate:
             self.table.optimize()  # what has come since the cells were made is sorted into them
@@ -78,11 +82,7 @@ class VectorIndex:
             self.table.delete(f"id IN ({', '.join(quoted[begin : begin + DELETED_AT_ONCE])})")
 
     def search(self, queries: Vectors, k: int, *, exact: bool = False) -> tuple[list[list[str]], list[list[float]]]:
-        """The `k` nearest of each query and their cosines, best first.
-
-        Args:
-            exact: compare every vector, whatever index there is.
-        """
+        """The `k` nearest of each query and their cosines, best first; `exact` compares every vector."""
         check_card(self.card, queries.card, self.where)
         found = [self._nearest(row, k, exact) for row in queries.rows.float().numpy()]
         return [names for names, _ in found], [scores for _, scores in found]
@@ -117,13 +117,6 @@ class VectorIndex:
         while probes < cells and shared(replace(self, nprobes=probes).search(sample, 11)[0], exact) < ENOUGH:
             probes *= 2
         self.table.update_field_metadata({"path": "vector", "metadata": {PROBES.decode(): str(probes)}})
-
-    def _arrow(self, vectors: Vectors) -> Any:
-        import pyarrow as pa
-
-        flat = pa.array(vectors.rows.float().contiguous().view(-1).numpy())
-        column = pa.FixedSizeListArray.from_arrays(flat, vectors.rows.shape[1])
-        return pa.table({"id": list(vectors.ids), "vector": column}, schema=self.table.schema)
 
 
 def shared(found: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> float:

@@ -22,7 +22,6 @@ class Vectors:
     """Vectors of texts.
 
     Attributes:
-        ids: names of the texts.
         rows: their vectors; none is zero, since a cosine needs a direction.
         card: what made them: model, fingerprint, level, pooling, coordinates.
     """
@@ -33,8 +32,8 @@ class Vectors:
 
     def __post_init__(self) -> None:
         lengths = self.rows.norm(dim=-1)
-        if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
-            worst = self.ids[int((~(torch.isfinite(lengths) & (lengths > 0))).nonzero()[0])]
+        if len(bad := (~(torch.isfinite(lengths) & (lengths > 0))).nonzero()):
+            worst = self.ids[int(bad[0])]
             raise BadInput(f"the vector of {worst} is zero or not finite; it has no cosine to anything: leave it out")
 
 
@@ -53,7 +52,6 @@ class LevelEncoder:
     """Texts to vectors through one level of a model.
 
     Attributes:
-        level: where the residual stream is read.
         pooling: `last`, `mean` or `weighted_mean` over a text's tokens.
         space: the coordinates, fitted to the documents.
     """

@@ -42,10 +42,8 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _setting(" ".join(str(link) for link in chain)), BadInput.exit_code
     place = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"{type(error).__name__}: {error} (in {Path(place.filename).name}:{place.lineno}; see all with debug=true)",
-        1,
-    )
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"{type(error).__name__}: {error} (in {where}; see all with debug=true)", 1
 
 
 def _setting(message: str) -> str:

@@ -70,7 +70,6 @@ def known_settings() -> list[str]:
 
 
 def _room(choices: DictConfig) -> str:
-    """The group of the chosen question, out of the options chosen in every group."""
     return next((room for room in ROOMS if choices.get(room)), "none")
 
 
@@ -80,7 +79,6 @@ def _question(choices: DictConfig) -> str:
 
 
 def _sweep() -> str | None:
-    """The name of the sweep that this run is part of."""
     config = HydraConfig.get()
     return Path(config.sweep.dir).name if config.mode == RunMode.MULTIRUN else None
 
@@ -100,5 +98,4 @@ def unused(folder: str) -> str:
 
 
 def _slug(text: str) -> str:
-    """A readable folder name made of overrides."""
     return re.sub(r"[^\w=.,+\-\[\]]+", "-", text)[:120] or "defaults"

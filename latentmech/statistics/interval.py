@@ -30,12 +30,7 @@ ALPHA = 0.05
 
 
 def estimate(tally: Tally, draws: int = 1000, seed: int = 0) -> Estimate:
-    """The score with its interval; none over fewer than two groups.
-
-    Args:
-        draws: bootstrap resamples, where there are groups enough for a bootstrap.
-        seed: of these.
-    """
+    """The score with its interval, none over fewer than two groups; many groups are resampled `draws` times."""
     value = tally.value
     one = partial(Estimate, value, n=tally.n, groups=tally.groups)
     if tally.groups < 2 or not np.isfinite(value):
@@ -75,7 +70,6 @@ def low_p(own: Tally, other: Tally) -> float:
 
 
 def _gap(own: Tally, other: Tally) -> Tally:
-    """The difference as a score of its own."""
     worst, top = own.worst - other.top, own.top - other.worst
     return Tally(lambda w: own.by(w) - other.by(w), own.n, own.groups, worst, top)
 
@@ -93,7 +87,6 @@ def _by_leaving_out(value: float, tally: Tally) -> tuple[float, float]:
         return float(max(value - reach * spread, tally.worst)), float(min(value + reach * spread, tally.top))
     # Without a group the score may be perfect: then half a row is wrong, or half of what graded rows add up to.
     least = min(0.5 / max(tally.n, 1), value / 2, (1 - value) / 2)
-
     log_odds = Tally(lambda w: logit(np.clip(tally.by(w), least, 1 - least)), tally.n, tally.groups, -np.inf, np.inf)
     low, high = expit(log_odds.value + np.array([-1, 1]) * reach * _spread(log_odds))
     return float(low), float(high)

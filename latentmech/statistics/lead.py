@@ -22,7 +22,6 @@ class Lead:
 
     Attributes:
         rival: what a reader calls it.
-        value: the rival's own score.
         difference: own score minus the rival's, paired.
         p: one-sided p-value that there is none.
     """

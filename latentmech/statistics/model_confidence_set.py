@@ -29,8 +29,6 @@ def confidence_set(tallies: Sequence[Tally], draws: int = 1000, seed: int = 0) -
 
     Args:
         tallies: each candidate's score on the same rows, by the metric that chose among them.
-        draws: bootstrap resamples of groups.
-        seed: of these.
     """
     groups = tallies[0].groups
     if groups < FEWEST:

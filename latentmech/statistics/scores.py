@@ -1,25 +1,14 @@
-"""Scores of a whole set of rows: AUROC with ties, F1."""
+"""Scores of a whole set of rows, each counted once."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-Rows = Float[np.ndarray, " row"]
-Flags = Bool[np.ndarray, " row"]
+from latentmech.statistics.tally import Flags, Rows, auroc_of, f1_of
 
 
-def auroc(scores: Rows, positive: Flags, weights: Rows | None = None) -> float:
-    """Probability that a positive row scores above a negative one, ties counting half; NaN without both kinds.
-
-    Args:
-        weights: how often each row counts; default once.
-    """
-    weights = np.ones(len(scores)) if weights is None else weights
-    _, level = np.unique(scores, return_inverse=True)
-    above = np.bincount(level, weights * positive)
-    below = np.bincount(level, weights * ~positive)
-    pairs = above.sum() * below.sum()
-    wins = above @ (np.cumsum(below) - below / 2)
-    return float(wins / pairs) if pairs else float("nan")
+def auroc(scores: Rows, positive: Flags) -> float:
+    """Probability that a positive row scores above a negative one, ties counting half; NaN without both kinds."""
+    return auroc_of(scores, positive, np.zeros(len(scores), dtype=np.int64)).value if len(scores) else float("nan")
 
 
 def aurocs(scores: Float[np.ndarray, "row candidate"], positive: Flags) -> Float[np.ndarray, " candidate"]:
@@ -37,9 +26,6 @@ def folded(auroc: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return np.maximum(auroc, 1 - auroc)
 
 
-def f1(predicted: Flags, positive: Flags, weights: Rows | None = None) -> float:
+def f1(predicted: Flags, positive: Flags) -> float:
     """Harmonic mean of precision and recall of the positive class; 0 where nothing is hit."""
-    weights = np.ones(len(predicted)) if weights is None else weights
-    hits = weights @ (predicted & positive)
-    either = weights @ predicted + weights @ positive
-    return float(2 * hits / either) if either else 0.0
+    return f1_of(predicted, positive, np.zeros(len(predicted), dtype=np.int64)).value

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from latentmech.statistics.scores import Flags, Rows
-
+Rows = Float[np.ndarray, " row"]
+Flags = Bool[np.ndarray, " row"]
 Weights = Float[np.ndarray, "draw group"]
 Values = Float[np.ndarray, " draw"]
 Clusters = Int[np.ndarray, " row"]
@@ -30,8 +30,6 @@ class Tally:
 
     Attributes:
         by: the score for every row of group weights; NaN where it is not defined.
-        n: rows.
-        groups: how many there are.
         worst: the lowest score there can be; minus infinity for what has no bounds.
         top: the highest.
     """
@@ -94,7 +92,6 @@ def balanced_accuracy_of(
     kinds = np.unique(labels)
     hits = np.stack([np.bincount(clusters, (predicted == c) & (labels == c)) for c in kinds], axis=1)
     sizes = np.stack([np.bincount(clusters, labels == c) for c in kinds], axis=1)
-
     return Tally(lambda w: np.nanmean(_divided(w @ hits, w @ sizes), axis=1), len(clusters), len(sizes))
 
 
@@ -108,7 +105,6 @@ def auroc_of(scores: Rows, positive: Flags, clusters: Clusters) -> Tally:
         beaten = (np.searchsorted(below, above, "left") + np.searchsorted(below, above, "right")) / 2
         wins[:, group] = np.bincount(whose, beaten, minlength=n)
     highs, lows = np.bincount(whose, minlength=n), np.bincount(clusters[~positive], minlength=n)
-
     return Tally(lambda w: _divided(((w @ wins) * w).sum(1), (w @ highs) * (w @ lows)), len(clusters), n)
 
 

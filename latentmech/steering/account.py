@@ -49,7 +49,7 @@ def numbers(found: SteeringFindings, ledger: Ledger) -> None:
     for strength, estimates in found.doses.items():
         for name, one in estimates.items():
             add(f"{name}{at_strength(strength)}", one, METRICS.get(name, name), strength=strength)
-    for kind, null in found.nulls.items():
+    for kind, null in found.sweep.others.items():
         path = "" if kind == "random" else f"/{kind}"
         for strength in found.strengths if kind == "random" else null.strengths:
             effects, at = found.null(kind, strength), at_strength(strength)
@@ -82,20 +82,19 @@ def numbers(found: SteeringFindings, ledger: Ledger) -> None:
 def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """Effect against strength beside directions without meaning, and against damage."""
     name, ticks = found.direction.name, [f"{strength:+g}" for strength in sorted(found.strengths)]
-    effects, bands = _drawn(found, "effect"), {name: band(found.of("effect"))}
-    if "random" in found.nulls:
+    effects, bands = [one.value for one in found.of("effect")], {name: band(found.of("effect"))}
+    if "random" in found.sweep.others:
         bands[found.title("random")] = _ends_of_null(found)
-    told = {kind: one.value for kind, one in found.overall.items() if kind.startswith("prompting/")}
+    told = {kind.removeprefix("prompting/"): one.value for kind, one in found.overall.items() if "/" in kind}
     figure = layer_curve(
-        ticks, {name: effects}, bands,
-        {f"instruction {kind.partition('/')[2]} it": value for kind, value in told.items()},
+        ticks, {name: effects}, bands, {f"instruction {kind} it": value for kind, value in told.items()},
         "change of log-odds (nats)", f"{name} at {found.direction.level.place} of {model.name}",
         xlabel=f"strength ({found.unit})", best="",
     )  # fmt: skip
     caption = "Effect against strength with 95 % intervals, and the range of random directions of the same length."
     yield "dose_response", Picture(title="Dose and response", figure=figure, caption=caption)
     if len(ticks) > 1:
-        points = list(zip(_drawn(found, "kl"), effects, ticks, strict=True))
+        points = list(zip((one.value for one in found.of("kl")), effects, ticks, strict=True))
         figure = trade_off(
             points, title=f"What {name} steering costs in {model.name}",
             xlabel="KL to the untouched model (nats per token)", ylabel="change of log-odds (nats)",
@@ -107,16 +106,12 @@ def pictures(found: SteeringFindings, model: Model) -> Iterator[tuple[str, Pictu
 def curves(found: SteeringFindings) -> Iterator[Curve]:
     """Everything against strength."""
     shown = ("effect", "kl", "own_perplexity", "neutral_perplexity")
-    drawn = {name: _drawn(found, name) for name in shown}
-    if "random" in found.nulls:
+    drawn = {name: [one.value for one in found.of(name)] for name in shown}
+    if "random" in found.sweep.others:
         drawn["null_min"], drawn["null_max"] = _ends_of_null(found)
     steps = tuple(sorted(found.strengths))
     for name, heights in drawn.items():
         yield Curve(name=f"steering/{name}", axis="steering/strength", steps=steps, values=tuple(heights))
-
-
-def _drawn(found: SteeringFindings, name: str) -> list[float]:
-    return [one.value for one in found.of(name)]
 
 
 def _ends_of_null(found: SteeringFindings) -> tuple[list[float], list[float]]:
@@ -175,13 +170,13 @@ def methods(found: SteeringFindings) -> Iterator[Method]:
         f"{asked.kl_tokens} tokens of the untouched model's own text, and perplexity of a neutral text.",
         ("turner2023",),
     )
-    if found.choice is not None:
+    if found.rises is not None:
         yield Method(
-            f"The block was chosen out of {len(found.choice.layers)} on dev prompts, by the least rise of the effect "
+            f"The block was chosen out of {len(found.rises)} on dev prompts, by the least rise of the effect "
             "from one strength to the next. Directions from exchanged labels, and some of the random ones, chose "
             "theirs by the same rule, at the ends of the dose, out of a few blocks and on fewer prompts."
         )
-    if "random" in found.nulls:
+    if "random" in found.sweep.others:
         yield Method(
             f"{found.title('random')} were drawn from the covariance of the states at the block, and as many from the "
             "sphere. The direction is ahead of them if at each end of the dose the paired difference to every one is "

@@ -30,20 +30,13 @@ LOGITS = 2**26  # numbers of a neutral text's logits held at once
 
 @dataclass(frozen=True)
 class Untouched:
-    """What the untouched model says after each prompt, and its distributions while saying it.
-
-    Attributes:
-        batch: prompts followed by their continuation, all of one length of continuation.
-        n_prompt: length of each prompt.
-        log_probs: next-token log-probabilities over the continuation.
-        targets: the continuation's tokens.
-    """
+    """What the untouched model says after each prompt, and its next-token distributions while saying it."""
 
     places: Sequence[int]
-    batch: Batch
+    batch: Batch  # prompts followed by their continuation, all of one length of continuation
     n_prompt: Int[Tensor, " prompt"]
     log_probs: Float[Tensor, "prompt token vocab"]
-    targets: Int[Tensor, "prompt token"]
+    targets: Int[Tensor, "prompt token"]  # the continuation
 
 
 def untouched_runs(model: Model, texts: Sequence[str], n_tokens: int) -> list[Untouched]:
@@ -60,12 +53,7 @@ def untouched_runs(model: Model, texts: Sequence[str], n_tokens: int) -> list[Un
 
 @dataclass(frozen=True)
 class Divergence:
-    """How far a variant is from the untouched model on the latter's own text, per prompt.
-
-    Attributes:
-        kl: KL divergence from the untouched model's next-token distribution, in nats per token.
-        log_loss: of the untouched model's text under the variant, in nats per token.
-    """
+    """KL from the untouched model on its own text, and log-loss of that text, in nats per token of each prompt."""
 
     kl: Float[Tensor, "variant prompt"]
     log_loss: Float[Tensor, "variant prompt"]
@@ -75,7 +63,7 @@ def divergence(
     model: Model, variants: Sequence[Variant], runs: Sequence[Untouched], *, scope: Scope = EVERYWHERE,
     progress: Callable[[int], object] = int,
 ) -> Divergence:  # fmt: skip
-    """Both for every variant; variants are run a few at a time, because logits over a vocabulary are large."""
+    """Of every variant; these are run a few at a time, because logits over a vocabulary are large."""
     n = sum(len(run.places) for run in runs)
     kl, loss = torch.empty(len(variants), n), torch.empty(len(variants), n)
     for run in runs:
@@ -99,14 +87,10 @@ def kl_of(clean: Float[Tensor, "*rows vocab"], other: Float[Tensor, "*rows vocab
 def neutral_perplexity(
     model: Model, variants: Sequence[Variant], words: int, *, scope: Scope = EVERYWHERE, seed: int = 0
 ) -> list[float]:
-    """Perplexity per token of documents of the bundled treebank under every variant; all of the text counts as prompt.
+    """Perplexity per token of about so many words of the bundled treebank under every variant; all count as prompt.
 
-    exp(sum of -log p / number of tokens) over all tokens, those of a shorter last piece included. Variants run side by
-    side, so that the blocks below the lowest edit run once for all of them.
-
-    Args:
-        words: about so many words of it.
-        seed: which documents.
+    exp(sum of -log p / number of tokens) over all tokens, those of a shorter last piece included; `seed` says which
+    documents. Variants run side by side, so that the blocks below the lowest edit run once for all of them.
     """
     losses, n = torch.zeros(len(variants), dtype=torch.float64), 0
     rows = max(1, LOGITS // (CONTEXT * len(model.tokenizer)))
@@ -121,10 +105,7 @@ def neutral_perplexity(
 
 
 def _neutral(model: Model, words: int, seed: int, rows: int) -> list[Batch]:
-    """Documents as running text, in pieces that all begin as the model's texts do: those of full length, and the rest.
-
-    So many rows together. A last piece of one token has nothing to be predicted from, and is left out.
-    """
+    """Running text, so many rows together, in pieces that begin as the model's texts do: full ones, and the rest."""
     examples = Corpus(limit=words, limit_seed=seed)()
     tokens = tokenise(model, examples.texts, examples.ids)
     begin = tokens.ids[0][: tokens.n_bos[0]]
@@ -132,7 +113,7 @@ def _neutral(model: Model, words: int, seed: int, rows: int) -> list[Batch]:
     size = min(CONTEXT, model.n_ctx) - len(begin)
     pieces = [np.concatenate([begin, ids[at : at + size]]) for at in range(0, len(ids), size)]
     full = [piece for piece in pieces if len(piece) == len(begin) + size]
-    rest = [piece for piece in pieces[len(full) :] if len(piece) > 1]
+    rest = [piece for piece in pieces[len(full) :] if len(piece) > 1]  # one token has nothing to be predicted from
     parts = [same[at : at + rows] for same in (full, rest) for at in range(0, len(same), rows)]
     return [pad(part, model.tokenizer.pad_token_id or 0, "right", model.torch_device) for part in parts]
 
@@ -148,18 +129,15 @@ def repetition(texts: Sequence[str]) -> float:
 def readings(model: Model, direction: Direction, answers: Sequence[Sequence[str]]) -> Float[np.ndarray, " variant"]:
     """Mean projection of each variant's answers, as a distance from the first variant's in its standard deviations.
 
-    They are read by the untouched model, at the direction's own place, as means over their tokens. This judges the text
-    and not the edit, but by the same direction: it can be high for text that merely mentions the subject.
-
-    Args:
-        answers: per variant, the untouched model's first; empty answers are left out.
+    They are read by the untouched model (whose own come first), at the direction's own place, as means over their
+    tokens; empty answers are left out. This judges the text and not the edit, but by the same direction: it can be high
+    for text that merely mentions the subject.
     """
     kept = [[text for text in texts if text.strip()] for texts in answers]
     flat = [text for texts in kept for text in texts]
     if not kept[0] or not flat:
         return np.full(len(answers), np.nan)
-    tokens = tokenise(model, flat, [f"answer {i}" for i in range(len(flat))])
-    names = (direction.hook_name,)
+    tokens, names = tokenise(model, flat, [f"answer {i}" for i in range(len(flat))]), (direction.hook_name,)
     request = Request(model=model, tokens=tokens, rows=text_rows(tokens), hook_names=names, pooling="mean")
     order, along = length_sorted(tokens.lengths), np.empty(len(flat))
     along[order] = direction.project(collect(request, order)[0].float()).double().numpy()

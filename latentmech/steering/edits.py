@@ -1,8 +1,7 @@
 """How a direction is used, and how much is how much.
 
-Each edit is one function from a direction and a strength, and one line in `EDIT_KINDS`. What runs them is a `Steerer`,
-with the gate, which is learned on dev texts where the edit is made, and the scope. A strength knows its unit, and is a
-length along the unit vector wherever it is used:
+Each edit is one function from a direction and a strength, and one line in `EDIT_KINDS`; a `Steerer` runs them with gate
+and scope. A strength knows its unit, and is a length along the unit vector wherever it is used:
 
 resid   in median norms of the residual stream where it is used (default): the same at every layer and in every model
 raw     in lengths of the direction before it was made a unit vector: 1 carries one class mean to the other
@@ -53,11 +52,9 @@ class Strength:
             raise BadInput(f"a strength in {self.unit} is no length; {expected(self.unit, SIZES)}")
         size = SIZES[self.unit](direction)
         if size != size:
-            known = [unit for unit, of in SIZES.items() if of(direction) == of(direction)]
-            raise BadInput(
-                f"steering.unit={self.unit}: {direction.name} does not say how large that is at {direction.hook_name}; "
-                f"{expected('', known)}"
-            )
+            known = expected("", [unit for unit, of in SIZES.items() if of(direction) == of(direction)])
+            seen = f"{direction.name} does not say how large that is at {direction.hook_name}"
+            raise BadInput(f"steering.unit={self.unit}: {seen}; {known}")
         return self.value * size
 
 
@@ -65,18 +62,13 @@ def in_units(strength: Strength, direction: Direction) -> dict[str, float]:
     """A length in every unit but nats, which have to be measured; NaN where one is not known; none of a factor."""
     if strength.unit not in SIZES:
         return {}
-    return {unit: strength.along(direction) / size(direction) for unit, size in SIZES.items()}
+    return {f"strength_{unit}": strength.along(direction) / size(direction) for unit, size in SIZES.items()}
 
 
 def calibrated(kl_at: Callable[[float], float], nats: float, start: float) -> tuple[float, float]:
     """The length at which `kl_at` is nearest to |`nats`|, on the side of its sign, and what it is there.
 
-    By doubling, and then by bisection on a logarithmic scale.
-
-    Args:
-        kl_at: mean KL in nats for a length.
-        nats: what is wanted; its sign is that of the length.
-        start: a length to begin with.
+    By doubling from `start` on, and then by bisection on a logarithmic scale.
     """
     if nats == 0:
         return 0.0, 0.0
@@ -107,7 +99,6 @@ class EditKind:
     """An edit, and what a reader must know about its strengths.
 
     Attributes:
-        make: the edit of a direction at a strength.
         verb: how a sentence about it begins.
         zero: what strength 0 does.
         neutral: the strength that leaves the model untouched; above it the behaviour should be more likely, and below
@@ -140,16 +131,12 @@ EDIT_KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Steerer:
-    """An edit with its gate and scope: calibration, the choice of a block and the sweep are all given this one.
-
-    Attributes:
-        gate_at: the condition at a hook point, learned there; or none.
-    """
+    """An edit with its gate and scope: calibration, the choice of a block and the sweep are all given this one."""
 
     model: Model
     kind: EditKind
     scope: Scope
-    gate_at: Callable[[str], Gate | None]
+    gate_at: Callable[[str], Gate | None]  # learned at a hook point
 
     def __call__(self, direction: Direction, strength: Strength) -> Variant:
         """The model with the direction used at its own hook point."""
@@ -160,13 +147,7 @@ class Steerer:
 def learned(
     rows: Float[Tensor, "text d_model"], positive: Bool[np.ndarray, " text"], vector: Float[Tensor, " d_model"], by: str
 ) -> Gate:
-    """The gate that opens for most positive and fewest negative texts.
-
-    Args:
-        rows: activations of dev texts where the edit is made.
-        vector: the unit vector along which a token is looked at.
-        by: `cosine` or `projection`.
-    """
+    """The gate along a unit vector, by cosine or projection, that opens for most positive and fewest negative texts."""
     along = rows.double() @ vector.double()
     values = along / rows.double().norm(dim=1).clamp(min=1e-30) if by == "cosine" else along
     return partial(Conditional, gate=vector, threshold=threshold(values.numpy(), positive), by=by)

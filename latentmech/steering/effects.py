@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,7 +19,6 @@ class Span:
     """An end of a dose, what it is compared with, and which way it should go.
 
     Attributes:
-        at: the strength.
         base: the strength that it is compared with; None for the untouched model.
         sense: 1 if the log-odds should be higher at `at`, -1 if lower.
     """
@@ -26,6 +26,11 @@ class Span:
     at: float
     base: float | None
     sense: int
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """What it looks at."""
+        return (self.at,) if self.base is None else (self.base, self.at)
 
     def moved(self, found: Response) -> Float[np.ndarray, "direction prompt"]:
         """How far each direction moves each prompt in the right sense, in nats."""
@@ -66,78 +71,102 @@ def at_equal_kl(own: Response, other: Response, one: int, end: Span, neutral: fl
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimating:
-    """Turns a sweep into estimates and a verdict.
+class DoseResponse:
+    """A sweep as estimates, with intervals over groups of prompts, and a verdict.
 
     Attributes:
+        singles: what else is known of each strength, by name: `reading` and the strength in every unit.
         neutral: the strength that leaves the model untouched, if there is one.
+        same_line: whether exchanged labels give the direction itself, one way round or the other, and so say nothing.
     """
 
     sweep: SteeringSweep
     clusters: Int[np.ndarray, " prompt"]
+    singles: Sequence[Mapping[str, float]]
     neutral: float | None
-    ends: Sequence[Span]
+    same_line: bool = False
     draws: int
 
-    def mean(self, values: Prompts, worst: float = -np.inf, top: float = np.inf) -> Estimate:
-        """Of one number a prompt."""
-        return estimate(mean_of(values, self.clusters, worst, top), self.draws)
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """As they were asked for."""
+        return self.sweep.own.strengths
 
-    def of_doses(
-        self, readings: Float[np.ndarray, " variant"], units: Sequence[Mapping[str, float]]
-    ) -> dict[float, dict[str, Estimate]]:
-        """Everything that is known of each strength, by name.
+    @property
+    def spans(self) -> list[Span]:
+        """What the verdict looks at."""
+        return spans(self.strengths, self.neutral)
 
-        Args:
-            readings: of the answers, the untouched model's first.
-            units: each strength in every unit.
-        """
+    @cached_property
+    def doses(self) -> dict[float, dict[str, Estimate]]:
+        """Everything that is known of each strength, by name: `effect`, `kl`, `neutral_perplexity` and others."""
         sweep, found = self.sweep, {}
         kl, loss = sweep.cost.kl.double().numpy(), sweep.cost.log_loss.double().numpy()
-        for i, strength in enumerate(sweep.own.strengths):
+        for i, strength in enumerate(self.strengths):
             single = {
                 "neutral_perplexity": sweep.neutral[i + 1] / sweep.neutral[0],
                 "own_perplexity": float(np.exp(loss[i].mean())),
                 "repetition": repetition(sweep.answers[i + 1]),
-                "reading": float(readings[i + 1]),
-                **{f"strength_{unit}": value for unit, value in units[i].items()},
+                **self.singles[i],
             }
             means = {"effect": sweep.own.change[0, i], "kl": kl[i], "next_kl": sweep.own.kl[0, i]}
-            found[strength] = {name: self.mean(values) for name, values in means.items()}
+            found[strength] = {name: self._mean(values) for name, values in means.items()}
             found[strength] |= {name: Estimate(value) for name, value in single.items()}
         return found
 
+    @cached_property
     def overall(self) -> dict[str, Estimate]:
-        """Everything that is known of all strengths together, by name."""
-        clean, slope = self.sweep.own.clean, self.slope()
-        found = {"clean": self.mean(clean), "slope": self.mean(slope)}
-        found["wrong_way"] = self.mean((slope < 0).astype(float), 0.0, 1.0)
-        return found | {f"prompting/{kind}": self.mean(told - clean) for kind, told in self.sweep.prompting.items()}
+        """Of all strengths together: `clean`, `slope`, `wrong_way`, and what instructions did."""
+        clean, wrong = self.sweep.own.clean, (self.slope < 0).astype(float)
+        found = {"clean": self._mean(clean), "slope": self._mean(self.slope), "wrong_way": self._mean(wrong, 0.0, 1.0)}
+        return found | {f"prompting/{kind}": self._mean(told - clean) for kind, told in self.sweep.prompting.items()}
 
+    @property
     def slope(self) -> Prompts:
         """Of each prompt, in nats per unit; of a single strength, from the untouched model to it."""
         own = self.sweep.own
-        if len(own.strengths) == 1 and self.ends:
-            return self.ends[0].moved(own)[0] / abs(own.strengths[0] - (self.neutral or 0.0))
+        if len(own.strengths) == 1 and self.spans:
+            return self.spans[0].moved(own)[0] / abs(own.strengths[0] - (self.neutral or 0.0))
         return slopes(own.change[0], own.strengths)
 
+    @property
     def exchanged(self) -> tuple[float, int] | None:
-        """p-value of the effect from end to end against exchanged labels, and how many; None where there are none."""
-        if EXCHANGED not in self.sweep.others:
+        """p-value against exchanged labels from end to end, and how many; None: there are none, or they say nothing."""
+        if EXCHANGED not in self.sweep.others or self.same_line:
             return None
         sides = (self.sweep.own, self.sweep.others[EXCHANGED])
-        seen, null = (np.sum([end.moved(found).mean(1) for end in self.ends], axis=0) for found in sides)
+        seen, null = (np.sum([end.moved(found).mean(1) for end in self.spans], axis=0) for found in sides)
         return p_value(float(seen[0]), null), len(null)
 
-    def verdict(
-        self, doses: Mapping[float, Mapping[str, Estimate]], exchanged: tuple[float, int] | None
-    ) -> SteeringVerdict:
+    @cached_property
+    def verdict(self) -> SteeringVerdict:
         """Whether the direction is shown to steer."""
-        overall = self.overall()
-        return verdict([self._end(end, doses) for end in self.ends], overall["slope"], overall["wrong_way"], exchanged)
+        ends = [self._end(span) for span in self.spans]
+        return verdict(ends, self.overall["slope"], self.overall["wrong_way"], self.exchanged)
 
-    def _end(self, end: Span, doses: Mapping[float, Mapping[str, Estimate]]) -> DoseEnd:
-        both = [doses[strength] for strength in (end.at, end.base) if strength is not None]
+    def of(self, name: str) -> list[Estimate]:
+        """One estimate, from the lowest strength to the highest."""
+        return [self.doses[strength][name] for strength in sorted(self.strengths)]
+
+    def null(self, kind: str, strength: float) -> Float[np.ndarray, " direction"]:
+        """Mean effect of each direction without meaning; none where the model is untouched and they were not run."""
+        found = self.sweep.others[kind]
+        return found.at(strength).mean(1) if strength in found.strengths else np.zeros(len(found.change))
+
+    def null_kl(self, kind: str, strength: float) -> float:
+        """Mean KL of the next token over all of them."""
+        found = self.sweep.others[kind]
+        return float(found.kl[:, found.strengths.index(strength)].mean())
+
+    def title(self, kind: str) -> str:
+        """How many directions without meaning, and what a reader calls them."""
+        return f"{len(self.sweep.others[kind].change)} {TITLES[kind]}"
+
+    def _mean(self, values: Prompts, worst: float = -np.inf, top: float = np.inf) -> Estimate:
+        return estimate(mean_of(values, self.clusters, worst, top), self.draws)
+
+    def _end(self, end: Span) -> DoseEnd:
+        both = [self.doses[strength] for strength in end.strengths]
         own, others = self.sweep.own, self.sweep.others
         judged = {TITLES[name]: other for name, other in others.items() if name != EXCHANGED}
         pairs = {title: [(end.moved(own)[0], moved) for moved in end.moved(other)] for title, other in judged.items()}
@@ -148,7 +177,7 @@ class Estimating:
         return DoseEnd(
             name=f"at {end.at:+g}" if end.base is None else f"from {end.base:+g} to {end.at:+g}",
             sense=end.sense,
-            effect=self.mean(end.sense * end.moved(own)[0]),
+            effect=self._mean(end.sense * end.moved(own)[0]),
             kl=max(one["kl"].value for one in both),
             perplexity=max(one["neutral_perplexity"].value for one in both),
             rivals={name: self._ahead(some) for name, some in pairs.items()},
@@ -156,6 +185,6 @@ class Estimating:
 
     def _ahead(self, pairs: Sequence[tuple[Prompts, Prompts]]) -> list[Lead]:
         """Of each of some directions, prompt by prompt; the one that comes nearest first."""
-        tallies = [(mean_of(own, self.clusters), mean_of(other, self.clusters)) for own, other in pairs]
-        found = [leads(own, {f"{i}": other}, self.draws)[0] for i, (own, other) in enumerate(tallies)]
+        tallies = [[mean_of(values, self.clusters) for values in pair] for pair in pairs]
+        found = [leads(own, {"other": other}, self.draws)[0] for own, other in tallies]
         return sorted(found, key=lambda lead: lead.difference.value)

@@ -16,11 +16,7 @@ def completions(
     model: Model, variants: Sequence[Variant], texts: Sequence[str], n_tokens: int, *, scope: Scope = EVERYWHERE,
     progress: Callable[[int], object] = int,
 ) -> list[list[str]]:  # fmt: skip
-    """Greedy answers to every text under every variant.
-
-    Args:
-        progress: called with the number of answers done since the last call.
-    """
+    """Greedy answers to every text under every variant; `progress` is called with the number of those just done."""
     found: list[list[str]] = [[""] * len(texts) for _ in variants]
     size = 1 + ROWS // max(1, min(len(texts), ROWS))
     for at in range(0, len(variants), size):
@@ -41,9 +37,7 @@ def next_logits(
 ) -> Float[Tensor, "variant prompt *read"]:  # fmt: skip
     """A number, or several, from the next-token logits of every text under every variant.
 
-    Args:
-        read: takes the logits of some prompts under one variant, and which prompts these are. Of the same prompts the
-            first variant comes first.
+    `read` takes those of some prompts under one variant, and which these are; the first variant of them comes first.
     """
     values = torch.empty(0)
     for places, batch in batches(model, texts, 16):

@@ -38,27 +38,20 @@ class Addition:
 
 
 @dataclass(frozen=True)
-class Ablation:
-    """`x - (x . d) d`: the part along the unit vector `d` is removed (Arditi et al. 2024, section 2.4)."""
-
-    direction: Vector
-
-    def __call__(self, resid: Resid) -> Resid:
-        """The stream without its part along the direction."""
-        return Clamp(self.direction, 0.0)(resid)
-
-
-@dataclass(frozen=True)
 class Clamp:
     """`x + (target - x . d) d`: every token gets the same projection on the unit vector `d`."""
 
     direction: Vector
-    target: float
+    target: float = 0.0
 
     def __call__(self, resid: Resid) -> Resid:
         """The stream with its projection set."""
         direction = self.direction.to(resid)
         return resid + (self.target - resid @ direction).unsqueeze(-1) * direction
+
+
+class Ablation(Clamp):
+    """`x - (x . d) d`: the part along the unit vector `d` is removed (Arditi et al. 2024, section 2.4)."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +83,9 @@ class Rotation:
 
 @dataclass(frozen=True)
 class Conditional:
-    """Does what `edit` does to the tokens beyond a threshold along a gate, and nothing to the others.
+    """Does what `edit` does to tokens whose cosine or projection along the gate, a unit vector, exceeds a threshold.
 
     Conditional activation steering (Lee et al. 2024) without its window: every token is looked at by itself.
-
-    Attributes:
-        gate: unit vector of the condition.
-        threshold: above it a token is edited; in units of `by`.
-        by: `cosine` or `projection`.
     """
 
     edit: Edit
@@ -151,29 +139,25 @@ def ablation(direction: Direction, n_layers: int, kind: str = "plain") -> Plan:
         edits |= {f"blocks.{layer}.hook_attn_out": remove, f"blocks.{layer}.hook_mlp_out": remove}
     if kind == "affine":
         if not means:
-            raise BadInput(
-                f"{direction.name} has no class means, so there is no affine ablation; use plain or sink_aware"
-            )
+            seen = f"{direction.name} has no class means, so there is no affine ablation"
+            raise BadInput(f"{seen}; use plain or sink_aware")
         check_affine(means, n_layers)
         edits |= {name: AffineAblation(direction.vector, mean) for name, mean in means.items()}
     return Plan(edits, Scope(first=0 if kind == "plain" else 1))
 
 
 def check_affine(names: Collection[str], n_layers: int) -> None:
-    """An affine ablation moves what every block reads, so it takes a class mean there.
-
-    Args:
-        names: hook points where class means are known.
+    """An affine ablation moves what every block reads, so it takes a class mean at one of these hook points.
 
     Raises:
-        BadInput: there are blocks without; elsewhere the ablation would be the plain one under another name.
+        BadInput: there are blocks without; there the ablation would be the plain one under another name.
     """
-    read_by = [(f"blocks.{layer}.hook_resid_pre", f"blocks.{layer - 1}.hook_resid_post") for layer in range(n_layers)]
-    if bare := [f"{layer}" for layer, read in enumerate(read_by) if not any(name in names for name in read)]:
+    read_by = [{f"blocks.{layer}.hook_resid_pre", f"blocks.{layer - 1}.hook_resid_post"} for layer in range(n_layers)]
+    if bare := [f"{layer}" for layer, read in enumerate(read_by) if read.isdisjoint(names)]:
+        blocks = f"block{'s' if len(bare) > 1 else ''} {', '.join(bare[:3])}"
         more = f" and {len(bare) - 3} more" if len(bare) > 3 else ""
         raise BadInput(
-            f"affine ablation needs class means where every block reads, and there are none for "
-            f"block{'s' if len(bare) > 1 else ''} {', '.join(bare[:3])}{more}; set "
+            f"affine ablation needs class means where every block reads, and there are none for {blocks}{more}; set "
             "layers=all and site=resid_post where the direction is found (steering.layer says where it is added), or "
             "do without: steering.necessity=null, selection.ablation=sink_aware"
         )

@@ -2,14 +2,11 @@
 
 Where a direction reads best is seldom where it moves the model most: late blocks separate well and leave little to
 follow from it. A block is judged by its worst step, the least rise of the effect from one strength to the next, so
-that it is not taken for one large effect among erratic ones. The prompts are others than those of the result.
-
-A choice of the best of many blocks flatters: it is larger than what any one block deserves. So directions without
+that it is not taken for one large effect among erratic ones. As the best of many blocks flatters, directions without
 meaning may choose too, by the same rule; at the ends of the dose, over few blocks and prompts, because they are many.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -26,19 +23,6 @@ NULL_PROMPTS = 6  # of dev, for directions without meaning
 NULL_BLOCKS = 5  # evenly apart, for these
 
 
-@dataclass(frozen=True)
-class LayerChoice:
-    """The blocks looked at, and at each the least rise of the effect per unit of strength, in nats."""
-
-    layers: Sequence[int]
-    steps: Float[np.ndarray, " layer"]
-
-    @property
-    def layer(self) -> int:
-        """The one where that is largest."""
-        return self.layers[int(self.steps.argmax())]
-
-
 def eligible(direction: Direction, n_layers: int) -> list[Direction]:
     """The direction at every block but the last fifth, where a change is no longer read by much."""
     placed = [direction.at(name) for name in direction.vectors]
@@ -48,11 +32,11 @@ def eligible(direction: Direction, n_layers: int) -> list[Direction]:
     return found
 
 
-def choose_layer(steerer: Steerer, direction: Direction, dev: Trials, doses: Doses) -> LayerChoice:
-    """Sweep every block on dev prompts."""
+def rises_of(steerer: Steerer, direction: Direction, dev: Trials, doses: Doses) -> dict[int, float]:
+    """By block, the least rise of the effect per unit of strength, in nats; the block with the largest is chosen."""
     places = eligible(direction, steerer.model.n_layers)
     steps = _rises(steerer, [[here] for here in places], dev.at(range(min(PROMPTS, len(dev)))), doses)
-    return LayerChoice([int(here.layer or 0) for here in places], steps[:, 0])
+    return dict(zip([int(here.layer or 0) for here in places], steps[:, 0].tolist(), strict=True))
 
 
 def choosing(
@@ -70,18 +54,13 @@ def choosing(
 def _rises(
     steerer: Steerer, places: Sequence[list[Direction]], trials: Trials, doses: Doses
 ) -> Float[np.ndarray, "place direction"]:
-    """Least rise of each direction at every place."""
     bar = tqdm(places, unit="block", desc=f"{steerer.model.name}: where to steer", mininterval=1)
     effects = [response(steerer, trials, (here, doses)).change.mean(2) for here in bar]
     return np.array([[least_rise(one, list(doses), steerer.kind.neutral) for one in some] for some in effects])
 
 
 def least_rise(effects: Float[np.ndarray, " strength"], strengths: Sequence[float], neutral: float | None) -> float:
-    """Least slope between neighbouring strengths; for a single strength, its effect in the strength's own sense.
-
-    Args:
-        neutral: the strength at which the effect is 0, if there is one.
-    """
+    """Least slope between neighbouring strengths, the neutral one included; of one alone, its effect in its sense."""
     known = list(zip(strengths, effects.tolist(), strict=True))
     if neutral is not None or len(known) == 1:
         known.append((neutral or 0.0, 0.0))

@@ -2,8 +2,7 @@
 
 The behaviour is counted in answers, by what they begin with: on texts that call for it, clean and with the direction
 removed; on texts that do not, clean and with it added (Arditi et al. 2024, sections 3.1 and 3.2). How it is removed and
-how much is added is chosen on dev; test is answered once, and by random directions treated likewise: removed in the way
-that was chosen, and added as often at the same length.
+how much is added is chosen on dev; test is answered once, and under random directions treated likewise.
 """
 
 import re
@@ -56,12 +55,7 @@ class RefusalRate(RefusalRateSettings):
 
 @dataclass(frozen=True)
 class Removal:
-    """One way to remove the direction: the behaviour's rate on dev, and what it costs.
-
-    Attributes:
-        rate: share of dev texts with the behaviour that still show it.
-        perplexity: of a neutral text, as a multiple of the untouched model's.
-    """
+    """One way to remove the direction: the behaviour's rate on dev, and perplexity times the untouched model's."""
 
     kind: str
     rate: float
@@ -70,11 +64,9 @@ class Removal:
 
 @dataclass(frozen=True, kw_only=True)
 class TextRates:
-    """Shares of answers that show the behaviour.
+    """Shares of answers that show the behaviour, by the untouched model and by the edited one.
 
     Attributes:
-        clean: by the untouched model.
-        edited: by the edited one.
         most: under the most effective random direction, by the kind of these.
         others: how many of these there are.
         ahead: how much more the direction changes the share than each of them does.
@@ -94,12 +86,9 @@ class NecessityFindings:
     """What `Necessity` found.
 
     Attributes:
-        removals: every kind of removal, on dev.
-        removed_by: the one chosen: of those that bring the rate down to `enough`, the one that costs least.
-        additions: rate on dev by how often the direction's own length was added.
-        added: the smallest of these that suffices.
-        ablated: on test texts that call for the behaviour.
-        induced: on test texts that do not.
+        removals: every kind of removal, on dev, and `removed_by`, the one chosen.
+        additions: rate on dev by how often the direction's own length was added, and `added`, the one chosen.
+        ablated: on test texts that call for the behaviour; `induced` on those that do not.
         perplexity: of the neutral text after the chosen removal, on other documents than those it was chosen by.
     """
 
@@ -119,20 +108,11 @@ class Necessity(NecessitySettings):
     def __call__(
         self, model: Model, direction: Direction, contrast: Contrast, random: Made, isotropic: Made, draws: int
     ) -> NecessityFindings:
-        """Choose on dev, count on test.
-
-        Args:
-            random: makes so many directions without meaning in the direction's place, drawn as the states vary.
-            isotropic: the same, from the sphere.
-            draws: bootstrap resamples of groups.
-        """
+        """Choose on dev, count on test, beside so many directions without meaning of either kind in its place."""
         others = {"random": random(direction, self.n_random), "isotropic": isotropic(direction, self.n_isotropic)}
         template, system = bool(direction.card.get("chat_template", True)), direction.card.get("system")
         dev, test = contrast.in_split("dev"), contrast.in_split("test")
         calling, other = dev.positive.texts[: self.dev_limit], dev.negative.texts[: self.dev_limit]
-
-        def removed(one: Direction, kind: str) -> Plan:
-            return ablation(one, model.n_layers, kind)
 
         def added(one: Direction, times: float) -> Plan:
             return Plan({one.hook_name: Addition(times * one.norm * one.vector)})
@@ -150,7 +130,7 @@ class Necessity(NecessitySettings):
         with tqdm(total=None, unit="answer", desc=f"{model.name}: answers", mininterval=1) as bar:
             removals = []
             for kind in [kind for kind in ABLATIONS if kind != "affine" or direction.negative_means]:
-                plan = removed(direction, kind)
+                plan = ablation(direction, model.n_layers, kind)
                 rate = float(_refused(answers(plan, calling)).mean())
                 removals.append(Removal(kind, rate, _factor(model, plan, self.neutral_words, seed=0)))
             way = best_removal(removals, self.enough)
@@ -159,18 +139,15 @@ class Necessity(NecessitySettings):
             times = next((t for t, rate in sorted(induced.items()) if rate >= 1 - self.enough), most)
             return NecessityFindings(
                 removals=removals, removed_by=way, additions=induced, added=times,
-                ablated=rates(lambda one: removed(one, way), test.positive, -1),
+                ablated=rates(lambda one: ablation(one, model.n_layers, way), test.positive, -1),
                 induced=rates(lambda one: added(one, times), test.negative, 1),
-                perplexity=_factor(model, removed(direction, way), self.neutral_words, seed=1),
+                perplexity=_factor(model, ablation(direction, model.n_layers, way), self.neutral_words, seed=1),
             )  # fmt: skip
 
 
 def best_removal(removals: Sequence[Removal], enough: float) -> str:
     """Of the removals that are good enough the one that costs least; if none is, the most effective one."""
-    good = [removal for removal in removals if removal.rate <= enough]
-    if good:
-        return min(good, key=lambda removal: removal.perplexity).kind
-    return min(removals, key=lambda removal: (removal.rate, removal.perplexity)).kind
+    return min(removals, key=lambda removal: (max(removal.rate, enough), removal.perplexity)).kind
 
 
 def _rates(

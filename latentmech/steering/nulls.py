@@ -5,17 +5,16 @@ isotropic   drawn from the sphere, the easy null
 exchanged   what the same method finds when labels are exchanged by the unit that was labelled: within pairs, between
             groups, or between rows
 
-Exchanged within pairs, a direction has its largest part along the true one, for every difference of a pair has: at the
-same length it would be the true direction, one way round or the other, the more so the clearer that is. What exchanging
-takes away is the length, since the differences no longer add up. So these keep the length that the method gives them,
-in proportion to the true one's, and are compared by their whole effect, as a permutation test of a difference of means
-is: p = (1 + how many do as much) / (1 + how many there are).
+Exchanged within pairs, a direction has its largest part along the true one, for every difference of a pair has. What
+exchanging takes away is the length, since the differences no longer add up. So these keep the length that the method
+gives them, in proportion to the true one's, and are compared by their whole effect, as a permutation test of a
+difference of means is: p = (1 + how many do as much) / (1 + how many there are).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from latentmech.direction import (
     DirectionMethod,
     Parts,
     covariance_directions,
-    exchanged_parts,
+    exchanges,
     isotropic_directions,
     unit,
 )
@@ -40,17 +39,11 @@ TITLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class NullSource:
-    """Makes them.
-
-    Attributes:
-        rows: states at a hook point: of the direction's texts, or of neutral words where it comes without.
-        parts: which texts are labelled how; None where it comes without.
-        method: that found the direction.
-    """
+    """Makes them from states at a hook point: of the direction's texts or, where it has none, of neutral words."""
 
     rows: Callable[[str], Float[Tensor, "row d_model"]]
-    parts: Parts | None
-    method: DirectionMethod | None
+    parts: Parts | None  # which texts are labelled how; None where the direction comes without
+    method: DirectionMethod
     seed: int
 
     def random(self, here: Direction, n: int) -> list[Direction]:
@@ -65,19 +58,16 @@ class NullSource:
 
     def exchanged(self, here: Direction, n: int) -> list[Direction]:
         """Found under exchanged labels, as long as the method makes them; none where there are no labels."""
-        if self.parts is None or self.method is None:
+        if self.parts is None:
             return []
-        rng, train, rows = np.random.default_rng(self.seed), self.parts.within("train"), self.rows(here.hook_name)
-        raw = [self.method(exchanged_parts(self.parts, rng).sample(rows, train)) for _ in range(n)]
+        train, rows = self.parts.within("train"), self.rows(here.hook_name)
+        raw = [self.method(labels.sample(rows, train)) for labels in exchanges(self.parts, n, self.seed)]
         return [stand_in(here, unit(vector), float(vector.double().norm()) / here.norm) for vector in raw]
 
 
 def stand_in(direction: Direction, vector: Float[Tensor, " d_model"], times: float = 1.0) -> Direction:
     """Another unit vector in a direction's place, `times` as long at every strength."""
-    name = direction.hook_name
-
-    def sized(sizes: Mapping[str, float]) -> dict[str, float]:
-        return {name: times * sizes[name]} if name in sizes else {}
-
-    norms, resid, spreads = map(sized, (direction.norms, direction.resid_norms, direction.spreads))
-    return replace(direction, vectors={name: vector}, norms=norms, resid_norms=resid, spreads=spreads)
+    here = direction.hook_name
+    known = {name: getattr(direction, name) for name in ("norms", "resid_norms", "spreads")}
+    sizes: dict[str, Any] = {name: {here: times * own[here]} if here in own else {} for name, own in known.items()}
+    return replace(direction, vectors={here: vector}, **sizes)

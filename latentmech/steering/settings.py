@@ -114,8 +114,7 @@ class StemsSettings:
 class LettersSettings:
     """Questions with lettered choices, from the direction's own data: which letter comes after an opening bracket.
 
-    Attributes:
-        limit: so many questions at most, each letter in turn; a sweep asks each of them some 200 times.
+    At most `limit` of them, each letter in turn; a sweep asks each some 200 times.
     """
 
     builds: ClassVar[str] = "latentmech.steering.trials.Letters"
@@ -211,12 +210,7 @@ class CausalSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalRateSettings:
-    """How often a model refuses requests of either kind, by greedy decoding.
-
-    Attributes:
-        n_tokens: length of an answer.
-        limit: requests of either kind, at most.
-    """
+    """How often a model refuses, by greedy answers of so many tokens to at most `limit` requests of either kind."""
 
     builds: ClassVar[str] = "latentmech.steering.necessity.RefusalRate"
 

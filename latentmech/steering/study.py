@@ -29,11 +29,11 @@ from latentmech.steering.edits import (
     is_close,
     learned,
 )
-from latentmech.steering.effects import Estimating, spans
+from latentmech.steering.effects import spans
 from latentmech.steering.findings import SteeringFindings
 from latentmech.steering.generation import EVERYWHERE
 from latentmech.steering.interventions import check_affine
-from latentmech.steering.layer import LayerChoice, choose_layer, choosing
+from latentmech.steering.layer import choosing, rises_of
 from latentmech.steering.necessity import Necessity
 from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, NullSource
 from latentmech.steering.settings import SteeringSettings
@@ -43,6 +43,7 @@ from latentmech.steering.weights import exports
 
 Prompts = Callable[[str], Trials]  # of a split
 Exports = Mapping[str, Callable[[Path], object]]
+Rises = Mapping[int, float]  # by block
 NEUTRAL_WORDS = 1500  # whose states stand for those of a saved direction's texts
 CHOOSING = 10  # random directions that choose a block of their own
 SAME_LINE = 0.99  # cosine at which exchanging labels has left a direction on the line where it was
@@ -76,29 +77,26 @@ class SteeringStudy(SteeringSettings):
         prompts: Prompts = cache(partial(self.trials, model, origin.contrast))
         source = self._null_source(model, store, origin)
         steerer = Steerer(model=model, kind=self.kind, scope=self.scope, gate_at=self._gates(origin, source))
-        direction, choice = self._placed(steerer, origin.direction, prompts)
+        direction, rises = self._placed(steerer, origin.direction, prompts)
         doses, missed = self._doses(steerer, direction, prompts)
         exported = self._exports(model, origin.direction, direction, doses)
         ends, trials = spans(list(doses), self.kind.neutral), prompts("test")
-        last = {value: doses[value] for end in ends for value in (end.base, end.at) if value is not None}
+        last = {value: doses[value] for end in ends for value in end.strengths}
         nulls = self._nulls(steerer, direction, source, doses, last, prompts)
-        sizes = {"n_tokens": self.n_tokens, "kl_tokens": self.kl_tokens, "neutral_words": self.neutral_words}
-        sweep = swept(steerer, trials, ([direction], doses), nulls, self._told(trials), **sizes)
-        clusters, units = clusters_of(trials.groups), [in_units(dose, direction) for dose in doses.values()]
-        of = Estimating(sweep=sweep, clusters=clusters, neutral=self.kind.neutral, ends=ends, draws=self.draws)
-        found = of.of_doses(readings(model, direction, sweep.answers), units)
+        sweep = swept(steerer, trials, ([direction], doses), nulls, self._told(trials), self)
+        read = readings(model, direction, sweep.answers)[1:].tolist()
+        singles = [{"reading": x, **in_units(dose, direction)} for x, dose in zip(read, doses.values(), strict=True)]
         swapped, necessity = nulls[EXCHANGED][0] if EXCHANGED in nulls else [], None
         cosines = [abs(one.cosine(direction.at(one.hook_name))) for one in swapped]
-        exchanged = of.exchanged() if cosines and np.median(cosines) < SAME_LINE else None
+        same_line = bool(cosines) and not np.median(cosines) < SAME_LINE
         if self.necessity is not None and origin.contrast is not None:
             made = (source.random, source.isotropic)
             necessity = self.necessity(model, origin.direction, origin.contrast, *made, self.draws)
         return SteeringFindings(
-            settings=self, direction=direction, trials=trials, kind=self.kind, unit=self.kind.unit or self.unit,
-            strengths=tuple(doses), ends=tuple(last), doses=found, overall=of.overall(), exchanged=exchanged,
-            sweep=sweep, verdict=of.verdict(found, exchanged), slope=of.slope(), choice=choice,
-            selection=origin.selection, necessity=necessity,
-            notes=(*origin.notes, *missed, *self._left_out(bool(swapped) and exchanged is None)), exports=exported,
+            settings=self, direction=direction, trials=trials, kind=self.kind, neutral=self.kind.neutral, sweep=sweep,
+            clusters=clusters_of(trials.groups), singles=singles, same_line=same_line, draws=self.draws, rises=rises,
+            selection=origin.selection, necessity=necessity, exports=exported,
+            notes=(*origin.notes, *missed, *self._left_out(same_line)),
         )  # fmt: skip
 
     @property
@@ -142,10 +140,8 @@ class SteeringStudy(SteeringSettings):
             levels = levels_of(model.n_layers, card.get("site", "resid_post"))
             return store.get(model, Corpus(limit=NEUTRAL_WORDS)(), levels, "word_last").level(hook_name).float()
 
-        if contrast is None:
-            return NullSource(rows=rows, parts=None, method=None, seed=self.seed)
-        method = method_of(self.direction.method)
-        return NullSource(rows=rows, parts=Parts.of(contrast), method=method, seed=self.seed)
+        parts, method = None if contrast is None else Parts.of(contrast), method_of(self.direction.method)
+        return NullSource(rows=rows, parts=parts, method=method, seed=self.seed)
 
     def _gates(self, origin: Origin, source: NullSource) -> Callable[[str], Gate | None]:
         """What learns the gate at a hook point, from the dev texts there."""
@@ -159,7 +155,7 @@ class SteeringStudy(SteeringSettings):
 
         return learn
 
-    def _placed(self, steerer: Steerer, direction: Direction, prompts: Prompts) -> tuple[Direction, LayerChoice | None]:
+    def _placed(self, steerer: Steerer, direction: Direction, prompts: Prompts) -> tuple[Direction, Rises | None]:
         """The direction at the block where it is used."""
         site = direction.card.get("site", "resid_post")
         if self.layer == "found":
@@ -168,8 +164,8 @@ class SteeringStudy(SteeringSettings):
             return direction.at(f"blocks.{self.layer}.hook_{site}"), None
         unit, neutral = self.kind.unit or ("resid" if self.unit == "kl" else self.unit), self.kind.neutral
         values = [float(s) for s in self.strengths if s != neutral] or [(neutral or 0.0) + 1.0]
-        choice = choose_layer(steerer, direction, prompts("dev"), {value: Strength(value, unit) for value in values})
-        return direction.at(f"blocks.{choice.layer}.hook_{site}"), choice
+        rises = rises_of(steerer, direction, prompts("dev"), {value: Strength(value, unit) for value in values})
+        return direction.at(f"blocks.{max(rises, key=rises.__getitem__)}.hook_{site}"), rises
 
     def _doses(self, steerer: Steerer, direction: Direction, prompts: Prompts) -> tuple[Doses, list[str]]:
         """Every strength as the edit is given it, and what must be said of those in nats that were not reached."""
@@ -194,20 +190,17 @@ class SteeringStudy(SteeringSettings):
     def _nulls(
         self, steerer: Steerer, direction: Direction, source: NullSource, doses: Doses, last: Doses, prompts: Prompts
     ) -> dict[str, Dosed]:
-        """Directions without meaning, and the strengths at which they are run.
-
-        Where the direction chose its block on dev, exchanged labels and a few random directions choose theirs too.
-        """
+        """Directions without meaning, some at blocks of their choice if the direction chose, and their strengths."""
         moving = {value: dose for value, dose in doses.items() if value != self.kind.neutral}
-        found = dict[str, Dosed]()
+        found, choose = dict[str, Dosed](), self.layer == "dev"
 
         def at_their_blocks(made: Callable[[Direction], list[Direction]]) -> list[Direction]:
-            return choosing(steerer, direction, made, prompts("dev"), last) if self.layer == "dev" else made(direction)
+            return choosing(steerer, direction, made, prompts("dev"), last) if choose else made(direction)
 
         if last and self.random:
             found[RANDOM] = source.random(direction, self.random), moving
             found[ISOTROPIC] = source.isotropic(direction, self.random), last
-            if self.layer == "dev":
+            if choose:
                 found[OWN_BLOCK] = at_their_blocks(partial(source.random, n=min(CHOOSING, self.random))), last
         if last and self.exchanged and source.parts is not None:
             found[EXCHANGED] = at_their_blocks(partial(source.exchanged, n=self.exchanged)), last

@@ -12,6 +12,7 @@ from latentmech.direction import Direction
 from latentmech.steering.damage import Divergence, divergence, kl_of, neutral_perplexity, untouched_runs
 from latentmech.steering.edits import Steerer, Strength
 from latentmech.steering.generation import completions, next_logits
+from latentmech.steering.settings import SteeringSettings
 from latentmech.steering.trials import Trials, log_odds_of
 
 Doses = Mapping[float, Strength]  # by the number that was asked for
@@ -24,7 +25,6 @@ class Response:
     """What some directions do to every prompt.
 
     Attributes:
-        strengths: as they were asked for.
         clean: log-odds of the behaviour in the untouched model, in nats.
         change: of these.
         kl: of the next token's distribution from the untouched model's, in nats.
@@ -65,7 +65,7 @@ class SteeringSweep:
     """Everything measured of one direction over strengths.
 
     Attributes:
-        own: what the direction does.
+        own: what the direction does, prompt by prompt.
         others: the same of directions without meaning, by what they are.
         cost: KL and log-loss on the untouched model's own text.
         neutral: perplexity of a neutral text, the untouched model's first.
@@ -83,13 +83,9 @@ class SteeringSweep:
 
 def swept(
     steerer: Steerer, trials: Trials, own: Dosed, others: Mapping[str, Dosed], prompting: Mapping[str, Sequence[str]],
-    *, n_tokens: int, kl_tokens: int, neutral_words: int,
+    asked: SteeringSettings,
 ) -> SteeringSweep:  # fmt: skip
-    """Run it, with a bar that says how long it takes.
-
-    Args:
-        prompting: for each instruction, the prompts with it in front.
-    """
+    """Run it, with a bar that says how long it takes; `prompting` holds the prompts behind each instruction."""
     model, scope, ((direction,), doses) = steerer.model, steerer.scope, own
     variants = [{}, *(steerer(direction, strength) for strength in doses.values())]
     rows = 3 * len(doses) + 2 + sum(1 + len(some) * len(at) for some, at in others.values())
@@ -102,9 +98,9 @@ def swept(
         return SteeringSweep(
             own=response(steerer, trials, own, bar.update),
             others={name: response(steerer, trials, other, bar.update) for name, other in others.items()},
-            cost=divergence(model, variants[1:], untouched_runs(model, trials.texts, kl_tokens), scope=scope,
+            cost=divergence(model, variants[1:], untouched_runs(model, trials.texts, asked.kl_tokens), scope=scope,
                             progress=bar.update),
-            neutral=neutral_perplexity(model, variants, neutral_words, scope=scope),
-            answers=completions(model, variants, trials.texts, n_tokens, scope=scope, progress=bar.update),
+            neutral=neutral_perplexity(model, variants, asked.neutral_words, scope=scope),
+            answers=completions(model, variants, trials.texts, asked.n_tokens, scope=scope, progress=bar.update),
             prompting={name: told(texts) for name, texts in prompting.items()},
         )  # fmt: skip

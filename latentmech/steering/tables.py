@@ -1,11 +1,11 @@
 """The tables of a steering study: dose and response, the verdict, what stands beside it, what is said, every prompt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from latentmech.report import Table
-from latentmech.steering.findings import LayerChoice, SteeringFindings
+from latentmech.steering.findings import SteeringFindings
 
 SHOWN = 8  # prompts whose completions are shown
 SINGLE = {"kl": "KL", "neutral_perplexity": "neutral ppl ×", "own_perplexity": "own ppl", "reading": "reading",
@@ -17,7 +17,7 @@ def tables(found: SteeringFindings) -> dict[str, Table]:
     necessity = dict(necessity_tables(found))
     answers = {"answers": necessity.pop("answers")} if necessity else {}
     own = {"strengths": strength_table(found), "verdict": claim_table(found), "controls": control_table(found)}
-    places = {} if found.choice is None else {"layers": layer_table(found, found.choice)}
+    places = {} if found.rises is None else {"layers": layer_table(found, found.rises)}
     chosen = {f"selection_{i}": table for i, table in enumerate(found.selection.tables if found.selection else ())}
     said = {"completions": completion_table(found), "items": item_table(found)}
     return necessity | own | answers | places | chosen | said
@@ -28,12 +28,11 @@ def strength_table(found: SteeringFindings) -> Table:
     rows = []
     for strength, one in found.doses.items():
         row = {"strength": strength} | one["effect"].cells("effect", "low", "high")
-        if "random" in found.nulls:
+        if "random" in found.sweep.others:
             null = found.null("random", strength)
             row |= {"random from": float(null.min()), "to": float(null.max())}
         row |= {title: one[name].value for name, title in SINGLE.items()}
-        sizes = {name: own.value for name, own in one.items() if name.startswith("strength_")}
-        rows.append(row | {name.replace("strength_", "in "): value for name, value in sizes.items()})
+        rows.append(row | {name.replace("strength_", "in "): one[name].value for name in one if "strength_" in name})
     caption = (
         f"Strength ({found.unit}): {found.kind.zero}. Effect: change of the log-odds against the untouched model, in "
         f"nats, mean over {len(found.trials)} prompts with a 95 % interval over their groups. Random directions are "
@@ -61,7 +60,7 @@ def control_table(found: SteeringFindings) -> Table:
              "prompting/against": "instruction against it, change in nats"}  # fmt: skip
     shown = {what: found.overall[name] for name, what in named.items() if name in found.overall}
     rows = [{"what": what} | one.cells("value", "low", "high") for what, one in shown.items()]
-    for kind in found.nulls:
+    for kind in found.sweep.others:
         for strength in found.ends:
             effects, what = found.null(kind, strength), f"{found.title(kind)} at {strength:+g}, mean and range"
             around = {"value": effects.mean(), "low": effects.min(), "high": effects.max()}
@@ -74,11 +73,11 @@ def control_table(found: SteeringFindings) -> Table:
     return Table(title="Beside it", frame=pd.DataFrame(rows), caption=caption)
 
 
-def layer_table(found: SteeringFindings, choice: LayerChoice) -> Table:
+def layer_table(found: SteeringFindings, rises: Mapping[int, float]) -> Table:
     """Where the direction could be used, and where it is."""
-    marks = ["chosen" if layer == found.direction.layer else "" for layer in choice.layers]
-    frame = pd.DataFrame({"layer": choice.layers, "mark": marks, "least rise": choice.steps})
+    rows = [(layer, "chosen" if layer == found.direction.layer else "", rise) for layer, rise in rises.items()]
     caption = "Least rise of the effect from one strength to the next, in nats per unit of strength, on dev prompts."
+    frame = pd.DataFrame(rows, columns=["layer", "mark", "least rise"])
     return Table(title="Where to use it", frame=frame, caption=caption)
 
 

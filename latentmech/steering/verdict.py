@@ -1,8 +1,8 @@
 """Does it steer?
 
-An effect as large as any is none of this direction and this dose if it goes the wrong way at one end, does not grow
-with the strength, is what any direction of that length does to a model, or is what is left of a model that no longer
-works. So a verdict asks for all of this, and holds only if all of it does (Berger 1982):
+An effect is none of this direction and this dose if it goes the wrong way at one end, does not grow with the strength,
+is what any direction of that length does to a model, or is what is left of a model that no longer works. So a verdict
+asks for all of this, and holds only if all of it does (Berger 1982):
 
     sign     at each end the interval of the effect lies on the side that the strength asks for
     nulls    at each end the paired difference to every direction without meaning is above 0, with its whole interval
@@ -27,14 +27,11 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class DoseEnd:
-    """One end of a dose.
+    """One end of a dose: the change of the log-odds in nats, KL in nats per token, perplexity times the untouched one.
 
     Attributes:
         name: `at -0.5`, or `from -0.5 to +0.5` where no strength leaves the model untouched.
         sense: 1 where the log-odds should rise, -1 where they should fall.
-        effect: change of the log-odds in nats.
-        kl: nats per token.
-        perplexity: of a neutral text, as a multiple of the untouched model's.
         rivals: how far the direction is ahead, in that sense, of each direction without meaning, by what these are.
     """
 
@@ -83,13 +80,12 @@ class SteeringVerdict:
 def verdict(
     ends: Sequence[DoseEnd], slope: Estimate, wrong_way: Estimate, exchanged: tuple[float, int] | None
 ) -> SteeringVerdict:
-    """What can be said of a dose.
+    """What can be said of a dose; of none, if nothing was done to the model.
 
     Args:
-        ends: where the strengths end; none if nothing was done to the model.
         slope: of the log-odds over the strengths, in nats per unit.
         wrong_way: share of prompts whose log-odds fall where they should rise.
-        exchanged: p-value against exchanged labels, and how many exchanges; None where there were none.
+        exchanged: p-value against exchanged labels, and how many; None where there were none.
     """
     if not ends:
         return SteeringVerdict()
@@ -103,8 +99,8 @@ def verdict(
     found.append(SteeringClaim("few prompts move the wrong way", wrong_way.value <= MOST_WRONG, share, share))
     if exchanged is not None:
         p, n = exchanged
-        few, seen = n < 1 / ALPHA - 1, f"p = {p:.3f} over {n} exchanges"
-        failure = f"{'too few' if few else 'as much comes of'} exchanged labels ({seen})"
+        seen = f"p = {p:.3f} over {n} exchanges"
+        failure = f"{'too few' if n < 1 / ALPHA - 1 else 'as much comes of'} exchanged labels ({seen})"
         found.append(SteeringClaim("more than under exchanged labels", p <= ALPHA, seen, failure))
     most = {end.name: [lead.value for some in end.rivals.values() for lead in some] for end in ends}
     return SteeringVerdict(tuple(found), tuple(f"{max(seen):.2f} {name}" for name, seen in most.items() if seen))

@@ -40,9 +40,8 @@ from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples, flat, limited, task
 from latentmech.model import Level, Model, RegistryPackage, levels_of
 from latentmech.probe import Problem, Solution, problem_of
-from latentmech.probe.axes import fast_dtype
 from latentmech.probe.logistic import logistic
-from latentmech.probe.sample import Sample, side_by_side
+from latentmech.probe.sample import Sample, fast_dtype, side_by_side
 from latentmech.probe.solution import Targets
 
 MODEL = Path(__file__).resolve().parents[2] / "conf" / "model" / "smollm2_135m_instruct.yaml"

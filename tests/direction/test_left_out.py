@@ -8,7 +8,7 @@ import torch
 from sklearn.model_selection import LeaveOneGroupOut
 
 from latentmech.activations import Activations
-from latentmech.direction import METHODS, Parts, exchanged_directions, method_of
+from latentmech.direction import METHODS, Parts, method_of
 from latentmech.direction.candidates import (
     DirectionCandidate,
     NullPlan,
@@ -19,6 +19,7 @@ from latentmech.direction.candidates import (
 )
 from latentmech.direction.evaluation import left_out
 from latentmech.direction.folds import FOLDS, folds_of, scores_left_out
+from latentmech.direction.methods import directions_of
 from latentmech.direction.nulls import covariance_directions, exchanges, read_at_best
 from latentmech.model import levels_of
 from latentmech.statistics import auroc
@@ -154,7 +155,7 @@ def test_exchanges_are_the_same_at_every_level_and_keep_pairs_together():
         assert (one.positive == other.positive).all()
         assert one.positive[one.partners[:, 0]].all() and not one.positive[one.partners[:, 1]].any()
         assert (np.sort(one.partners) == np.sort(parts.partners)).all() and (one.positive != parts.positive).any()
-    assert exchanged_directions(method_of("lda"), parts, rows, 0, 0).shape == (0, WIDTH)
+    assert directions_of(method_of("lda"), rows, exchanges(parts, 0, 0)).shape == (0, WIDTH)
 
 
 def test_p_is_small_where_there_is_something_and_uniform_where_there_is_nothing():

@@ -19,12 +19,13 @@ from latentmech.direction import (
     Eraser,
     LabelledRows,
     Parts,
-    exchanged_directions,
     method_of,
     unit,
 )
 from latentmech.direction.lda import shrunk
 from latentmech.direction.logistic import STRENGTH
+from latentmech.direction.methods import directions_of
+from latentmech.direction.nulls import exchanges
 from latentmech.errors import BadInput
 from latentmech.fields import OneOf
 
@@ -235,7 +236,8 @@ def test_under_exchanged_labels_every_method_points_either_way(name):
         positive=sample.positive.numpy(), split=np.full(120, "train"), group=np.tile(np.arange(60), 2),
         partners=sample.pairs.numpy(),
     )  # fmt: skip
-    drawn = exchanged_directions(method_of(name), parts, sample.rows, 8, 1)
+    fits, again = ([(one, np.arange(120)) for one in exchanges(parts, 8, 1)] for _ in range(2))
+    drawn = directions_of(method_of(name), sample.rows, fits)
     assert torch.allclose(drawn.norm(dim=1), torch.ones(8), atol=1e-5)
     assert {cosine(one, PLANTED) > 0 for one in drawn} == {True, False}
-    assert torch.equal(drawn, exchanged_directions(method_of(name), parts, sample.rows, 8, 1))
+    assert torch.equal(drawn, directions_of(method_of(name), sample.rows, again))

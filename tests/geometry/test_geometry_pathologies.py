@@ -17,12 +17,12 @@ from latentmech.geometry.analogies.offsets import answers_in
 from latentmech.geometry.analogies.questions import Asked
 from latentmech.geometry.analogies.settings import AnalogiesSettings
 from latentmech.geometry.map.findings import LevelFindings, MapFindings
+from latentmech.geometry.map.levels import Seen
 from latentmech.geometry.map.points import MapDraw, Points, shuffled_labels
 from latentmech.geometry.map.quality import agreements, ranks
 from latentmech.geometry.map.settings import MapSettings
 from latentmech.geometry.similarity import prepared
 from latentmech.model import Level
-from latentmech.statistics import over_seeds
 
 DIMENSION = DimensionStudy(
     data=Corpus(limit=900), points=300, seeds=2, scales=(5, 10), random_init=False, shuffle_words=False, layers=[0]
@@ -135,8 +135,7 @@ def noise(rng, examples, n_levels=12, n=60):
     points = Points(blank, labels, ("a", "b", "c"), blank, blank, blank, True)
     levels = [
         LevelFindings(
-            level=Level(i, ""), space={"label_agreement": over_seeds([one[0]])}, agreements=[one], layouts=[],
-            clusters={}, remoteness=blank + 1.0, remoteness_null=1.0,
+            level=Level(i, ""), seen=[Seen(one, {}, {}, {})], remoteness=blank + 1.0, remoteness_null=1.0,
         )
         for i, one in enumerate(alike)
     ]  # fmt: skip
@@ -150,7 +149,7 @@ def test_the_best_of_many_levels_of_noise_is_not_above_chance(examples):
     """Against the shuffled labels of that level alone, it would be in a third of all maps."""
     rng = np.random.default_rng(0)
     maps = [noise(rng, examples) for _ in range(60)]
-    alone = [one.best.agreements[0][0] > np.percentile(one.best.agreements[0][1:], 95) for one in maps]
+    alone = [own[0] > np.percentile(own[1:], 95) for own in (one.best.seen[0].agreements for one in maps)]
     assert sum(alone) > 18
     assert sum(one.chance_at_best[1] <= 0.05 for one in maps) <= 7
 

@@ -15,13 +15,12 @@ from latentmech.data import TASKS, Corpus, Pairs, Task
 from latentmech.model import Level, says, tokenise
 from latentmech.probe import METHODS, AtlasSettings, AtlasStudy
 from latentmech.probe.atlas.account import gains_in_words, order_in_words, row_in_words, spelled
-from latentmech.probe.atlas.arrival import arrivals, mean_arrival
-from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasStage
+from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasStage, arrivals, mean_arrival
 from latentmech.probe.atlas.next_token import NextTokens
-from latentmech.probe.atlas.pairing import paired
 from latentmech.probe.atlas.settings import PAIRINGS
-from latentmech.probe.atlas.sources import Sources, labelled
-from latentmech.probe.ridge import ridge
+from latentmech.probe.atlas.sources import Sources, examples_of
+from latentmech.probe.atlas.subject import paired
+from latentmech.probe.methods import ridge
 from latentmech.probe.sample import sample_of
 from latentmech.probe.solution import Targets
 from latentmech.statistics import mean_of
@@ -433,7 +432,7 @@ def test_texts_that_a_transferred_probe_has_seen_are_counted(tiny, tmp_path):
     study = AtlasStudy(tasks=("sentiment",), sentiment=Pairs(path=mine), transfer={"sentiment": [other]}, draws=100)
     report = replace(study, random_init=False)(tiny, ActivationStore())
     (note,) = (note for note in report.notes if "test texts of other are training texts of own" in note)
-    parts = {name: labelled(Pairs(path=path)()) for name, path in (("own", mine), ("other", other))}
+    parts = {name: examples_of(Pairs(path=path)) for name, path in (("own", mine), ("other", other))}
     texts = {name: [t for t, at in zip(e.texts, e.splits, strict=True) if at == part]
              for (name, e), part in zip(parts.items(), ("train", "test"), strict=True)}  # fmt: skip
     known = len(set(texts["own"]) & set(texts["other"]))

@@ -10,9 +10,8 @@ from latentmech.activations import Activations
 from latentmech.data import Examples, Task
 from latentmech.model import Level
 from latentmech.probe import AtlasSettings, LinearProbe
-from latentmech.probe.atlas.fitting import Fitted
 from latentmech.probe.atlas.study import row_of, transfers_of
-from latentmech.probe.atlas.subject import subjects_of
+from latentmech.probe.atlas.subject import Fitted, subjects_of
 from latentmech.probe.fitting import LevelFit
 from latentmech.tensors import save_tensors
 

@@ -8,9 +8,7 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestCentroid
 from test_logistic import sample_from
 
-from latentmech.probe.lda import lda
-from latentmech.probe.mass_mean import mass_mean
-from latentmech.probe.ridge import ridge
+from latentmech.probe.methods import lda, mass_mean, ridge
 from latentmech.probe.solution import Targets
 
 

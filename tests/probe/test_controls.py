@@ -9,6 +9,7 @@ from stubbed import GROUPS, SPLITS, words_study
 from test_logistic import correlated, sample_from
 
 from latentmech.probe.online_code import online_code, uniform_code
+from latentmech.probe.problem import posed
 from latentmech.probe.surface import lookup, majority, surface_answers
 
 RNG = np.random.default_rng(1)
@@ -20,7 +21,7 @@ def problem_of(labels, words=None, **settings):
     """The problem of sentences with as many words as there are labels in a row."""
     words = words if words is not None else [[f"w{RNG.integers(40)}" for _ in row] for row in labels]
     study = words_study(words, labels, **settings)
-    return study._problem(study.data(), study.asked())
+    return posed(study.asked(), study.data(), study.unseen_classes, study.seed, "give more")
 
 
 @pytest.fixture

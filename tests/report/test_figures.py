@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from latentmech.report import confusion, layer_curve
-from latentmech.report.figures.margin import spread
+from latentmech.report.figures.levels import spread
 from latentmech.report.figures.style import OKABE_ITO, png
 
 LEVELS = ["embed", *map(str, range(30))]

@@ -33,7 +33,7 @@ from latentmech.retrieval import RetrievalStudy
 from latentmech.retrieval.account import headline as said_of_retrieval
 from latentmech.statistics import mean_of
 from latentmech.steering.damage import Divergence
-from latentmech.steering.effects import Estimating, spans
+from latentmech.steering.effects import DoseResponse
 from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, RANDOM
 from latentmech.steering.sweep import Response, SteeringSweep
 
@@ -212,13 +212,11 @@ def steering(bend: float, size: float) -> Callable[[int, bool], Outcome]:
             own=own, others=others, cost=cost, neutral=[10.0] + [12.0] * len(at),
             answers=[["a b"] * PROMPTS] * (len(at) + 1), prompting={},
         )  # fmt: skip
-        one = Estimating(
-            sweep=sweep, clusters=np.arange(PROMPTS), neutral=0.0, ends=spans(DOSES, 0.0), draws=100
-        )  # fmt: skip
-        doses = one.of_doses(np.zeros(len(at) + 1), [{}] * len(at))
+        clusters, nothing = np.arange(PROMPTS), [dict[str, float]()] * len(at)
+        one = DoseResponse(sweep=sweep, clusters=clusters, singles=nothing, neutral=0.0, draws=100)
         largest = {end: np.abs(others[RANDOM].at(end).mean(1)).max() for end in (-1.0, 1.0)}
         ahead = all(abs(own.at(end).mean()) > most for end, most in largest.items())
-        return Outcome(one.verdict(doses, one.exchanged()).said.startswith("It rises with the strength"), ahead)
+        return Outcome(one.verdict.said.startswith("It rises with the strength"), ahead)
 
     return of
 

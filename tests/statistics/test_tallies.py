@@ -10,29 +10,31 @@ from latentmech.statistics.tally import cluster_draws
 RNG = np.random.default_rng
 
 
-@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("levels", [2, 5, 10**6])
-def test_auroc_is_sklearns_with_ties_and_weights(levels, weighted):
+def test_auroc_is_sklearns_with_ties_and_weights(levels):
     rng = RNG(levels)
     scores = rng.integers(levels, size=500).astype(float)
     positive = rng.random(500) < 0.3
-    weights = rng.integers(0, 4, size=500).astype(float) if weighted else None
-    expected = roc_auc_score(positive, scores, sample_weight=weights)
-    assert auroc(scores, positive, weights) == pytest.approx(expected, abs=1e-12)
+    weights = rng.integers(0, 4, size=500).astype(float)
+    assert auroc(scores, positive) == pytest.approx(roc_auc_score(positive, scores), abs=1e-12)
+    weighted = auroc_of(scores, positive, np.arange(500)).by(weights[None])
+    assert weighted == pytest.approx(roc_auc_score(positive, scores, sample_weight=weights), abs=1e-12)
 
 
 def test_auroc_of_a_constant_score_is_one_half_and_of_one_class_nan():
     assert auroc(np.zeros(4), np.array([True, False, False, True])) == 0.5
     assert np.isnan(auroc(np.arange(4.0), np.ones(4, dtype=bool)))
-    assert np.isnan(auroc(np.arange(2.0), np.array([True, False]), np.array([0.0, 1.0])))
+    assert np.isnan(auroc_of(np.arange(2.0), np.array([True, False]), np.arange(2)).by(np.array([[0.0, 1.0]])))
+    assert np.isnan(auroc(np.zeros(0), np.zeros(0, dtype=bool)))
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_f1_is_sklearns(weighted):
+def test_f1_is_sklearns():
     rng = RNG(0)
     predicted, positive = rng.random(300) < 0.4, rng.random(300) < 0.2
-    weights = rng.integers(0, 4, size=300).astype(float) if weighted else None
-    assert f1(predicted, positive, weights) == pytest.approx(f1_score(positive, predicted, sample_weight=weights))
+    weights = rng.integers(0, 4, size=300).astype(float)
+    assert f1(predicted, positive) == pytest.approx(f1_score(positive, predicted))
+    weighted = f1_of(predicted, positive, np.arange(300)).by(weights[None])
+    assert weighted == pytest.approx(f1_score(positive, predicted, sample_weight=weights))
 
 
 def test_f1_without_any_positive_is_zero():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from latentmech.steering.damage import Divergence
-from latentmech.steering.effects import Estimating, Span, at_equal_kl, spans
+from latentmech.steering.effects import DoseResponse, Span, at_equal_kl, spans
 from latentmech.steering.nulls import OWN_BLOCK, RANDOM
 from latentmech.steering.sweep import Response, SteeringSweep
 
@@ -21,18 +21,12 @@ def found(*slopes, strengths=STRENGTHS, kl=1.0, noise=0.0) -> Response:
     return Response(strengths, np.zeros(PROMPTS), change + noise * RNG.standard_normal(change.shape), size)
 
 
-def estimating(own, strengths=STRENGTHS, neutral=0.0, **others) -> Estimating:
+def estimating(own, strengths=STRENGTHS, neutral=0.0, **others) -> DoseResponse:
     n = len(strengths)
     cost = Divergence(torch.full((n, PROMPTS), 0.2), torch.full((n, PROMPTS), 2.0))
     sweep = SteeringSweep(own=own, others=others, cost=cost, neutral=[10.0] + [12.0] * n,
                           answers=[["a b c"] * PROMPTS] * (n + 1), prompting={})  # fmt: skip
-    clusters = np.arange(PROMPTS)
-    return Estimating(sweep=sweep, clusters=clusters, neutral=neutral, ends=spans(strengths, neutral), draws=100)
-
-
-def judged(one: Estimating):
-    doses = one.of_doses(np.zeros(len(one.sweep.own.strengths) + 1), [{}] * len(one.sweep.own.strengths))
-    return one.verdict(doses, one.exchanged())
+    return DoseResponse(sweep=sweep, clusters=np.arange(PROMPTS), neutral=neutral, singles=[{}] * n, draws=100)
 
 
 def test_a_dose_ends_on_either_side_of_the_untouched_model():
@@ -73,43 +67,43 @@ def test_where_more_strength_has_less_kl_it_counts_as_no_more():
 def test_a_direction_that_does_more_only_by_its_length_loses_at_equal_kl():
     strong = estimating(found(4.0, kl=9.0, noise=0.05), random=found(2.0, -2.0, 0.5, kl=1.0, noise=0.05))
     assert set(strong.sweep.others) == {RANDOM}
-    failed = [claim.asked for claim in judged(strong).claims if not claim.holds]
+    failed = [claim.asked for claim in strong.verdict.claims if not claim.holds]
     assert failed == ["more than random directions at equal KL at -1", "more than random directions at equal KL at +1"]
     fair = estimating(found(4.0, kl=1.5, noise=0.05), random=found(2.0, -2.0, 0.5, kl=1.0, noise=0.05))
-    assert judged(fair).holds
+    assert fair.verdict.holds
 
 
 def test_every_kind_without_meaning_has_to_be_beaten():
     ends = {"strengths": (-1.0, 1.0), "noise": 0.05}
     own = found(4.0, noise=0.05)
     others = {RANDOM: found(2.0, -1.0, noise=0.05), OWN_BLOCK: found(5.0, 1.0, **ends)}
-    failed = [claim.asked for claim in judged(estimating(own, **others)).claims if not claim.holds]
+    failed = [claim.asked for claim in estimating(own, **others).verdict.claims if not claim.holds]
     assert failed == [f"more than random directions at blocks of their own choice at {end}" for end in ("-1", "+1")]
 
 
 def test_exchanged_labels_are_a_permutation_test_of_the_whole_effect():
     null = found(*np.linspace(-1, 1, 20), strengths=(-1.0, 1.0))
-    assert estimating(found(4.0), exchanged=null).exchanged() == (pytest.approx(1 / 21), 20)
-    assert estimating(found(-4.0), exchanged=null).exchanged() == (1.0, 20)
-    assert estimating(found(0.95), exchanged=null).exchanged() == (pytest.approx(2 / 21), 20)
-    assert estimating(found(4.0)).exchanged() is None
+    assert estimating(found(4.0), exchanged=null).exchanged == (pytest.approx(1 / 21), 20)
+    assert estimating(found(-4.0), exchanged=null).exchanged == (1.0, 20)
+    assert estimating(found(0.95), exchanged=null).exchanged == (pytest.approx(2 / 21), 20)
+    assert estimating(found(4.0)).exchanged is None
     asked = [
-        claim.asked for claim in judged(estimating(found(4.0), exchanged=null)).claims if "exchanged" in claim.asked
+        claim.asked for claim in estimating(found(4.0), exchanged=null).verdict.claims if "exchanged" in claim.asked
     ]
     assert asked == ["more than under exchanged labels"]  # by the whole effect, and not end by end at their lengths
-    assert not any("exchanged" in claim.asked for claim in judged(estimating(found(4.0))).claims)
+    assert not any("exchanged" in claim.asked for claim in estimating(found(4.0)).verdict.claims)
 
 
 def test_a_single_strength_is_compared_with_the_untouched_model():
     for strength, slope in ((-2.0, 3.0), (2.0, 3.0), (2.0, -3.0)):
         one = estimating(found(slope, strengths=(strength,)), strengths=(strength,))
-        assert one.slope() == pytest.approx(np.full(PROMPTS, slope))
-        assert one.overall()["wrong_way"].value == (slope < 0)
+        assert one.slope == pytest.approx(np.full(PROMPTS, slope))
+        assert one.overall["wrong_way"].value == (slope < 0)
 
 
 def test_without_a_strength_that_leaves_the_model_untouched_the_ends_are_compared_with_each_other():
     own, null = found(4.0, noise=0.05), found(1.0, -1.0, noise=0.05)
-    verdict = judged(estimating(own, neutral=None, random=null))
+    verdict = estimating(own, neutral=None, random=null).verdict
     assert verdict.holds and [claim.asked for claim in verdict.claims][:2] == [
         "log-odds rise from -1 to +1", "more than random directions from -1 to +1",
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from latentmech.direction import Parts, method_of, unit
 from latentmech.errors import BadInput
 from latentmech.model import Scope
 from latentmech.steering import EDIT_KINDS, Steerer, Stems, Strength
-from latentmech.steering.layer import LayerChoice, choose_layer, choosing, eligible
+from latentmech.steering.layer import choosing, eligible, rises_of
 from latentmech.steering.nulls import NullSource, stand_in
 
 PAIRS, DIM = 40, 32
@@ -56,7 +56,7 @@ def test_random_directions_lie_where_the_training_texts_vary(tiny):
 
 
 def test_a_direction_without_texts_takes_all_the_rows_there_are(tiny):
-    bare = replace(source(), parts=None, method=None)
+    bare = replace(source(), parts=None)
     assert len(bare.random(made(tiny), 3)) == 3 and bare.exchanged(made(tiny), 3) == []
 
 
@@ -98,7 +98,8 @@ def test_directions_without_meaning_choose_their_blocks_by_the_same_rule(tiny):
 
     chosen = choosing(steerer(tiny), here, both_ways, dev, doses)
     layers = {one.cosine(here.at(one.hook_name)) > 0: one.layer for one in chosen}
-    wanted = [choose_layer(steerer(tiny), own, dev, doses).layer for own in (here, -here)]
+    rises = [rises_of(steerer(tiny), own, dev, doses) for own in (here, -here)]
+    wanted = [max(some, key=some.get) for some in rises]
     assert [layers[True], layers[False]] == wanted and wanted[0] != wanted[1]
     assert [one.layer for one in chosen] == sorted(one.layer for one in chosen)
 
@@ -110,4 +111,3 @@ def test_the_last_fifth_is_left_out_and_an_empty_rest_is_refused(tiny):
     late = replace(here, vectors={here.hook_name: here.vector})
     with pytest.raises(BadInput, match="kindness has no vector below the last fifth; set layer=found"):
         eligible(late, 1)
-    assert LayerChoice([3, 5], np.array([0.1, 0.2])).layer == 5

@@ -12,7 +12,7 @@ from latentmech.errors import BadInput
 from latentmech.steering import Strength, calibrated
 from latentmech.steering.edits import in_units, is_close
 from latentmech.steering.effects import slopes
-from latentmech.steering.layer import LayerChoice, least_rise
+from latentmech.steering.layer import least_rise
 from latentmech.steering.necessity import Removal, best_removal
 
 
@@ -21,14 +21,16 @@ def test_a_strength_is_one_length_in_every_unit_at_its_own_place(tiny):
     assert Strength(0.5, "resid").along(found) == 6 and Strength(0.5, "std").along(found) == 1.25
     later = found.at("blocks.2.hook_resid_post")
     assert Strength(0.5, "resid").along(later) == 6.5 and Strength(0.5, "std").along(later) == 1.75
-    assert in_units(Strength(0.5, "resid"), later) == {"resid": 0.5, "raw": 6.5 / later.norm, "std": 6.5 / 3.5}
+    assert in_units(Strength(0.5, "resid"), later) == {
+        "strength_resid": 0.5, "strength_raw": 6.5 / later.norm, "strength_std": 6.5 / 3.5,
+    }  # fmt: skip
     assert in_units(Strength(2.0, "factor"), later) == {}
 
 
 def test_a_unit_whose_size_is_not_known_is_refused_with_those_that_are(tiny):
     bare = replace(made(tiny), resid_norms={}, spreads={})
     assert Strength(2.0, "raw").along(bare) == 2 * bare.norm
-    assert math.isnan(in_units(Strength(1.0, "raw"), bare)["std"])
+    assert math.isnan(in_units(Strength(1.0, "raw"), bare)["strength_std"])
     for unit in ("resid", "std"):
         with pytest.raises(BadInput, match=rf"unit={unit}: kindness does not say how large .* expected one of raw$"):
             Strength(1.0, unit).along(bare)
@@ -65,7 +67,6 @@ def test_a_block_is_judged_by_its_worst_step():
     assert least_rise(np.array([-3.0]), [-1.0], 0.0) == pytest.approx(3.0)
     assert least_rise(np.array([4.0, 1.0]), [2.0, 0.5], neutral=1.0) == pytest.approx(-2.0)  # falls from 0.5 to 1
     assert least_rise(np.array([1.0, 2.0]), [-1.0, 1.0], neutral=None) == pytest.approx(0.5)
-    assert LayerChoice([3, 4, 5], np.array([0.1, 0.7, 0.2])).layer == 4
 
 
 def test_of_the_removals_that_work_the_cheapest_is_taken():

@@ -15,7 +15,6 @@ from latentmech.model import levels_of
 from latentmech.report import at_strength, joined
 from latentmech.steering import Requests, SteeringSettings, SteeringStudy, Stems, StemsSettings
 from latentmech.steering.account import headline
-from latentmech.steering.effects import Estimating, spans
 from latentmech.storage import plain, save_json
 from latentmech.tensors import save_tensors
 
@@ -132,12 +131,7 @@ def test_what_is_no_steering_is_named_in_the_headline(low, high, kl, said, tiny)
     n, sweep = len(real.trials), real.sweep
     change = np.array([low, high])[None, :, None] + 0.1 * np.random.default_rng(0).normal(size=(1, 2, n))
     own, cost = replace(sweep.own, change=change), replace(sweep.cost, kl=torch.full((2, n), kl))
-    planted = Estimating(
-        sweep=replace(sweep, own=own, cost=cost), clusters=np.arange(n), neutral=0.0, ends=spans((-1.0, 1.0), 0.0),
-        draws=100,
-    )  # fmt: skip
-    doses = planted.of_doses(np.zeros(3), [{}, {}])
-    told = headline(replace(real, doses=doses, verdict=planted.verdict(doses, planted.exchanged())), tiny)
+    told = headline(replace(real, sweep=replace(sweep, own=own, cost=cost), clusters=np.arange(n), draws=100), tiny)
     assert "It is not shown to steer" in told and "more than directions without meaning do" not in told
     assert all(cause in told for cause in said)
 
@@ -179,7 +173,7 @@ def test_a_saved_direction_stands_beside_the_states_of_neutral_words(tiny, tmp_p
     direction.save(tmp_path / "d.safetensors")
     saved = study(strengths=[-1.0, 1.0], file=str(tmp_path / "d.safetensors"), layer="dev")
     found = saved.find(tiny, ActivationStore())
-    assert set(found.nulls) == {"random", "isotropic", "own_block"}
+    assert set(found.sweep.others) == {"random", "isotropic", "own_block"}
     assert "No exchanged labels: a saved direction comes without its texts." in found.notes
     origin = saved._origin(tiny, ActivationStore())
     (own, *_) = saved._null_source(tiny, ActivationStore(), origin).random(found.direction, 3)
@@ -195,9 +189,12 @@ def test_a_saved_direction_stands_beside_the_states_of_neutral_words(tiny, tmp_p
 
 def test_nulls_choose_where_the_direction_chose(tiny):
     found = study(strengths=[-1.0, 0.5, 1.0], layer="dev").find(tiny, ActivationStore())
-    assert set(found.nulls) == {"random", "isotropic", "own_block", "exchanged"}
-    assert found.nulls["random"].strengths == (-1.0, 0.5, 1.0) and found.nulls["exchanged"].strengths == (-1.0, 1.0)
+    assert set(found.sweep.others) == {"random", "isotropic", "own_block", "exchanged"}
+    assert found.sweep.others["random"].strengths == (-1.0, 0.5, 1.0) and found.sweep.others["exchanged"].strengths == (
+        -1.0,
+        1.0,
+    )
     assert "more than random directions at blocks of their own choice at +1" in {c.asked for c in found.verdict.claims}
-    assert set(study(strengths=[1.0], layer="found").find(tiny, ActivationStore()).nulls) == {
+    assert set(study(strengths=[1.0], layer="found").find(tiny, ActivationStore()).sweep.others) == {
         "random", "isotropic", "exchanged",
     }  # fmt: skip

@@ -35,7 +35,7 @@ def folders(model, tmp_path_factory):
     """Both kinds written once: name of the kind -> folder."""
     root = tmp_path_factory.mktemp("written") / model.name
     for kind, length in (("ablation", None), ("addition", LENGTH)):
-        exported(made(model), model, kind, length, root / kind)
+        exported(made(model), model, length, root / kind)
     return {kind: root / kind for kind in ("ablation", "addition")}
 
 
@@ -109,7 +109,7 @@ def test_biases_lose_the_direction_too(tmp_path):
             torch.nn.init.normal_(weight)
     hf.save_pretrained(folder)
     model = Model(name="gpt2", source=Local(path=str(folder)))
-    exported(made(model), model, "ablation", None, tmp_path / "out")
+    exported(made(model), model, None, tmp_path / "out")
     before, after = (largest_along(loaded(f), model) for f in (folder, tmp_path / "out"))
     assert max(before.values()) > 0.5 and max(after.values()) < 1e-5
 
@@ -155,7 +155,7 @@ def test_the_source_is_left_as_it_was(tmp_path):
     model = model_of(tmp_path / "gpt2", "gpt2")
     (file,) = model.checkpoint.weight_files
     before, clean = file_sha256(file), hooked(model, {}, TEXTS[0])
-    exported(made(model), model, "ablation", None, tmp_path / "out")
+    exported(made(model), model, None, tmp_path / "out")
     assert file_sha256(file) == before
     assert torch.equal(hooked(model, {}, TEXTS[0]), clean)
 
@@ -166,27 +166,27 @@ def test_a_folder_that_is_not_the_same_model_gets_no_name(tmp_path, tiny, monkey
 
     monkeypatch.setattr(weights, "fold_ablation", forgot_to_fold)
     with pytest.raises(BadInput, match="differs from itself with hooks by"):
-        exported(made(tiny), tiny, "ablation", None, tmp_path / "out")
+        exported(made(tiny), tiny, None, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_its_own_folders_are_replaced(tmp_path, tiny):
     folder = tmp_path / "out"
-    first = exported(made(tiny), tiny, "ablation", None, folder)
-    second = exported(made(tiny, seed=1), tiny, "ablation", None, folder)
+    first = exported(made(tiny), tiny, None, folder)
+    second = exported(made(tiny, seed=1), tiny, None, folder)
     assert json.loads((folder / "latentmech.json").read_text())["files"] == second["files"] != first["files"]
     with pytest.raises(BadInput, match="is there already"):
-        exported(made(tiny), replace(tiny, source=Local(path=str(folder))), "ablation", None, folder)
+        exported(made(tiny), replace(tiny, source=Local(path=str(folder))), None, folder)
     (tmp_path / "mine").mkdir()
     with pytest.raises(BadInput, match="is there already"):
-        exported(made(tiny), tiny, "ablation", None, tmp_path / "mine")
+        exported(made(tiny), tiny, None, tmp_path / "mine")
 
 
-@pytest.mark.parametrize("kind", ["ablation", "addition"])
-def test_norms_behind_what_is_written_are_refused(tmp_path, kind):
+@pytest.mark.parametrize("length", [None, LENGTH])
+def test_norms_behind_what_is_written_are_refused(tmp_path, length):
     gemma = model_of(tmp_path / "gemma3", "gemma3")
     with pytest.raises(BadInput, match=r"with ln1_post, ln2_post in it, .* is not what reaches the residual stream"):
-        exported(made(gemma), gemma, kind, LENGTH, tmp_path / "out")
+        exported(made(gemma), gemma, length, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

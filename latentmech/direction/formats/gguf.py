@@ -8,9 +8,9 @@ output `l_out`, behind the last residual sum of block N (`build_cvec`); repeng w
 comes out. There is no room for block 0 or the embedding: llama.cpp refuses `direction.0`, and its buffer begins at
 block 1. Both are left out of a file with all levels.
 
-The file is added at scale 1, so a vector is as long as it was found (for a difference of means: as the distance of
-the means). llama.cpp adds every vector in the file; of one made with `levels="all"` it takes a part by
-`--control-vector-layer-range 12 12`. Neither tool reads other metadata, so our card travels along under a key of ours.
+The file is added at scale 1, so a vector is as long as it was found. llama.cpp adds every vector in the file; of one
+made with `levels="all"` it takes a part by `--control-vector-layer-range 12 12`. Neither tool reads other metadata, so
+our card travels along under a key of ours.
 """
 
 import json
@@ -36,11 +36,9 @@ PLAIN = (GGMLQuantizationType.F32, GGMLQuantizationType.F16)
 def export_gguf(
     direction: Direction, path: str | Path, *, levels: Levels = "chosen", model_hint: str | None = None
 ) -> str:
-    """Write a control vector; returns the SHA-256 of the file.
+    """Write a control vector of the chosen block or of all from 1 on; returns the SHA-256 of the file.
 
-    Args:
-        levels: the chosen block alone, or all from block 1 on.
-        model_hint: what the file calls the model; by default as the card does. Nobody checks it.
+    What `model_hint` calls the model (by default as the card does) nobody checks.
 
     Raises:
         BadInput: the direction does not lie at the output of a block, or at that of block 0.

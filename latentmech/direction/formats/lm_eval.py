@@ -40,7 +40,6 @@ def export_lm_eval(
     """Write `steer.csv`, which clamps the direction, and the one-feature autoencoders that it names; returns its path.
 
     Args:
-        folder: where to; the CSV holds its absolute path.
         value: what the part along the unit vector is set to, in activation units.
         levels: clamp at the chosen block, or at every block along the vector of its own.
         blocks: what the model's own code calls its list of blocks, below the base model: `layers`, or `h` in GPT-2.

@@ -2,10 +2,10 @@
 
 Like every tool it numbers blocks as we do, from 0, and knows no unit vector with a length beside it. So the length goes
 into the numbers: what is exported, here and by the other formats, is `unit vector * norm`, in activation units, as
-float32. Back from a file come those very numbers; made a unit vector again, they can differ in the last bit.
+float32. Made a unit vector again, these can differ in the last bit.
 
-Keys are `layer_activations.<block>`, the block counted from 0 as in `model.layers`; the vector is added to the block's
-output, `blocks.<block>.hook_resid_post`, and is as long as it was found. This turns the file into a `SteeringVector`:
+Keys are `layer_activations.<block>`; the vector is added to `blocks.<block>.hook_resid_post`, the block's output. This
+turns the file into a `SteeringVector`:
 
     from safetensors.torch import load_file
     from steering_vectors import SteeringVector
@@ -90,9 +90,7 @@ def from_blocks(
 
     Args:
         vectors: by 0-based block; a vector of zeros stands for none.
-        layer: the block to choose; not needed if there is one alone, or if the card says which.
-        card: what the file says about itself; may hold `hook_name`.
-        path: the file.
+        layer: the block to choose; not needed if there is one alone, or if the card says which in `hook_name`.
 
     Raises:
         BadInput: no block is chosen, or there is nothing at the chosen one.

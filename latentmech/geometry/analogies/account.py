@@ -6,15 +6,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from latentmech.geometry.analogies.findings import (
-    ADDS,
-    DOES,
-    NAMES,
-    RIVALS,
-    AnalogiesFindings,
-    ShownAnalogy,
-    SpaceResult,
-)
+from latentmech.geometry.analogies.findings import ADDS, DOES, NAMES, RIVALS, AnalogiesFindings, SpaceResult
 from latentmech.geometry.drawn import curves_of, grid_picture, line_picture
 from latentmech.model import Model
 from latentmech.report import Ledger, Method, Picture, Report, Table, account
@@ -51,12 +43,12 @@ def account_of(study: object, found: AnalogiesFindings, model: Model) -> Report:
         study, model, ledger,
         title=f"Word analogies in {model.name}",
         headline=headline(found, model),
-        tables=dict(tables(found)),
-        pictures={"levels": level_picture(found, model), "relations": relation_picture(found, model)},
+        tables=dict(_tables(found)),
+        pictures={"levels": _level_picture(found, model), "relations": _relation_picture(found, model)},
         curves=curves_of(f"{ROOM}/depth", curves),
         groups="first words",
         notes=notes(found, model),
-        methods=methods(found),
+        methods=_methods(found),
         provenance={"data": data},
     )  # fmt: skip
 
@@ -66,8 +58,7 @@ def _columns(result: SpaceResult, method: str) -> dict[str, object]:
     return {"layer": layer, "method": method, "control": twin or (None if method in RIVALS else method)}
 
 
-def level_picture(found: AnalogiesFindings, model: Model) -> Picture:
-    """Right answers by level, with and without the offset."""
+def _level_picture(found: AnalogiesFindings, model: Model) -> Picture:
     results = found.of_model
     series = {name: [found.estimate(r, method) for r in results] for name, method in DRAWN.items()}
     if found.twin:
@@ -82,8 +73,7 @@ def level_picture(found: AnalogiesFindings, model: Model) -> Picture:
     )  # fmt: skip
 
 
-def relation_picture(found: AnalogiesFindings, model: Model) -> Picture:
-    """What the offset adds, relation by relation."""
+def _relation_picture(found: AnalogiesFindings, model: Model) -> Picture:
     names = found.questions.names
     gains = [[found.over_none(r, "3cosadd", i).difference.value for r in found.results] for i in range(len(names))]
     return grid_picture(
@@ -154,8 +144,7 @@ def runs(layers: Sequence[int]) -> str:
     return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]}-{g[-1]}" for g in groups)
 
 
-def methods(found: AnalogiesFindings) -> Iterator[Method]:
-    """What was done and what it was tested against, for a paper's appendix."""
+def _methods(found: AnalogiesFindings) -> Iterator[Method]:
     names, pairs, asked = found.questions.names, found.asked.analogies, found.settings
     yield Method(
         f"{len(found.questions.first)} word pairs of {len(names)} relations ({pairs.source}) were asked as analogies "
@@ -181,8 +170,7 @@ def methods(found: AnalogiesFindings) -> Iterator[Method]:
         yield Method("The same architecture with random weights was asked the same questions.")
 
 
-def tables(found: AnalogiesFindings) -> Iterator[tuple[str, Table]]:
-    """All of them: an offset from one example and the mean offset by space, then in the prominent spaces the rest."""
+def _tables(found: AnalogiesFindings) -> Iterator[tuple[str, Table]]:
     n, candidates = len(found.questions.first), len(found.asked.candidates)
     others = ("mean_b", "other_relation") if len(found.questions.names) > 1 else ("mean_b",)
     yield "one_example", Table(
@@ -209,7 +197,12 @@ def tables(found: AnalogiesFindings) -> Iterator[tuple[str, Table]]:
         caption="Without the query words (a, b and c; or c where the relation is asked) among the candidates, but "
         "for the last column: with them, the nearest word to a query is often one of its own.",
     )  # fmt: skip
-    if shown := [_shown(result.tick, one) for result in found.prominent for one in result.shown]:
+    if shown := [
+        {"query": one.query, "expected": one.expected, "space": result.tick, "rank": one.rank}
+        | {"nearest by 3CosAdd": ", ".join(one.nearest), "nearest to c alone": ", ".join(one.nearest_to_c)}
+        for result in found.prominent
+        for one in result.shown
+    ]:
         caption = "Query words are left out of the nearest; rank 1 is right."
         yield "examples", Table(title="Examples", frame=pd.DataFrame(shown), caption=caption)
 
@@ -225,7 +218,7 @@ def _row(found: AnalogiesFindings, result: SpaceResult, method: str, others: tup
 
 
 def _in_relation(found: AnalogiesFindings, result: SpaceResult, number: int) -> dict[str, object]:
-    name, n = found.questions.names[number], int(found.of_relation(number).sum())
+    name, n = found.questions.names[number], found.estimate(result, "3cosadd", relation=number).n
     row: dict[str, object] = {"relation": name, "pairs": n, "space": result.tick}
     for method, short in (("3cosadd", "3CosAdd"), ("mean_offset", "mean")):
         row[short] = found.estimate(result, method, relation=number).value
@@ -240,8 +233,3 @@ def _ranks(found: AnalogiesFindings, result: SpaceResult, method: str) -> dict[s
         row |= found.estimate(result, method, metric).cells(short)
     row |= {"median rank": float(np.median(result.answers.ranks[method].left_out))}
     return row | {"top-1, query words kept": found.estimate(result, method, "kept_top1").value}
-
-
-def _shown(space: str, one: ShownAnalogy) -> dict[str, object]:
-    row: dict[str, object] = {"query": one.query, "expected": one.expected, "space": space, "rank": one.rank}
-    return row | {"nearest by 3CosAdd": ", ".join(one.nearest), "nearest to c alone": ", ".join(one.nearest_to_c)}

@@ -152,10 +152,6 @@ class AnalogiesFindings:
         hits = result.answers.random.get(method, np.empty((0, 0)))
         return replace(over_seeds(hits.mean(1)), value=float(np.percentile(hits.mean(1), 95))) if len(hits) else None
 
-    def of_relation(self, number: int) -> Mask:
-        """The asked pairs of one relation."""
-        return self.questions.relation.numpy() == number
-
     def rows(self) -> Iterator[tuple[SpaceResult, str, int | None, str, Estimate]]:
         """Every estimate: which space, method, relation and metric (`gain` is that over no offset)."""
         for number, one, _, methods, metrics in self._asked():
@@ -188,7 +184,8 @@ class AnalogiesFindings:
         yield from ((None, one, every, one.answers.ranks, METRICS) for one in self.results)
         yield from ((None, one, every, RIVALS, ("top1",)) for one in self.twin)
         for number in range(len(self.questions.names)):
-            yield from ((number, one, self.of_relation(number), RIVALS, ("top1",)) for one in self.results)
+            part = self.questions.relation.numpy() == number
+            yield from ((number, one, part, RIVALS, ("top1",)) for one in self.results)
 
     def _tally(self, values: Float[np.ndarray, " pair"], part: Mask) -> Tally:
         return mean_of(values[part], clusters_of(self.questions.clusters[part]), 0, 1)

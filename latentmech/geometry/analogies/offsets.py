@@ -92,12 +92,7 @@ class SpaceAnswers:
 
 
 def answers_in(vectors: Vectors, questions: Questions, n_random: int, seed: int) -> SpaceAnswers:
-    """Ask everything.
-
-    Args:
-        vectors: of the candidates, of length 1.
-        n_random: draws of random offsets.
-    """
+    """Ask everything of the candidates' vectors, which have length 1."""
     cosine = vectors[: questions.n_words] @ vectors.T
     ranks = {name: by_example(method(cosine), questions) for name, method in BY_EXAMPLE.items()}
     ranks |= dict(by_relation(cosine, questions))

@@ -20,8 +20,6 @@ RIGHT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "top5": lambda rank: (rank <= 5).astype(float),
     "reciprocal_rank": lambda rank: 1 / rank,
 }
-
-
 Places = Int[Tensor, " question"]
 
 
@@ -33,7 +31,6 @@ class Questions:
         a, b, c, answer: per question.
         pair: which of the asked pairs it asks for.
         first, second, relation: of each asked pair; the relation is a place in `names`.
-        names: of the relations.
         clusters: of each asked pair, the same where the first word is: what is resampled together.
         n_words: how many of the candidates are words of the data.
     """

@@ -30,7 +30,7 @@ def account_of(study: object, found: CompareFindings, model: Model) -> Report:
         data=found.examples,
         groups="groups (documents or topics)",
         notes=notes(found, model),
-        methods=methods(found, model),
+        methods=_methods(found, model),
     )  # fmt: skip
 
 
@@ -52,7 +52,6 @@ def headline(found: CompareFindings, model: Model) -> str:
 
 
 def _reading(found: CompareFindings, other: Against) -> Iterator[str]:
-    """What a frozen direction reads."""
     if other.drifts:
         level, worst = max(other.drifts.items(), key=lambda pair: pair[1].loss.value)
         mean = float(np.mean([drift.loss.value for drift in other.drifts.values()]))
@@ -121,8 +120,7 @@ def _about(other: Against, model: Model) -> Iterator[str]:
         )
 
 
-def methods(found: CompareFindings, model: Model) -> Iterator[Method]:
-    """What was done, for an appendix."""
+def _methods(found: CompareFindings, model: Model) -> Iterator[Method]:
     asked = found.settings
     yield Method(
         f"The states of {len(found.words.rows):,} words (each form once, first words of texts left out) were compared "
@@ -173,8 +171,8 @@ def pictures(found: CompareFindings, model: Model) -> Iterator[tuple[str, Pictur
     )  # fmt: skip
     if found.several:
         yield from _of_several(found, ticks, name)
-    for what, draw in {"drift": _drift, "probes": _probe, "effect": _effect}.items():
-        yield from ((what, picture) for picture in draw(found, other, name))
+    drawn = {"drift": (_drift, other.drifts), "probes": (_probe, other.probed), "effect": (_effect, other.effects)}
+    yield from ((what, draw(found, other, name)) for what, (draw, there) in drawn.items() if there)
 
 
 def _of_several(found: CompareFindings, ticks: Sequence[str], name: str) -> Iterator[tuple[str, Picture]]:
@@ -196,47 +194,43 @@ def _of_several(found: CompareFindings, ticks: Sequence[str], name: str) -> Iter
     )  # fmt: skip
 
 
-def _drift(found: CompareFindings, other: Against, name: str) -> Iterator[Picture]:
-    if drifts := other.drifts.values():
-        lines = {"cosine": "cosine", "AUROC, frozen": "frozen", "AUROC, refitted": "refitted"}
-        lines |= {f"AUROC in {name}": "source", "AUROC, random p95": "random_p95"}
-        yield line_picture(
-            "Drift of a direction", _ticks(other.drifts), _lines(drifts, lines),
-            "Cosine of the direction found in both models, and what the first model's direction reads in the second.",
-            title=f"The {found.settings.called} direction from {name} to {other.name}",
-        )  # fmt: skip
+def _drift(found: CompareFindings, other: Against, name: str) -> Picture:
+    lines = {"cosine": "cosine", "AUROC, frozen": "frozen", "AUROC, refitted": "refitted"}
+    lines |= {f"AUROC in {name}": "source", "AUROC, random p95": "random_p95"}
+    return line_picture(
+        "Drift of a direction", _ticks(other.drifts), _lines(other.drifts, lines),
+        "Cosine of the direction found in both models, and what the first model's direction reads in the second.",
+        title=f"The {found.settings.called} direction from {name} to {other.name}",
+    )  # fmt: skip
 
 
-def _probe(found: CompareFindings, other: Against, name: str) -> Iterator[Picture]:
-    if read := other.probed.values():
-        lines = _lines(read, {"frozen": "frozen", "refitted": "refitted", f"in {name}": "source"})
-        if found.twin and found.twin.probed:
-            lines |= _lines(found.twin.probed.values(), {"frozen, random init": "frozen"})
-        yield line_picture(
-            "Probes, frozen and refitted", _ticks(other.probed), lines,
-            f"Accuracy of {name}'s probes on {other.name}'s states (frozen), and of {other.name}'s own.",
-            reference_lines={"majority": next(iter(read)).majority}, ylabel="test accuracy",
-            title=f"{found.settings.probe} probes of {name} in {other.name}",
-        )  # fmt: skip
+def _probe(found: CompareFindings, other: Against, name: str) -> Picture:
+    lines = _lines(other.probed, {"frozen": "frozen", "refitted": "refitted", f"in {name}": "source"})
+    if found.twin and found.twin.probed:
+        lines |= _lines(found.twin.probed, {"frozen, random init": "frozen"})
+    return line_picture(
+        "Probes, frozen and refitted", _ticks(other.probed), lines,
+        f"Accuracy of {name}'s probes on {other.name}'s states (frozen), and of {other.name}'s own.",
+        reference_lines={"majority": next(iter(other.probed.values())).majority}, ylabel="test accuracy",
+        title=f"{found.settings.probe} probes of {name} in {other.name}",
+    )  # fmt: skip
 
 
-def _effect(found: CompareFindings, other: Against, name: str) -> Iterator[Picture]:
-    if effects := other.effects.values():
-        both = {"frozen": "frozen", "refitted": "refitted", "frozen, at one length": "turned"}
-        largest = np.array([effect.random_max for effect in effects])
-        yield line_picture(
-            "Effect of a direction", _ticks(other.effects), _lines(effects, both | {f"in {name}": "source"}),
-            f"Mean change of the log-odds when a direction is added: that of {name} in {other.name} (frozen; also at "
-            f"the refitted one's length), {other.name}'s own (refitted), and {name}'s in itself, with 95 % intervals "
-            "over prompts.",
-            around=both, bands={"random vectors": (list(-largest), list(largest))},
-            ylabel="change of log-odds, nats", title=f"Adding the {found.settings.called} direction to {other.name}",
-        )  # fmt: skip
+def _effect(found: CompareFindings, other: Against, name: str) -> Picture:
+    both = {"frozen": "frozen", "refitted": "refitted", "frozen, at one length": "turned"}
+    largest = np.array([effect.random_max for effect in other.effects.values()])
+    return line_picture(
+        "Effect of a direction", _ticks(other.effects), _lines(other.effects, both | {f"in {name}": "source"}),
+        f"Mean change of the log-odds when a direction is added: that of {name} in {other.name} (frozen; also at "
+        f"the refitted one's length), {other.name}'s own (refitted), and {name}'s in itself, with 95 % intervals "
+        "over prompts.",
+        around=both, bands={"random vectors": (list(-largest), list(largest))},
+        ylabel="change of log-odds, nats", title=f"Adding the {found.settings.called} direction to {other.name}",
+    )  # fmt: skip
 
 
-def _lines(found: Iterable[object], names: Mapping[str, str]) -> dict[str, list]:
-    """Attributes by the titles of their lines."""
-    return {title: [getattr(one, name) for one in found] for title, name in names.items()}
+def _lines(found: Mapping[Level, object], names: Mapping[str, str]) -> dict[str, list]:
+    return {title: [getattr(one, name) for one in found.values()] for title, name in names.items()}
 
 
 def _ticks(levels: Iterable[Level]) -> list[str]:

@@ -10,7 +10,7 @@ low cosine alone does not say that it has: where many directions separate the cl
 
 The score of a probe is accuracy. A refitted one asks whether the label can still be read, a frozen one whether it still
 lies where it lay: a turn of the whole space would leave the first as it is and ruin the second. Probes are ridge
-regressions onto the labels (a closed form, see `latentmech.probe.ridge`), the strength chosen on dev documents; test
+regressions onto the labels (a closed form, see `latentmech.probe.methods`), the strength chosen on dev documents; test
 documents are read once. What it does not show: that the model uses what the probe reads. A frozen probe also fails
 where states only grew or moved, for its scale and bias are frozen with it; and a label that follows from the word alone
 is read at any level.

@@ -25,12 +25,10 @@ class Against:
     """The first model against one other; by level of the first.
 
     Attributes:
-        name: the other one's.
         matched: the other's level that stands for each.
         drifts: of the direction, where both have one.
         effects: of adding it, where that was done.
         probed: where the first model's probe can be read out in the other.
-        other_levels: all that the other has.
         cka: every level of the first (row) against every level of the other (column).
         same: both have the same weights.
     """
@@ -94,7 +92,6 @@ class CompareFindings:
     """All of it.
 
     Attributes:
-        words: those by which models are compared.
         others: the model against each other one, in the order in which they were given.
         twin: against its random-init twin, if that was asked for.
         warnings: what a reader must know about prompts and a saved direction.

@@ -76,7 +76,6 @@ def similarity(
     """Every measure of two sets of states of the same words, and its chance.
 
     Args:
-        clusters: the document of each row.
         bare: no half-samples, so that only mutual neighbours, a mean over words, have an interval; and no chance.
     """
     parts = [] if bare else half_samples(clusters, settings.halves, settings.seed)

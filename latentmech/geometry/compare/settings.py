@@ -59,8 +59,8 @@ class CompareSettings:
     allow_foreign: Annotated[bool, Idle(lambda own: own.direction is None, "no saved direction is given")] = False
     probe: Annotated[str | None, Control("probes")] = "pos"
     trials: Annotated[Any, Control("effect of the direction"), NO_CONTRAST] = None
-    effect_levels: Annotated[int, AtLeast(1), NO_TRIALS] = 8
-    random: Annotated[int, AtLeast(1), NO_TRIALS] = 10
+    effect_levels: Annotated[Positive, NO_TRIALS] = 8
+    random: Annotated[Positive, NO_TRIALS] = 10
     random_init: Annotated[bool, Control("random-init twin")] = True
     shuffles: Positive = 3
     halves: Count = 20

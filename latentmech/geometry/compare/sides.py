@@ -29,9 +29,7 @@ class CommonWords:
     """Which rows of a word-wise activation matrix are compared.
 
     Attributes:
-        rows: their numbers.
         clusters: the document of each, numbered from 0.
-        forms: the words.
         apart: how many words of the texts were left out because a model has them in one token with something else.
     """
 
@@ -46,7 +44,6 @@ class Side:
     """One model.
 
     Attributes:
-        activations: of the words.
         classes: the contrast's texts, if there is a contrast.
         probes: by level, a probe of the words' labels, if that was asked.
         changes: by level of the first model, what adding directions does to the prompts' log-odds; at some, if asked.

@@ -1,6 +1,6 @@
 """`CompareStudy`: how alike two models are inside, level by level, and whether a direction means the same in both."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -54,22 +54,18 @@ class CompareStudy(CompareSettings):
         twins = [replace(model, random_init=True, seed=self.seed)] if self.random_init else []
         blanks = [gather.beside(own, twin, {}) for twin in twins]
         rest = (labels, asked[0]["test"].groups if asked[0] else ())
-        total = len(own.levels) * len([*sides, *blanks])
-        with tqdm(total=total, unit="level", desc=f"{model.name}: compared", mininterval=1) as bar:
-            found = [self._against(own, side, *rest, False, bar.update) for side in sides]
-            blank = [self._against(own, side, *rest, True, bar.update) for side in blanks]
+        found = [self._against(own, side, *rest, False) for side in sides]
+        blank = [self._against(own, side, *rest, True) for side in blanks]
         return CompareFindings(
             settings=self, examples=examples, words=words, others=found, twin=blank[0] if blank else None,
             warnings=(*warnings, *(asked[0]["test"].notes if asked[0] else ())),
         )  # fmt: skip
 
-    def _against(
-        self, own: Side, side: Side, labels: Problem | None, groups: Sequence[str], bare: bool, progress: Callable
-    ) -> Against:
+    def _against(self, own: Side, side: Side, labels: Problem | None, groups: Sequence[str], bare: bool) -> Against:
         """Everything that is measured between two models; `groups` are those of the prompts of steered models."""
         pairs, same_width = dict(counterparts(own.levels, side.levels)), own.model.d_model == side.model.d_model
         alike, drifts, effects, read = {}, {}, {}, {}
-        for level, other in pairs.items():
+        for level, other in tqdm(pairs.items(), desc=f"{own.model.name}: compared", unit="level", mininterval=1):
             alike[level] = similarity(own.states(level), side.states(other), own.words.clusters, self, bare)
             if own.classes and side.classes and same_width and level.hook_name in own.classes.found:
                 drifts[level] = drift(own.classes, level, side.classes, other, self.draws, self.seed)
@@ -81,7 +77,6 @@ class CompareStudy(CompareSettings):
                 here, there = (own.activations, level), (side.activations, other)
                 asked = ((*here, own.probes[level]), (*there, own.probes[level]), (*there, side.probes[other]))
                 read[level] = probed(labels, [right(labels, *one) for one in asked], self.draws, self.seed)
-            progress(1)
         return Against(
             name=side.model.name, matched=pairs, alike=alike, drifts=drifts, effects=effects, probed=read,
             other_levels=side.levels, same=own.model.fingerprint == side.model.fingerprint,

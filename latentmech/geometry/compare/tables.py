@@ -15,8 +15,8 @@ def tables(found: CompareFindings, model: Model) -> dict[str, Table]:
     shown = {"models": model_table(found)} if found.several else {}
     for other in found.others:
         own = f"_{other.name}" if found.several else ""
-        made = {"levels": (level_table, other.alike), "drift": (drift_table, other.drifts)}
-        made |= {"probes": (probe_table, other.probed), "effect": (effect_table, other.effects)}
+        made = {"levels": (_level_table, other.alike), "drift": (_drift_table, other.drifts)}
+        made |= {"probes": (_probe_table, other.probed), "effect": (_effect_table, other.effects)}
         shown |= {f"{what}{own}": make(found, other, model) for what, (make, there) in made.items() if there}
     return shown
 
@@ -37,8 +37,7 @@ def model_table(found: CompareFindings) -> Table:
     return Table(title="Models", frame=pd.DataFrame(rows), caption="Means over levels; 1 for equal states.")
 
 
-def level_table(found: CompareFindings, other: Against, model: Model) -> Table:
-    """Every measure at every level, beside its nulls."""
+def _level_table(found: CompareFindings, other: Against, model: Model) -> Table:
     caption = (
         f"{len(found.words.rows)} words, each form once. 1 for equal states. 95 % intervals over documents; Procrustes "
         "and subspace have one only where half of the words give about the same number. Shuffled: rows of one model "
@@ -59,8 +58,7 @@ def level_table(found: CompareFindings, other: Against, model: Model) -> Table:
     return Table(title=f"{model.name} against {other.name}", frame=pd.DataFrame(rows), caption=caption)
 
 
-def drift_table(found: CompareFindings, other: Against, model: Model) -> Table:
-    """The direction, frozen and refitted."""
+def _drift_table(found: CompareFindings, other: Against, model: Model) -> Table:
     columns = {"cosine": "cosine", "source": f"in {model.name}", "frozen": "frozen", "refitted": "refitted"}
     columns |= {"loss": "refitted − frozen", "random_p95": "random p95", "isotropic_p95": "isotropic p95"}
     frame = _by_level(other.drifts, columns, ["loss"])
@@ -77,8 +75,7 @@ def drift_table(found: CompareFindings, other: Against, model: Model) -> Table:
     return Table(title=title, frame=frame, caption=caption)
 
 
-def probe_table(found: CompareFindings, other: Against, model: Model) -> Table:
-    """The probes, frozen and refitted."""
+def _probe_table(found: CompareFindings, other: Against, model: Model) -> Table:
     columns = {"source": f"in {model.name}", "frozen": "frozen", "refitted": "refitted", "loss": "refitted − frozen"}
     frame = _by_level(other.probed, columns | {"majority": "majority"}, ["loss"])
     if found.twin:
@@ -93,8 +90,7 @@ def probe_table(found: CompareFindings, other: Against, model: Model) -> Table:
     return Table(title=f"{found.settings.probe} probes from {model.name} to {other.name}", frame=frame, caption=caption)
 
 
-def effect_table(found: CompareFindings, other: Against, model: Model) -> Table:
-    """What adding the directions does."""
+def _effect_table(found: CompareFindings, other: Against, model: Model) -> Table:
     columns = {"source": f"in {model.name}", "frozen": "frozen", "refitted": "refitted", "dev": "on dev"}
     columns |= {"random_max": "random, largest", "isotropic_max": "isotropic, largest"}
     columns |= {"kept": "kept", "kept_turned": "kept at one length", "length": "length ratio"}

@@ -27,17 +27,16 @@ def account_of(study: object, found: DimensionFindings, model: Model) -> Report:
         study, model, ledger,
         title=f"Dimension of {found.examples.source} in {model.name}",
         headline=headline(found, model),
-        tables={"levels": estimate_table(found), "scan": scan_table(found)},
-        pictures=dict(pictures(found, model)),
+        tables={"levels": _estimate_table(found), "scan": _scan_table(found)},
+        pictures=dict(_pictures(found, model)),
         curves=by_depth("geometry/depth", found.levels, curves),
         data=found.examples,
-        notes=notes(found),
-        methods=methods(found),
+        notes=_notes(found),
+        methods=_methods(found),
     )  # fmt: skip
 
 
-def estimate_table(found: DimensionFindings) -> Table:
-    """One row per level, with the controls."""
+def _estimate_table(found: DimensionFindings) -> Table:
     ratio, asked, controls = "participation_ratio", found.settings, found.controls.items()
     columns = {"distinct": found.of("n"), "copies": found.of("duplicates")} | with_ends("TwoNN", found.of("two_nn"))
     columns |= {f"TwoNN {title}": found.of("two_nn", who) for who, title in controls}
@@ -53,8 +52,7 @@ def estimate_table(found: DimensionFindings) -> Table:
     return level_table("Dimension by level", found.levels, columns, caption, "level")
 
 
-def scan_table(found: DimensionFindings) -> Table:
-    """One row per level: parts of the draw, and numbers of neighbours."""
+def _scan_table(found: DimensionFindings) -> Table:
     names = {"TwoNN": "two_nn", "PR": "participation_ratio"}
     columns = {f"{t} of {s:g}": found.of(name, share=s) for t, name in names.items() for s in found.settings.shares}
     columns |= {f"MLE k={k}": found.of(f"mle_k{k}") for k in found.settings.scales}
@@ -65,8 +63,7 @@ def scan_table(found: DimensionFindings) -> Table:
     return level_table("Sample size and scale", found.levels, columns, caption, "level")
 
 
-def pictures(found: DimensionFindings, model: Model) -> Iterator[tuple[str, Picture]]:
-    """A curve over the levels for each definition, and one over sample sizes."""
+def _pictures(found: DimensionFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     ticks = [level.tick for level in found.levels]
     names = {"two_nn": "TwoNN", found.mle: f"MLE, k = {found.mle[5:]}", "participation_ratio": "participation ratio"}
     for name, title in names.items():
@@ -116,8 +113,7 @@ def _settled(found: DimensionFindings, top: int) -> str:
     return f"{part_of} ({change:+.0%} with all of them): the number {verdict}."
 
 
-def notes(found: DimensionFindings) -> Iterator[str]:
-    """What a reader must know before believing a dimension."""
+def _notes(found: DimensionFindings) -> Iterator[str]:
     yield said_of_the_first(f"{found.unit[:-1]}_{found.settings.position}")
     if not found.settings.repeats:
         n_forms = len(first_of_each(forms_of(found.examples)))
@@ -137,8 +133,7 @@ def notes(found: DimensionFindings) -> Iterator[str]:
     )
 
 
-def methods(found: DimensionFindings) -> Iterator[Method]:
-    """What was done, for a paper's appendix."""
+def _methods(found: DimensionFindings) -> Iterator[Method]:
     asked = found.settings
     once = "" if asked.repeats else ", every form once"
     yield Method(

@@ -70,7 +70,6 @@ class DimensionStudy(DimensionSettings):
         return {seed: eligible[drawn(forms, self.points, self.repeats, seed)] for seed in seeds}
 
     def _of_draw(self, rows: Float[np.ndarray, "row d_model"], seed: int) -> tuple[dict, dict]:
-        """Estimates of the words that this seed draws, and of their coordinates shuffled."""
         own, distance = distinct(rows)
         count = {"n": float(len(own)), "duplicates": float(len(rows) - len(own))}
         null = coordinates_shuffled(own, seed)

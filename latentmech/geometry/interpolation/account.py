@@ -39,14 +39,14 @@ def account_of(study: object, found: InterpolationFindings, model: Model) -> Rep
         title=f"interpolation in {model.name}",
         headline=headline(found, model),
         tables={
-            "straight": path_table(found, "straight"),
+            "straight": _path_table(found, "straight"),
             "spoken": spoken(found, model),
-            "spherical": path_table(found, "spherical"),
+            "spherical": _path_table(found, "spherical"),
         },
-        pictures={"path": curve(found), "levels": grid(found)},
+        pictures={"path": _curve(found), "levels": _grid(found)},
         groups="pairs",
         notes=notes(found),
-        methods=methods(found),
+        methods=_methods(found),
     )  # fmt: skip
 
 
@@ -82,8 +82,7 @@ def notes(found: InterpolationFindings) -> Iterator[str]:
     yield "Random paths are drawn evenly from all directions, most of which a model hardly uses: an easy null."
 
 
-def methods(found: InterpolationFindings) -> Iterator[Method]:
-    """What was done, for an appendix."""
+def _methods(found: InterpolationFindings) -> Iterator[Method]:
     asked = found.settings
     where = "of every token from the first that differs" if asked.tokens == "differing" else "of the last token"
     yield Method(
@@ -98,8 +97,7 @@ def methods(found: InterpolationFindings) -> Iterator[Method]:
     )
 
 
-def path_table(found: InterpolationFindings, kind: str) -> Table:
-    """Means over the pairs at every level, for one kind of path."""
+def _path_table(found: InterpolationFindings, kind: str) -> Table:
     columns = with_ends("half done at", found.of("crossing", kind))
     columns |= {title: found.of(name, kind) for name, title in COLUMNS.items()}
     change, kl = (found.of(name, kind)[0].value for name in ("change", "kl"))
@@ -137,8 +135,7 @@ def _steps(pair: PromptPair, level: Level, model: Model) -> pd.DataFrame:
     return pd.DataFrame(columns | {"KL start": own.kl_start, "KL end": own.kl_end, "entropy": own.entropy})
 
 
-def curve(found: InterpolationFindings) -> Picture:
-    """Log-odds along the first pair's paths, with the range of random ones."""
+def _curve(found: InterpolationFindings) -> Picture:
     pair, level = found.pairs[0], found.middle
     walks = {kind: pair.at(level, kind) for kind in found.by_kind}
     spread = np.array([along.log_odds for walk in walks.values() for along in walk.random])
@@ -151,8 +148,7 @@ def curve(found: InterpolationFindings) -> Picture:
     )  # fmt: skip
 
 
-def grid(found: InterpolationFindings) -> Picture:
-    """Share of the change done, level by step, averaged over pairs that change at all."""
+def _grid(found: InterpolationFindings) -> Picture:
     changing = [pair for pair in found.pairs if pair.start != pair.end] or found.pairs
     done = [[done_at(pair.at(level, "straight").own.log_odds) for pair in changing] for level in found.levels[::-1]]
     return grid_picture(

@@ -82,8 +82,7 @@ class Along:
     Attributes:
         top: the likeliest next token.
         log_odds: of the end's token against the start's, in nats.
-        kl_start: KL divergence from the start's next-token distribution to that of the step, in nats.
-        kl_end: the same from the end's.
+        kl_start: KL divergence from the start's next-token distribution to the step's, in nats; `kl_end` the end's.
         entropy: of the next token, in nats.
     """
 
@@ -201,7 +200,7 @@ def path_between(kind: str, start: States, end: States, steps: int) -> Path:
     """States on the way, both ends included and unchanged to the last bit; every position goes its own way."""
     share = torch.linspace(0, 1, steps, dtype=torch.float64, device=start.device)[:, None, None]
     a, b = start.double(), end.double()
-    path = (_straight if kind == "straight" else _spherical)(a, b, share).to(start.dtype)
+    path = (torch.lerp(a, b, share) if kind == "straight" else _spherical(a, b, share)).to(start.dtype)
     path[0], path[-1] = start, end
     return path
 
@@ -220,10 +219,6 @@ def random_end(kind: str, start: States, end: States, seed: int) -> States:
     return (b.norm(dim=-1, keepdim=True) * (angle.cos() * _unit(a) + angle.sin() * aside)).to(start.dtype)
 
 
-def _straight(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    return torch.lerp(a, b, share)
-
-
 def _spherical(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
     angle = _angle(a, b)
     sine = angle.sin()
@@ -231,7 +226,7 @@ def _spherical(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
     safe = torch.where(flat, torch.ones_like(sine), sine)
     turned = (torch.sin((1 - share) * angle) * _unit(a) + torch.sin(share * angle) * _unit(b)) / safe
     radius = torch.lerp(a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True), share)
-    return torch.where(flat, _straight(a, b, share), radius * turned)
+    return torch.where(flat, torch.lerp(a, b, share), radius * turned)
 
 
 def _angle(a: Tensor, b: Tensor) -> Tensor:

@@ -25,17 +25,17 @@ def account_of(study: object, found: LensFindings, model: Model) -> Report:
         study, model, ledger,
         title=f"lens in {model.name}",
         headline=headline(found, model),
-        tables={"levels": read_table(found), "vocabulary": vocabulary_table(found), "text": text_table(found, model)},
+        tables={"levels": _read_table(found), "vocabulary": _vocabulary_table(found), "text": text_table(found, model)},
         pictures={
-            "text": drawn_text(found, model),
+            "text": _drawn_text(found, model),
             "log_loss": loss_curve(found, model),
-            "vocabulary": vocabulary_curve(found, model),
+            "vocabulary": _vocabulary_curve(found, model),
         },
         curves=by_depth("geometry/depth", found.levels, loss),
         data=found.texts,
         groups="documents",
-        notes=notes(found),
-        methods=methods(found),
+        notes=_notes(found),
+        methods=_methods(found),
     )  # fmt: skip
 
 
@@ -51,8 +51,7 @@ def headline(found: LensFindings, model: Model) -> str:
     )
 
 
-def notes(found: LensFindings) -> Iterator[str]:
-    """What a reader must know before believing the lens."""
+def _notes(found: LensFindings) -> Iterator[str]:
     yield (
         f"Means are over {len(found.texts)} texts of {found.texts.source} ({len(set(found.texts.groups))} documents) "
         "without position 0."
@@ -62,8 +61,7 @@ def notes(found: LensFindings) -> Iterator[str]:
     yield "A level that the head cannot read may still hold the answer in another basis: a probe would find it."
 
 
-def methods(found: LensFindings) -> Iterator[Method]:
-    """What was done, for an appendix."""
+def _methods(found: LensFindings) -> Iterator[Method]:
     yield Method(
         f"The state after every level was put through the model's own final norm and unembedding (logit lens), at "
         f"{found.n:,} tokens of held-out texts, the first position of each left out.",
@@ -77,8 +75,7 @@ def methods(found: LensFindings) -> Iterator[Method]:
     )
 
 
-def read_table(found: LensFindings) -> Table:
-    """One row per level: what the head reads there, and what chance reads."""
+def _read_table(found: LensFindings) -> Table:
     columns = with_ends("log-loss", found.of("log_loss"))
     columns |= {title: found.of("log_loss", who) for who, title in _controls(found).items()}
     columns |= {"accuracy": found.of("accuracy"), "acc. shuffled": found.of("accuracy", "shuffled")}
@@ -93,8 +90,7 @@ def read_table(found: LensFindings) -> Table:
     return level_table("What the head reads, level by level", found.levels, columns, caption)
 
 
-def vocabulary_table(found: LensFindings) -> Table:
-    """One row per level: where states lie between the two tables of tokens."""
+def _vocabulary_table(found: LensFindings) -> Table:
     columns: dict[str, Sequence] = {}
     for kind, own in found.by_who["cosine"].items():
         title = kind.replace("_", " ")
@@ -122,8 +118,7 @@ def text_table(found: LensFindings, model: Model) -> Table:
     return Table(title="The text of the picture", frame=pd.DataFrame(columns), caption=caption)
 
 
-def drawn_text(found: LensFindings, model: Model) -> Picture:
-    """The likeliest next token at every level of the one text."""
+def _drawn_text(found: LensFindings, model: Model) -> Picture:
     read = found.drawn_readings
     ticks, tokens = [level.tick for level in found.levels[::-1]], _shown(model, found.drawn.ids[:DRAWN].tolist())
     figure = heat_map(
@@ -151,8 +146,7 @@ def loss_curve(found: LensFindings, model: Model) -> Picture:
     )  # fmt: skip
 
 
-def vocabulary_curve(found: LensFindings, model: Model) -> Picture:
-    """Cosines of states and rows of tokens by level."""
+def _vocabulary_curve(found: LensFindings, model: Model) -> Picture:
     cosines = {kind.replace("_", " "): own for kind, own in found.by_who["cosine"].items()}
     random = np.array([values(own) for own in found.by_who["random_token"].values()])
     return line_picture(

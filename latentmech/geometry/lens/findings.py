@@ -16,7 +16,6 @@ class LensFindings:
     """Everything that was read.
 
     Attributes:
-        texts: over which means are taken.
         by_who: what is read of the `model`, with the right tokens of other places (`shuffled`), and of the twin
             (`random_init`); then cosines of states with rows of tokens (`cosine`) and with those of tokens of other
             places (`random_token`).
@@ -24,8 +23,6 @@ class LensFindings:
         unigram: what token frequencies give, by metric.
         leads: by the log-probability of the right token, against everybody who does not read the text; by level.
         drawn: the places of the one text of the picture.
-        drawn_readings: what is read there.
-        vocab: tokens that there are.
         n: places over which means are taken.
     """
 

@@ -32,11 +32,12 @@ from torch import Tensor
 
 from latentmech.activations import Request, collect
 from latentmech.data import Examples
-from latentmech.model import Level, Model, Tokens, length_sorted, read_out, tokenise, unembedding
+from latentmech.model import Level, Model, length_sorted, read_out, tokenise, unembedding
 from latentmech.statistics import clusters_of
 
 CHUNK = 128  # rows whose distributions are held at once
 ADDED = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # to the counts of the unigram model
+Grids = dict[str, Float[np.ndarray, "level row"]]
 METRICS = ("log_loss", "accuracy", "reciprocal_rank", "rank", "entropy", "kl", "agreement")
 
 
@@ -59,14 +60,10 @@ class TokenPlaces:
 
 @dataclass(frozen=True, eq=False)
 class LensReadings:
-    """Numbers of every level and place, by metric; `shuffled` with the right tokens of other places.
+    """Numbers of every level and place by metric, `shuffled` with the right tokens of others; the likeliest token."""
 
-    Attributes:
-        top: the likeliest token.
-    """
-
-    own: dict[str, Float[np.ndarray, "level row"]]
-    shuffled: dict[str, Float[np.ndarray, "level row"]]
+    own: Grids
+    shuffled: Grids
     top: Int[np.ndarray, "level row"]
 
 
@@ -74,26 +71,13 @@ def places_in(model: Model, examples: Examples, levels: Sequence[Level], first: 
     """All tokens of the texts but the last of each; by default without position 0, which has seen nothing."""
     tokens = tokenise(model, examples.texts, examples.ids)
     rows = [(text, at, at) for text, ids in enumerate(tokens.ids) for at in range(first, len(ids) - 1)]
-    request = Request(
-        model=model,
-        tokens=tokens,
-        rows=np.array(rows, dtype=np.int64).reshape(-1, 3),
-        hook_names=tuple(level.hook_name for level in levels),
-    )
+    hook_names, wanted = tuple(level.hook_name for level in levels), np.array(rows, dtype=np.int64).reshape(-1, 3)
+    request = Request(model=model, tokens=tokens, rows=wanted, hook_names=hook_names)
     order = length_sorted(tokens.lengths)
     states = collect(request, order)
     found = request.rows[request.rows_in(order)]
-    document = np.array(examples.groups, dtype=object)[found[:, 0]]
-    return TokenPlaces(
-        _tokens_at(tokens, found[:, 0], found[:, 1]),
-        _tokens_at(tokens, found[:, 0], found[:, 1] + 1),
-        clusters_of(document),
-        states,
-    )
-
-
-def _tokens_at(tokens: Tokens, texts: Int[np.ndarray, " row"], at: Int[np.ndarray, " row"]) -> Int[Tensor, " row"]:
-    return torch.tensor([int(tokens.ids[text][place]) for text, place in zip(texts, at, strict=True)])
+    ids, targets = (torch.tensor([int(tokens.ids[text][at + i]) for text, at, _ in found]) for i in (0, 1))
+    return TokenPlaces(ids, targets, clusters_of(np.array(examples.groups, dtype=object)[found[:, 0]]), states)
 
 
 def readings(model: Model, places: TokenPlaces, seed: int, progress: Callable[[int], object] = int) -> LensReadings:
@@ -151,9 +135,6 @@ def _counts(model: Model, texts: Examples) -> Float[Tensor, " vocab"]:
     tokens = tokenise(model, texts.texts, texts.ids)
     seen = np.concatenate([ids[n:] for ids, n in zip(tokens.ids, tokens.n_bos, strict=True)])
     return torch.from_numpy(np.bincount(seen, minlength=len(unembedding(model)))).double()
-
-
-Grids = dict[str, Float[np.ndarray, "level row"]]
 
 
 def cosines(

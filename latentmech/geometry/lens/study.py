@@ -12,7 +12,7 @@ from latentmech.data import Examples
 from latentmech.errors import BadInput
 from latentmech.geometry.lens.account import account_of
 from latentmech.geometry.lens.findings import LensFindings
-from latentmech.geometry.lens.next_token import LensReadings, TokenPlaces, cosines, places_in, readings, unigram
+from latentmech.geometry.lens.next_token import Grids, LensReadings, TokenPlaces, cosines, places_in, readings, unigram
 from latentmech.geometry.lens.settings import LensSettings
 from latentmech.model import Model, embedding, levels_of, unembedding
 from latentmech.report import Report
@@ -23,7 +23,6 @@ OF_THE_LAST = ("kl", "agreement")  # of the last level with itself: known, not e
 RIVALS = {"unigram": "token frequency", "shuffled": "shuffled targets", "random_init": "random weights"}
 
 Values = Float[np.ndarray, " row"]
-Grids = Mapping[str, Float[np.ndarray, "level row"]]
 
 
 @dataclass(frozen=True, kw_only=True)

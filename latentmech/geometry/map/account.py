@@ -22,9 +22,8 @@ def account_of(study: object, found: MapFindings, model: Model) -> Report:
     """Everything a reader gets."""
     ledger = Ledger({"study": "geometry", "task": f"map {found.task}", "site": found.settings.site})
     for one in found.levels:
-        sets = {"full": one.space} | {layout.name: layout.scores for layout in one.layouts}
-        sets |= {f"{where}/{method}": scores for (where, method), scores in one.clusters.items()}
-        for name, scores in sets.items():
+        clusters = {f"{where}/{method}": scores for (where, method), scores in one.clusters.items()}
+        for name, scores in ({"full": one.space} | one.maps | clusters).items():
             for metric, estimate in scores.items():
                 control = next((kind for kind in ("shuffled", "null") if f"_{kind}" in metric), None)
                 columns = {"layer": one.level.layer, "method": name, "control": control}
@@ -32,20 +31,20 @@ def account_of(study: object, found: MapFindings, model: Model) -> Report:
     columns = {"layer": found.best.level.layer, "method": "full"}
     ledger.add(f"{ROOM}/best/label_agreement_p", found.chance_at_best[1], "label_agreement_p", **columns)
     title = f"Maps of {found.task} in {model.name}"
-    tables = {"maps": map_table(found), "clusters": cluster_table(found)}
+    tables = {"maps": _map_table(found), "clusters": _cluster_table(found)}
     drawn = ("label_agreement", "label_agreement_shuffled")
     curves = {f"{ROOM}/full/{name}": [one.space[name].value for one in found.levels] for name in drawn}
     return account(
         study, model, ledger,
         title=title,
         headline=headline(found, model),
-        tables=tables | ({"outliers": outlier_table(found)} if found.settings.outliers else {}),
+        tables=tables | ({"outliers": _outlier_table(found)} if found.settings.outliers else {}),
         pictures=dict(pictures(found, model)),
-        pages={"maps": page(found, title)},
+        pages={"maps": _page(found, title)},
         curves=by_depth("geometry/depth", [one.level for one in found.levels], curves),
         data=found.examples,
-        notes=notes(found),
-        methods=methods(found),
+        notes=_notes(found),
+        methods=_methods(found),
     )  # fmt: skip
 
 
@@ -55,20 +54,17 @@ def shown_name(name: str) -> str:
     return f"{NAMES[method]} {axes.replace('d', '-D')}".strip() if method in NAMES else f"{name} space"
 
 
-def map_table(found: MapFindings) -> Table:
-    """Every map of every level, each number with its null."""
+def _map_table(found: MapFindings) -> Table:
     rows, k = [], found.settings.neighbours
     for one in found.levels:
-        for layout in one.layouts:
-            row: dict[str, object] = {"level": one.level.tick, "map": shown_name(layout.name)}
+        for which, scores in one.maps.items():
+            row: dict[str, object] = {"level": one.level.tick, "map": shown_name(which)}
             for title, name in QUALITIES.items():
-                row |= _around(title, layout.scores[name])
-                row |= {f"null {title}": layout.scores[f"{name}_null"].value}
-            row |= _around("labels", layout.scores["label_agreement"])
-            row |= {"shuffled p95": layout.scores["label_agreement_shuffled_p95"].value}
+                row |= _around(title, scores[name]) | {f"null {title}": scores[f"{name}_null"].value}
+            row |= _around("labels", scores["label_agreement"])
+            row |= {"shuffled p95": scores["label_agreement_shuffled_p95"].value}
             row |= {"in the space": one.space["label_agreement"].value}
-            moved = ("moved", "moved_null")
-            rows.append(row | {name: layout.scores[name].value for name in moved if name in layout.scores})
+            rows.append(row | {name: scores[name].value for name in ("moved", "moved_null") if name in scores})
     caption = (
         f"Of {k} neighbours. Means over {len(found.draws)} seeds, with ± half the range from the smallest to the "
         "largest; null: the same points in each other's places. Labels: share of neighbours with the point's own "
@@ -82,8 +78,7 @@ def _around(title: str, estimate: Estimate) -> dict[str, float]:
     return {title: estimate.value, f"± {title}": (estimate.ci_high - estimate.ci_low) / 2}
 
 
-def cluster_table(found: MapFindings) -> Table:
-    """Clusters of every level, in the space and in its flat maps."""
+def _cluster_table(found: MapFindings) -> Table:
     rows = []
     for one in found.levels:
         for (where, method), scores in one.clusters.items():
@@ -102,8 +97,7 @@ def cluster_table(found: MapFindings) -> Table:
     return Table(title="Clusters", frame=pd.DataFrame(rows), caption=caption)
 
 
-def outlier_table(found: MapFindings) -> Table:
-    """The most distant points of every level, with their text."""
+def _outlier_table(found: MapFindings) -> Table:
     points, k = found.shown, found.settings.neighbours
     rows = [
         {"level": one.level.tick, "distance": float(one.remoteness[i]), "furthest by chance": one.remoteness_null}
@@ -121,36 +115,30 @@ def outlier_table(found: MapFindings) -> Table:
 def pictures(found: MapFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     """One picture for each kind of map: all levels, above the labels shuffled."""
     points = found.shown
-    for i, first in enumerate(found.levels[0].layouts):
-        maps = [_point_map(one, i) for one in found.levels]
-        title = f"{shown_name(first.name)} of {len(points):,} points in {model.name}"
+    for name in found.levels[0].maps:
+        maps = [_point_map(one, name) for one in found.levels]
+        title = f"{shown_name(name)} of {len(points):,} points in {model.name}"
         colourings = {found.task: points.labels, "labels shuffled": found.draws[0].labellings[1]}
         figure = point_maps(maps, colourings, points.classes, title)
         caption = (
             f"{title}, coloured by {found.task} above and by the same labels shuffled below. Each level is turned to "
             "the one before. The numbers are those of the table, over seeds; the points are those of the first seed."
         )
-        yield first.name, Picture(title=shown_name(first.name), figure=figure, caption=caption)
+        yield name, Picture(title=shown_name(name), figure=figure, caption=caption)
 
 
-def _point_map(one: LevelFindings, kind: int) -> PointMap:
-    layout = one.layouts[kind]
-    score = {name: estimate.value for name, estimate in layout.scores.items()}
-    quality = (
-        f"trust {score['trustworthiness']:.2f} · continuity {score['continuity']:.2f} · "
-        f"recall {score['neighbour_recall']:.2f}"
-    )
+def _point_map(one: LevelFindings, which: str) -> PointMap:
+    score = {name: estimate.value for name, estimate in one.maps[which].items()}
+    quality = " · ".join(f"{title} {score[name]:.2f}" for title, name in QUALITIES.items())
     true = f"{quality}\nlabel agreement {score['label_agreement']:.2f}"
     chance = f"label agreement {score['label_agreement_shuffled']:.2f}"
-    method = NAMES[layout.name.partition("_")[0]]
-    return PointMap(name=one.level.place, coordinates=layout.coordinates[0], kind=method, said=(true, chance))
+    method, coordinates = NAMES[which.partition("_")[0]], one.seen[0].maps[which]
+    return PointMap(name=one.level.place, coordinates=coordinates, kind=method, said=(true, chance))
 
 
-def page(found: MapFindings, title: str) -> str:
-    """All maps on one page of HTML that stands alone."""
+def _page(found: MapFindings, title: str) -> str:
     points = found.shown
-    kinds = range(len(found.levels[0].layouts))
-    maps = [_point_map(one, kind) for kind in kinds for one in found.levels]
+    maps = [_point_map(one, which) for which in found.levels[0].maps for one in found.levels]
     intro = (
         "The menu chooses method and level; every level is turned towards the one before. Left the labels, right the "
         "same labels shuffled: colour structure that is there as well is chance. Sizes of groups and distances between "
@@ -174,13 +162,14 @@ def headline(found: MapFindings, model: Model) -> str:
 
 def _on_map(one: LevelFindings) -> str:
     """What the best flat map shows of it; a map may well show more than there is."""
-    layout = max(one.layouts, key=lambda own: (-own.coordinates[0].shape[1], own.scores["neighbour_recall"].value))
-    shown, space = layout.scores["label_agreement"], one.space["label_agreement"]
+    which = max(one.maps, key=lambda of: (-one.seen[0].maps[of].shape[1], one.maps[of]["neighbour_recall"].value))
+    scores, space = one.maps[which], one.space["label_agreement"]
+    shown = scores["label_agreement"]
     more = ", more than the space itself has: it sharpens" if shown.ci_low > space.ci_high else ""
     return (
-        f"The {shown_name(layout.name)} map shows {shown.value:.0%}{more}, and keeps "
-        f"{layout.scores['neighbour_recall'].value:.0%} of the true neighbours (trustworthiness "
-        f"{layout.scores['trustworthiness'].value:.2f})."
+        f"The {shown_name(which)} map shows {shown.value:.0%}{more}, and keeps "
+        f"{scores['neighbour_recall'].value:.0%} of the true neighbours (trustworthiness "
+        f"{scores['trustworthiness'].value:.2f})."
     )
 
 
@@ -198,23 +187,20 @@ def _on_clusters(one: LevelFindings) -> str:
     )
 
 
-def notes(found: MapFindings) -> Iterator[str]:
-    """What a reader must know before believing a map."""
+def _notes(found: MapFindings) -> Iterator[str]:
     once = "." if found.settings.repeats else ", every word form once at most."
     unit = "word" if found.shown.per_word else "text"
     yield f"{len(found.shown):,} points a seed{once} {said_of_the_first(f'{unit}_{found.settings.position}')}"
     if found.settings.standardise:
         yield "Every coordinate was brought to variance 1; without that a few of them decide all distances."
-    yield "Each seed draws other words and lays them out anew; the pictures show the first."
     yield (
         "The best level is chosen on the points that it is reported on; shuffled labels choose theirs too, but what is "
         "said of its map and of its clusters has no such allowance."
     )
 
 
-def methods(found: MapFindings) -> Iterator[Method]:
-    """What was done and what it was tested against, for a paper's appendix."""
-    names = " and ".join(shown_name(layout.name) for layout in found.levels[0].layouts)
+def _methods(found: MapFindings) -> Iterator[Method]:
+    names = " and ".join(map(shown_name, found.levels[0].maps))
     n, k = len(found.draws[0].labellings) - 1, found.settings.neighbours
     yield Method(
         f"{len(found.shown):,} points of {found.examples.source}, coloured by {found.task}, were drawn "

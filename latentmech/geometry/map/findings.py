@@ -41,7 +41,7 @@ class MapFindings:
         """
         best, p95, p = self.levels.index(self.best), [], []
         for i in range(len(self.draws)):
-            null = np.max([one.agreements[i][1:] for one in self.levels], axis=0)
+            null = np.max([one.seen[i].agreements[1:] for one in self.levels], axis=0)
             p95.append(np.percentile(null, 95))
-            p.append(p_value(float(self.levels[best].agreements[i][0]), null))
+            p.append(p_value(float(self.levels[best].seen[i].agreements[0]), null))
         return float(np.mean(p95)), max(p)

@@ -19,12 +19,9 @@ class Points:
 
     Attributes:
         rows: each unit's row in the activations.
-        labels: class numbers.
-        classes: their names.
         forms: the word, or the whole text.
         texts: the word in brackets within its context, for a reader.
         groups: a number per document.
-        per_word: whether the units are words.
     """
 
     rows: Int[np.ndarray, " point"]

@@ -33,26 +33,25 @@ def account_of(study: object, found: NeighboursFindings, model: Model) -> Report
         columns = {"layer": near.space, "split": near.pool}
         ledger.add(f"{ROOM}/{near.pool}/{near.space}/kept_from_embed", near.kept, "kept_from_embed", **columns)
     tables = {f"near_{pool.name}": short_table(found, pool) for pool in found.pools}
-    tables |= {f"cloud_{pool.name}": cloud_table(found, pool) for pool in found.pools}
-    tables |= {f"all_{pool.name}": full_table(found, pool) for pool in found.pools}
+    tables |= {f"cloud_{pool.name}": _cloud_table(found, pool) for pool in found.pools}
+    tables |= {f"all_{pool.name}": _full_table(found, pool) for pool in found.pools}
     data = {pool.name: fingerprint([pool.examples.texts, pool.examples.spans]) for pool in found.pools}
     names = [pool.name for pool in found.pools]
     curves = {f"{ROOM}/{n}/{of}": [getattr(c, of) for c in found.of(n)] for n in names for of in MEASURES}
     return account(
         study, model, ledger,
         title=f"Nearest neighbours in {model.name}",
-        headline=headline(found, model),
+        headline=_headline(found, model),
         tables=tables,
-        pictures=dict(pictures(found, model)),
+        pictures=dict(_pictures(found, model)),
         curves=curves_of(f"{ROOM}/depth", curves),
-        notes=notes(found),
-        methods=methods(found),
+        notes=_notes(found),
+        methods=_methods(found),
         provenance={"data": data},
     )  # fmt: skip
 
 
-def cloud_table(found: NeighboursFindings, pool: Pool) -> Table:
-    """One row per level: anisotropy and hubness by every similarity."""
+def _cloud_table(found: NeighboursFindings, pool: Pool) -> Table:
     by_kind = {kind: found.of(pool.name, kind) for kind in SIMILARITIES}
     columns = {f"anisotropy, {k}": [cloud.anisotropy for cloud in own] for k, own in by_kind.items() if k != SAME}
     for kind, clouds in by_kind.items():
@@ -85,8 +84,7 @@ def short_table(found: NeighboursFindings, pool: Pool) -> Table:
     return Table(title=f"Nearest {pool.name}", frame=frame, caption=caption)
 
 
-def full_table(found: NeighboursFindings, pool: Pool) -> Table:
-    """One row for every query, level and neighbour."""
+def _full_table(found: NeighboursFindings, pool: Pool) -> Table:
     rows = [
         (pool.labels[query], near.tick, place, pool.labels[row], score)
         for near in found.near(pool.name)
@@ -97,8 +95,7 @@ def full_table(found: NeighboursFindings, pool: Pool) -> Table:
     return Table(title=f"Nearest {pool.name}, all levels", frame=frame)
 
 
-def pictures(found: NeighboursFindings, model: Model) -> Iterator[tuple[str, Picture]]:
-    """Anisotropy and hubness of the first pool, level by level."""
+def _pictures(found: NeighboursFindings, model: Model) -> Iterator[tuple[str, Picture]]:
     pool = found.pools[0].name
     for metric, what in MEASURES.items():
         series = {k.replace("_", " "): [getattr(c, metric) for c in found.of(pool, k)] for k in SIMILARITIES}
@@ -117,8 +114,7 @@ def pictures(found: NeighboursFindings, model: Model) -> Iterator[tuple[str, Pic
         )  # fmt: skip
 
 
-def headline(found: NeighboursFindings, model: Model) -> str:
-    """How narrow the cone is, and how strong the hubs."""
+def _headline(found: NeighboursFindings, model: Model) -> str:
     clouds = found.of(found.pools[0].name)
     widest, narrowest = (f(clouds, key=lambda c: c.anisotropy) for f in (min, max))
     hub = max(clouds, key=lambda c: c.hubness)
@@ -137,8 +133,7 @@ def said(found: NeighboursFindings, of_angles: bool = False) -> str:
     return {"causal": "the causal inner product", SAME: "Euclidean distance"}.get(kind, kind.replace("_", " "))
 
 
-def notes(found: NeighboursFindings) -> Iterator[str]:
-    """What a reader must know before believing a neighbour."""
+def _notes(found: NeighboursFindings) -> Iterator[str]:
     for pool in found.pools:
         clouds = found.of(pool.name)
         cones = [cloud.tick for cloud in clouds if cloud.anisotropy > CONE]
@@ -160,8 +155,7 @@ def _some(ticks: Sequence[str], clouds: Sequence[CloudShape]) -> str:
     return "every level" if len(ticks) == len(clouds) else f"{len(ticks)} of {len(clouds)} levels ({', '.join(ticks)})"
 
 
-def methods(found: NeighboursFindings) -> Iterator[Method]:
-    """What was done, for a paper's appendix."""
+def _methods(found: NeighboursFindings) -> Iterator[Method]:
     pools = " and ".join(f"{len(pool.queries)} among {len(pool.labels):,} {pool.name}" for pool in found.pools)
     yield Method(
         f"The {found.settings.k} nearest by {said(found)} were looked for at every level ({found.settings.site}): "

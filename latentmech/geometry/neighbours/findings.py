@@ -12,39 +12,19 @@ from latentmech.geometry.neighbours.settings import NeighboursSettings
 
 @dataclass(frozen=True)
 class Neighbourhood:
-    """The nearest neighbours of the queries of one pool in one space, best first.
-
-    Attributes:
-        scores: their similarities.
-        places: their rows.
-        at_first: the rows of the nearest in the pool's first space, the embedding.
-    """
+    """The nearest neighbours of one pool's queries in one space; `kept` is the share that is so at the embedding."""
 
     pool: str
     space: str
     tick: str
     scores: Float[np.ndarray, "query k"]
     places: Int[np.ndarray, "query k"]
-    at_first: Int[np.ndarray, "query k"]
-
-    @property
-    def kept(self) -> float:
-        """Share of the neighbours that were neighbours at the embedding."""
-        pairs = zip(self.places, self.at_first, strict=True)
-        return float(np.mean([np.isin(here, first).mean() for here, first in pairs]))
+    kept: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class CloudShape:
-    """What one space looks like to one similarity.
-
-    Attributes:
-        anisotropy: mean cosine of all pairs.
-        hubness: skewness of the k-occurrence.
-        hubness_null: that of a Gaussian cloud of the same mean and covariance.
-        never: share of rows that are nobody's neighbour.
-        n: rows it was measured on.
-    """
+    """What one space looks like to one similarity; `never` is the share of rows that are nobody's neighbour."""
 
     pool: str
     space: str

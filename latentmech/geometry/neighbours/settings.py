@@ -63,8 +63,6 @@ class NeighboursSettings:
                 raise BadInput(f"geometry.{name}={getattr(self, name)!r}; expected a list, such as [{name[:-1]}, …]")
         if not (self.words or self.contexts or self.texts):
             raise BadInput("geometry.words, contexts and texts are all empty; name something to find neighbours of")
-        for text in self.contexts:
-            if not MARKED.match(text):
-                raise BadInput(
-                    f"geometry.contexts={text!r}; expected one word in brackets: 'on the [bank] of the river'"
-                )
+        if strange := [text for text in self.contexts if not MARKED.match(text)]:
+            seen = f"geometry.contexts={strange[0]!r}"
+            raise BadInput(f"{seen}; expected one word in brackets: 'on the [bank] of the river'")

@@ -9,20 +9,13 @@ import torch
 from latentmech.activations import ActivationStore
 from latentmech.data import WordPairs, common_words
 from latentmech.errors import BadInput
+from latentmech.geometry import similarity
 from latentmech.geometry.neighbours.account import account_of
 from latentmech.geometry.neighbours.findings import CloudShape, Neighbourhood, NeighboursFindings
 from latentmech.geometry.neighbours.pools import Pool, context_pool, text_pool, word_pool
 from latentmech.geometry.neighbours.settings import NeighboursSettings
 from latentmech.geometry.settings import SIMILARITIES
-from latentmech.geometry.similarity import (
-    CausalMetric,
-    anisotropy,
-    gaussian_like,
-    hubness,
-    nearest,
-    occurrences,
-    prepared,
-)
+from latentmech.geometry.similarity import CausalMetric, nearest, prepared
 from latentmech.geometry.spaces import WordSpace
 from latentmech.model import Model, unembedding
 from latentmech.report import Report
@@ -45,7 +38,7 @@ class NeighboursStudy(NeighboursSettings):
         return NeighboursFindings(
             settings=self, pools=pools, neighbourhoods=[one for neighbourhoods, _ in found for one in neighbourhoods],
             clouds=[one for _, clouds in found for one in clouds],
-            twin=list(self._twin(pools[0], twin, store)) if self.random_init else [],
+            twin=self._twin(pools[0], twin, store) if self.random_init else [],
         )  # fmt: skip
 
     def _pools(self) -> Iterator[Pool]:
@@ -79,7 +72,8 @@ class NeighboursStudy(NeighboursSettings):
             vectors = prepared(space.vectors, self.similarity, causal, space.role)
             scores, places = (x.numpy() for x in nearest(vectors, self.similarity, self.k, torch.tensor(pool.queries)))
             first = neighbourhoods[0].places if neighbourhoods else places
-            neighbourhoods.append(Neighbourhood(pool.name, space.name, space.tick, scores, places, first))
+            kept = float(np.mean([np.isin(here, there).mean() for here, there in zip(places, first, strict=True)]))
+            neighbourhoods.append(Neighbourhood(pool.name, space.name, space.tick, scores, places, kept))
             clouds += [self._cloud(pool, space, kind, causal) for kind in SIMILARITIES]
         return neighbourhoods, clouds
 
@@ -89,17 +83,16 @@ class NeighboursStudy(NeighboursSettings):
         if len(rows) > self.sample:
             rows = rows[np.sort(np.random.default_rng(self.seed).choice(len(rows), self.sample, replace=False))]
         vectors = prepared(rows, kind, causal, space.role)
-        null = gaussian_like(vectors, self.seed)
+        null = similarity.gaussian_like(vectors, self.seed)
         null = null if kind == "euclidean" else prepared(null, "cosine")
-        counts, shaped = (occurrences(cloud, kind, self.k) for cloud in (vectors, null))
+        counts, shaped = (similarity.occurrences(cloud, kind, self.k) for cloud in (vectors, null))
         return CloudShape(
             pool=pool.name, space=space.name, tick=space.tick, kind=kind, n=len(vectors),
-            anisotropy=anisotropy(vectors), hubness=hubness(counts), hubness_null=hubness(shaped),
-            never=float((counts == 0).mean()),
+            anisotropy=similarity.anisotropy(vectors), hubness=similarity.hubness(counts),
+            hubness_null=similarity.hubness(shaped), never=float((counts == 0).mean()),
         )  # fmt: skip
 
-    def _twin(self, pool: Pool, twin: Model, store: ActivationStore) -> Iterator[CloudShape]:
+    def _twin(self, pool: Pool, twin: Model, store: ActivationStore) -> list[CloudShape]:
         """The first pool in the same architecture with fresh weights, by the similarity that is shown."""
         causal = CausalMetric.of(unembedding(twin)) if self.similarity == "causal" else None
-        for space in pool.spaces(twin, store, self):
-            yield self._cloud(pool, space, self.similarity, causal)
+        return [self._cloud(pool, space, self.similarity, causal) for space in pool.spaces(twin, store, self)]

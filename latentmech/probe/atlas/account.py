@@ -1,16 +1,18 @@
 """What an atlas says: numbers, tables, the map and its shape, sentences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
 
 from latentmech.model import Level, Model
-from latentmech.probe.atlas.findings import ORDER, AtlasFindings, AtlasRow, AtlasTransfer
+from latentmech.probe.atlas.findings import ORDER, AtlasFindings, AtlasRow, AtlasTransfer, depth
 from latentmech.probe.findings import CONTROL, NAMES
 from latentmech.report import Ledger, Method, Picture, Report, Table, account, by_depth, heat_map
-from latentmech.statistics import FEWEST, verdict
+from latentmech.statistics import FEWEST, Estimate, verdict
 from latentmech.storage import fingerprint
 
 XLABEL = "level of the residual stream (embed, then the output of each block)"
@@ -22,9 +24,8 @@ def account_of(study: object, found: AtlasFindings, model: Model) -> Report:
     """Everything a reader gets."""
     ledger = Ledger({"study": "probe", "site": found.site, "method": found.method})
     numbers(found, ledger)
-    rows, transfers = found.rows, {f"transfer_{matrix.task}": matrix for matrix in found.transfers}
+    rows, transfers = found.rows, {f"transfer_{one.task}": transfer_of(one, found.model) for one in found.transfers}
     tables = {"tasks": task_table(rows), "levels": level_table(rows)}
-    pictures = {"atlas": atlas_picture(rows, found.model), "shape": shape_picture(rows, found.model)}
     curves = {f"probe/{row.name}/gain_by_depth": row.gains.tolist() for row in rows}
     read = [[examples.texts, examples.splits, examples.spans] for examples in found.data]
     source = ", ".join(dict.fromkeys(examples.source for examples in found.data))
@@ -32,8 +33,8 @@ def account_of(study: object, found: AtlasFindings, model: Model) -> Report:
         study, model, ledger,
         title=f"layer atlas of {found.model}",
         headline=f"{gains_in_words(found)} {order_in_words(found)}",
-        tables=tables | {name: transfer_table(matrix) for name, matrix in transfers.items()},
-        pictures=pictures | {name: transfer_picture(matrix, found.model) for name, matrix in transfers.items()},
+        tables=tables | {name: table for name, (table, _) in transfers.items()},
+        pictures=pictures_of(rows, found.model) | {name: picture for name, (_, picture) in transfers.items()},
         curves=by_depth("probe/depth", rows[0].levels, curves),
         groups="documents or groups",
         notes=notes(found),
@@ -45,65 +46,58 @@ def account_of(study: object, found: AtlasFindings, model: Model) -> Report:
 def numbers(found: AtlasFindings, ledger: Ledger) -> None:
     """Every number, by its flat name and as a tidy row."""
     for row in found.rows:
-        _on_dev(row, ledger)
-        _on_test(row, ledger)
+        add = partial(_add, ledger, row.name)
+        _on_dev(row, add)
+        _on_test(row, add)
     for stage in found.stages:
-        ledger.add(f"probe/{stage.name}/arrival", stage.arrival, "arrival", task=stage.name, split="dev")
+        _add(ledger, stage.name, "arrival", stage.arrival, split="dev")
     for matrix in found.transfers:
-        _transfer(matrix, ledger)
+        for source, cells in zip(matrix.names, matrix.cells, strict=True):
+            for target, metric, cell in zip(matrix.names, matrix.metrics, cells, strict=True):
+                columns = {"task": f"{matrix.task}@{target}", "split": "test", "control": f"trained on {source}"}
+                _add(ledger, matrix.task, f"transfer/{source}/{target}/{metric}", cell, **columns)
 
 
-def _on_dev(row: AtlasRow, ledger: Ledger) -> None:
+def _add(
+    ledger: Ledger, prefix: str, name: str, value: Estimate | float | int, metric: str | None = None, **columns: object
+) -> None:
+    ledger.add(f"probe/{prefix}/{name}", value, metric, **{"task": prefix} | columns)
+
+
+def _on_dev(row: AtlasRow, add: Callable[..., None]) -> None:
     for i, level in enumerate(row.levels):
-        at = {**_at(row, level, "dev"), "control": "embed" if level.layer is None else None}
-        ledger.add(f"probe/{row.name}/{level.label}/dev/{row.metric}", row.of(row.dev[i]), row.metric, **at)
-        ledger.add(f"probe/{row.name}/{level.label}/gain", row.gain_at(i), "gain", **at)
+        at = {"layer": level.layer, "split": "dev", "control": "embed" if level.layer is None else None}
+        add(f"{level.label}/dev/{row.metric}", row.of(row.dev[i]), **at)
+        add(f"{level.label}/gain", row.gain_at(i), **at)
         if row.equals is not None:
-            ledger.add(f"probe/{row.name}/{level.label}/not_worse", i in row.equals, "not_worse", **at)
+            add(f"{level.label}/not_worse", i in row.equals, **at)
         for name, values in row.controls_dev.items():
-            control = {**at, "control": f"{name}_mean"}
-            ledger.add(f"probe/{row.name}/{name}/{level.label}/dev/accuracy", values[i], "accuracy", **control)
+            add(f"{name}/{level.label}/dev/accuracy", values[i], **at | {"control": f"{name}_mean"})
     for level, score in row.twin.items():
-        at = {**_at(row, level, "dev"), "control": "random_init"}
-        name = f"probe/{row.name}/random_init/{level.label}/dev/{row.metric}"
-        ledger.add(name, row.of(score), row.metric, **at)
+        name = f"random_init/{level.label}/dev/{row.metric}"
+        add(name, row.of(score), layer=level.layer, split="dev", control="random_init")
     for name, score in row.surface.items():
-        columns = {"task": row.name, "split": "dev", "control": name}
-        ledger.add(f"probe/{row.name}/{name}/dev/{row.metric}", row.of(score), row.metric, **columns)
-    at = _at(row, row.peak, "dev")
-    depth = 0 if row.peak.layer is None else row.peak.layer + 1
-    ledger.add(f"probe/{row.name}/best_depth", depth, "best_depth", **at)
+        add(f"{name}/dev/{row.metric}", row.of(score), split="dev", control=name)
+    layer = row.peak.layer
+    add("best_depth", depth(row.peak), layer=layer, split="dev")
     if row.equals is not None:
-        ledger.add(f"probe/{row.name}/not_worse/count", len(row.equals), "not_worse_count", **at)
-    ledger.add(f"probe/{row.name}/arrival", row.arrival, "arrival", task=row.name, split="dev")
+        add("not_worse/count", len(row.equals), "not_worse_count", layer=layer, split="dev")
+    add("arrival", row.arrival, split="dev")
 
 
-def _on_test(row: AtlasRow, ledger: Ledger) -> None:
-    at = _at(row, row.peak, "test")
+def _on_test(row: AtlasRow, add: Callable[..., None]) -> None:
+    at = {"layer": row.peak.layer, "split": "test"}
     for name, score in row.on_test.items():
-        flat = f"probe/{row.name}/test" if name == "probe" else f"probe/{row.name}/{name}/test"
-        columns = at if name == "probe" else {"task": row.name, "split": "test", "control": name}
-        ledger.add(f"{flat}/{row.metric}", score, row.metric, **columns)
+        flat, columns = ("test", at) if name == "probe" else (f"{name}/test", {"split": "test", "control": name})
+        add(f"{flat}/{row.metric}", score, **columns)
         for metric, other in row.also.get(name, {}).items():
-            ledger.add(f"{flat}/{metric}", row.of(other), metric, **columns)
+            add(f"{flat}/{metric}", row.of(other), **columns)
     for name in row.controls:
-        columns = {**at, "control": f"{name}_mean"}
-        ledger.add(f"probe/{row.name}/{name}/test/{row.metric}", row.control(name), row.metric, **columns)
-    ledger.add(f"probe/{row.name}/gain", row.nearest.difference, "gain", **at, control=row.nearest.rival)
+        add(f"{name}/test/{row.metric}", row.control(name), **at, control=f"{name}_mean")
+    add("gain", row.nearest.difference, **at, control=row.nearest.rival)
     for lead in row.leads:
         metric, name = ("selectivity",) * 2 if lead.rival == CONTROL else ("lead", f"lead/{lead.rival}")
-        ledger.add(f"probe/{row.name}/{name}", lead.difference, metric, **at, control=lead.rival)
-
-
-def _transfer(matrix: AtlasTransfer, ledger: Ledger) -> None:
-    for source, cells in zip(matrix.names, matrix.cells, strict=True):
-        for target, metric, cell in zip(matrix.names, matrix.metrics, cells, strict=True):
-            columns = {"task": f"{matrix.task}@{target}", "split": "test", "control": f"trained on {source}"}
-            ledger.add(f"probe/{matrix.task}/transfer/{source}/{target}/{metric}", cell, metric, **columns)
-
-
-def _at(row: AtlasRow, level: Level, split: str) -> dict[str, object]:
-    return {"task": row.name, "layer": level.layer, "split": split}
+        add(name, lead.difference, metric, **at, control=lead.rival)
 
 
 def task_table(rows: Sequence[AtlasRow]) -> Table:
@@ -119,21 +113,15 @@ def task_table(rows: Sequence[AtlasRow]) -> Table:
 
 def _task(row: AtlasRow) -> dict[str, object]:
     score, nearest = row.on_test["probe"], row.nearest
-    cells: dict[str, object] = {"task": row.name, "peak": row.peak.tick}
-    cells |= {"≈": spelled(row.levels, row.equals), "metric": in_words(row.metric)}
-    cells |= score.cells("test", "low", "high")
-    cells |= {"rival": called(nearest.rival, row), "its": nearest.value, **nearest.difference.cells("gain")}
-    cells |= {"majority": row.on_test["majority"].value, "embed": row.on_test["embed"].value}
-    cells["random init"] = row.on_test["random_init"].value if "random_init" in row.on_test else np.nan
-    cells |= row.selectivity.cells("selectivity")
-    return cells | {
-        "shuffled": row.control("shuffled").value,
-        "arrival": row.arrival.value,
-        "n": score.n,
-        "groups": score.groups,
-        "n train": row.n_train,
-        "unit": row.unit,
-    }
+    others = {name: row.on_test.get(name, Estimate(np.nan)).value for name in ("majority", "embed", "random_init")}
+    return {
+        "task": row.name, "peak": row.peak.tick, "≈": spelled(row.levels, row.equals), "metric": in_words(row.metric),
+        **score.cells("test", "low", "high"),
+        "rival": called(nearest.rival, row), "its": nearest.value, **nearest.difference.cells("gain"),
+        **{in_words(name): value for name, value in others.items()},
+        **row.selectivity.cells("selectivity"), "shuffled": row.control("shuffled").value,
+        "arrival": row.arrival.value, "n": score.n, "groups": score.groups, "n train": row.n_train, "unit": row.unit,
+    }  # fmt: skip
 
 
 def level_table(rows: Sequence[AtlasRow]) -> Table:
@@ -148,8 +136,8 @@ def level_table(rows: Sequence[AtlasRow]) -> Table:
     return Table(title="Level by level, on dev", frame=pd.DataFrame([first, *frame]), caption=caption)
 
 
-def transfer_table(matrix: AtlasTransfer) -> Table:
-    """Test scores of every set's probe on every set."""
+def transfer_of(matrix: AtlasTransfer, model: str) -> tuple[Table, Picture]:
+    """Test scores of every set's probe on every set, and by how much they exceed those of the commonest class."""
     frame = pd.DataFrame(np.vstack([matrix.values, matrix.majority]), columns=list(matrix.names))
     frame.insert(0, "trained on", [*matrix.names, "majority"])
     metrics = " or ".join(dict.fromkeys(map(in_words, matrix.metrics)))
@@ -157,19 +145,21 @@ def transfer_table(matrix: AtlasTransfer) -> Table:
         f"Test {metrics} on each set (columns) of the probe trained on each, at the level that its own dev chose. "
         "Sets may be alike in style as well as in what is asked."
     )
-    return Table(title=f"Transfer of {matrix.task}", frame=frame, caption=caption)
+    table = Table(title=f"Transfer of {matrix.task}", frame=frame, caption=caption)
+    figure = heat_map(
+        matrix.values - np.array(matrix.majority), matrix.names, matrix.names, xlabel="tested on", ylabel="trained on",
+        title=f"{table.title} in {model}", bar="test score minus majority", around_zero=True,
+    )  # fmt: skip
+    caption = "Test score of each set's probe on each set, minus what the commonest class scores there."
+    return table, Picture(title=table.title, figure=figure, caption=caption)
 
 
 def spelled(levels: Sequence[Level], indices: Sequence[int] | None) -> str:
     """Levels as a list of runs: `embed, 3–7, 9`; `?` where it could not be told which."""
     if indices is None:
         return "?"
-    runs: list[list[int]] = []
-    for i in sorted(indices):
-        if runs and i == runs[-1][-1] + 1 and levels[runs[-1][0]].layer is not None:
-            runs[-1].append(i)
-        else:
-            runs.append([i])
+    at = enumerate(sorted(indices))
+    runs = [[i for _, i in run] for _, run in groupby(at, lambda x: (levels[x[1]].layer is None, x[1] - x[0]))]
     ends = [(levels[run[0]].tick, levels[run[-1]].tick) for run in runs]
     return ", ".join(first if first == last else f"{first}–{last}" for first, last in ends)
 
@@ -184,50 +174,35 @@ def in_words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def atlas_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
-    """What every level holds of every task, over its baseline."""
+def pictures_of(rows: Sequence[AtlasRow], model: str) -> dict[str, Picture]:
+    """What every level holds of every task, over its baseline, and from each task's lowest level to its highest."""
+    draw = partial(heat_map, columns=[level.tick for level in rows[0].levels], xlabel=XLABEL)
     names = [f"{row.name}  ({row.floor.value:.2f})" for row in rows]
-    figure = heat_map(
-        np.stack([row.gains for row in rows]), names, [level.tick for level in rows[0].levels], xlabel=XLABEL,
-        title=f"What each level of {model} holds, beyond the words", ylabel="task (the baseline that is subtracted)",
-        bar="dev score minus baseline", marks=[(i, row.best) for i, row in enumerate(rows)], around_zero=True,
+    figure = draw(
+        np.stack([row.gains for row in rows]), names, title=f"What each level of {model} holds, beyond the words",
+        ylabel="task (the baseline that is subtracted)", bar="dev score minus baseline", around_zero=True,
+        marks=[(i, row.best) for i, row in enumerate(rows)],
     )  # fmt: skip
     caption = (
         "Dev accuracy (balanced accuracy where there are two classes) minus that of the strongest answer without the "
         "model, which stands in brackets. Zero is white: there the level says no more than the words do. Each task's "
         "peak is framed."
     )
-    return Picture(title="Atlas", figure=figure, caption=caption)
-
-
-def shape_picture(rows: Sequence[AtlasRow], model: str) -> Picture:
-    """The same map with every row from its lowest to its highest level."""
+    atlas = Picture(title="Atlas", figure=figure, caption=caption)
     scores = np.stack([row.gains + row.floor.value for row in rows])
     low, high = scores.min(1, keepdims=True), scores.max(1, keepdims=True)
     stretched = np.divide(scores - low, high - low, out=np.full_like(scores, np.nan), where=high > low)
     names = [f"{row.name}  ({a:.2f}–{b:.2f})" for row, a, b in zip(rows, low[:, 0], high[:, 0], strict=True)]
-    figure = heat_map(
-        stretched, names, [level.tick for level in rows[0].levels], xlabel=XLABEL,
-        title=f"Where each task lies in {model}", ylabel="task (its lowest and highest dev score)",
-        bar="from its worst level to its best",
-        marks=[(i, j) for i, row in enumerate(rows) for j in row.equals or ()],
+    figure = draw(
+        stretched, names, title=f"Where each task lies in {model}", ylabel="task (its lowest and highest dev score)",
+        bar="from its worst level to its best", marks=[(i, j) for i, row in enumerate(rows) for j in row.equals or ()],
     )  # fmt: skip
     caption = (
         "Every task stretched from its lowest dev score to its highest, so that shapes can be compared. Framed: the "
         f"levels not shown to be worse than the best; none where fewer than {FEWEST} groups cannot tell. Where the "
         "scores in brackets are close, the colours show noise."
     )
-    return Picture(title="Shape", figure=figure, caption=caption)
-
-
-def transfer_picture(matrix: AtlasTransfer, model: str) -> Picture:
-    """Every set's probe on every set."""
-    figure = heat_map(
-        matrix.values - np.array(matrix.majority), matrix.names, matrix.names, xlabel="tested on", ylabel="trained on",
-        title=f"Transfer of {matrix.task} in {model}", bar="test score minus majority", around_zero=True,
-    )  # fmt: skip
-    caption = "Test score of each set's probe on each set, minus what the commonest class scores there."
-    return Picture(title=f"Transfer of {matrix.task}", figure=figure, caption=caption)
+    return {"atlas": atlas, "shape": Picture(title="Shape", figure=figure, caption=caption)}
 
 
 def gains_in_words(found: AtlasFindings) -> str:

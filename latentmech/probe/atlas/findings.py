@@ -5,6 +5,16 @@ lacks the information. How many tasks are is a claim about all of them, so it is
 over few groups are not counted. Where a task arrives, and whether it has, is decided on dev alone: at some level it
 must be ahead of the answers without the model and of the random-init twin, corrected among the levels. The embedding is
 no rival there: what it holds already arrives at 0.
+
+Tenney et al. (2019, "BERT rediscovers the classical NLP pipeline") place a task at the layer at which its score is
+expected to rise. Here, with G_k the largest gain up to depth k (0 the embedding, 1 the last block that was measured; no
+gain counts as 0), a task arrives at
+
+    sum_k k (G_k - G_(k-1)) / G_last
+
+which is 0 for what the embedding holds already. The peak says less: many tasks end in a plateau, and its top is luck.
+A noisy curve goes on rising by luck, so a task with few rows seems to arrive later than it does; its interval is wide
+for the same reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +27,7 @@ from jaxtyping import Float
 
 from latentmech.data import Examples
 from latentmech.model import Level
-from latentmech.probe.atlas.arrival import arrival_of, mean_arrival
-from latentmech.probe.atlas.fitting import best_of
+from latentmech.probe.atlas.subject import best_of
 from latentmech.probe.findings import CONTROL
 from latentmech.probe.scores import mean_of_tallies
 from latentmech.statistics import (
@@ -46,14 +55,11 @@ class AtlasRow:
     """What was measured of one task.
 
     Attributes:
-        name: the row's name.
         stage: `syntax`, `semantics`, `output` or `own`.
         unit: `word`, `text`, `pair` or `token`.
         metric: `accuracy`, or `balanced_accuracy` for two classes.
-        source: where the data came from.
         documents: groups of dev, in the order of their numbers.
-        n_train: training units.
-        levels: the levels, embedding first.
+        levels: embedding first.
         dev: the score of every level on dev.
         surface: the same of every answer without the model.
         test: scores on test of `probe`, `embed`, perhaps `random_init`, and of the answers without the model.
@@ -62,7 +68,6 @@ class AtlasRow:
         controls_dev: for each kind its mean accuracy on dev at every level.
         also: of the same readers, scores on test that decide nothing.
         notes: what was left out of the data.
-        draws: bootstrap resamples.
     """
 
     name: str
@@ -155,8 +160,12 @@ class AtlasRow:
 
     @cached_property
     def place(self) -> Tally:
-        """Where its gain appears, whether or not it is clear."""
-        return arrival_of(self.levels, self.dev, self.floor)
+        """Where its gain appears, whether or not it is clear, as a score of its own: from 0 to 1."""
+
+        def by(w: Float[np.ndarray, "draw group"]) -> Float[np.ndarray, " draw"]:
+            return arrivals(self.levels, np.stack([one.by(w) for one in self.dev], axis=1) - self.floor.by(w)[:, None])
+
+        return Tally(by, self.floor.n, self.floor.groups)
 
     @cached_property
     def arrival(self) -> Estimate:
@@ -196,8 +205,8 @@ class AtlasTransfer:
     """Test scores of every set's probe (row) on every set (column), each probe at its own level.
 
     Attributes:
-        task: the task, with its pairing.
-        names: the data sets.
+        task: with its pairing.
+        names: of the data sets.
         metrics: how each is scored.
         cells: scores, with their interval over the tested set's documents.
         majority: what the commonest class of each column's train part scores on it.
@@ -222,9 +231,7 @@ class AtlasFindings:
     """Everything measured.
 
     Attributes:
-        model: its name.
         data: every set of texts that was read.
-        method: of the probes, and `site` the hook point that they read.
         twin_step: of the twin, the embedding and every so many blocks were measured.
         notes: what the data could not pose.
     """
@@ -258,3 +265,31 @@ class AtlasFindings:
     def not_after(self) -> list[tuple[AtlasStage, AtlasStage]]:
         """Neighbours in the order of which the second does not clearly arrive deeper than the first."""
         return [(a, b) for a, b in pairwise(self.stages) if not a.delay(b).ci_low > 0]
+
+
+def arrivals(levels: Sequence[Level], gains: Float[np.ndarray, "draw level"]) -> Float[np.ndarray, " draw"]:
+    """The formula, draw by draw; NaN for a draw in which no level gains."""
+    depths = np.array([depth(level) for level in levels]) / max(depth(levels[-1]), 1)
+    risen = np.maximum.accumulate(gains.clip(min=0), axis=1)
+    steps, last = np.diff(risen, axis=1, prepend=0), risen[:, -1]
+    return np.where(last > 0, steps @ depths / np.maximum(last, 1e-12), np.nan)
+
+
+def mean_arrival(tasks: Sequence[tuple[Tally, Sequence[str]]], documents: Sequence[str]) -> Tally:
+    """The mean over several tasks, which may be read from different documents, as a score of all documents.
+
+    Args:
+        tasks: each task's arrival, and the documents that its groups are, in their order.
+        documents: sorted; those of all tasks are among them.
+    """
+    places = [np.searchsorted(documents, own) for _, own in tasks]
+
+    def by(w: Float[np.ndarray, "draw group"]) -> Float[np.ndarray, " draw"]:
+        return np.mean([tally.by(w[:, place]) for (tally, _), place in zip(tasks, places, strict=True)], axis=0)
+
+    return Tally(by, sum(tally.n for tally, _ in tasks), len(documents))
+
+
+def depth(level: Level) -> int:
+    """0 is the embedding, k the output of block k - 1."""
+    return 0 if level.layer is None else level.layer + 1

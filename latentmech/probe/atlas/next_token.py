@@ -27,7 +27,8 @@ class NextTokens:
         tokens = tokenise(model, examples.texts, examples.ids)
         rows = word_rows(tokens, examples.spans or (), examples.ids)
         self.model = model
-        self.token = np.array([_after(tokens.ids[text], last) for text, _, last in rows.tolist()], dtype=np.int64)
+        ends = [(tokens.ids[text], last + 1) for text, _, last in rows.tolist()]
+        self.token = np.array([ids[end] if end < len(ids) else WRONG for ids, end in ends], dtype=np.int64)
         self.form = np.array([word for i in range(len(examples)) for word in examples.words(i)], dtype=object)
         self.split = np.array(examples.splits)[rows[:, 0]]
         self.group = np.array([f"{examples.source}: {group}" for group in examples.groups], dtype=object)[rows[:, 0]]
@@ -39,10 +40,6 @@ class NextTokens:
     def sample(self, split: str, n: int, seed: int) -> Rows:
         """At most `n` of them, drawn at random."""
         return np.sort(np.random.default_rng(seed).permutation(self.rows_in(split))[:n])
-
-    def documents(self, rows: Rows) -> list[str]:
-        """Documents of some rows, in the order of their numbers."""
-        return np.unique(self.group[rows]).tolist()
 
     def by_lens(self, rows: Rows, level: Float[Tensor, "row d_model"]) -> Tally:
         """How often a level, read through the head, says the next token of some rows."""
@@ -63,8 +60,3 @@ class NextTokens:
 
     def _share(self, rows: Rows, right: np.ndarray) -> Tally:
         return mean_of(right.astype(float), clusters_of(self.group[rows]), 0, 1)
-
-
-def _after(ids: np.ndarray, last: int) -> int:
-    """The token behind a word; WRONG where the text ends."""
-    return int(ids[last + 1]) if last + 1 < len(ids) else WRONG

@@ -7,21 +7,15 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.data import TASKS, Corpus, Pairs, Task, bundled_pairs
 from latentmech.errors import BadInput, expected
-from latentmech.fields import AtLeast, Control, Count, Draws, Idle, OneOf, SomeOf, check
+from latentmech.fields import Control, Count, Draws, Idle, OneOf, Positive, SomeOf, check
 from latentmech.model import Layers, Position, Site
-from latentmech.probe.settings import NO_PENALTY, ProbeMethod, check_path
+from latentmech.probe.settings import Penalties, ProbeMethod
 
 LABEL = "label"  # the column of texts that are labelled as a whole
 PAIRINGS = ("product", "difference", "concatenation")
 NEXT_TOKEN = "next_token"
-WITH_TEXTS = {  # tasks that have texts of their own, in the field of the same name; `TASKS` are read from the treebank
-    task.name: task
-    for task in (
-        Task("coreference", LABEL, stage="semantics"),
-        Task("sentiment", LABEL, stage="semantics"),
-        Task("truth", LABEL, stage="semantics"),
-    )
-}
+# tasks that have texts of their own, in the field of the same name; `TASKS` are read from the treebank
+WITH_TEXTS = {name: Task(name, LABEL, stage="semantics") for name in ("coreference", "sentiment", "truth")}
 
 
 def known_rows() -> tuple[str, ...]:
@@ -40,6 +34,8 @@ class AtlasSettings:
     Layer and penalty are chosen on dev, test is read once; every score stands beside the answers that lack the
     information, and the map shows the difference.
 
+    Settings of the same name as those of `ProbeSettings` mean the same.
+
     Attributes:
         tasks: rows of the map; default all that have a name: those of `probe=`, `coreference`, `sentiment`, `truth` and
             `next_token`.
@@ -51,20 +47,9 @@ class AtlasSettings:
         sentiment: texts for sentiment.
         truth: true and false statements.
         pairings: how two mentions become one vector: `product`, `difference`, `concatenation`; a row for each.
-        site: hook point in every block.
-        layers: `all`, or block numbers; the embedding is always there.
-        position: `last`, `first` or `mean` of a word's sub-words.
-        text_position: the same of a text's tokens.
-        method: `ridge`, `lda`, `logistic` or `mass_mean`.
-        strengths: penalties to try; default the method's own path.
-        unseen_classes: `drop` from dev and test what train has never seen, or `error`.
-        random_init: measure the same architecture with fresh weights too.
-        twin_step: of this twin, the embedding and every so many blocks.
-        control_seeds: how many control tasks, for words (Hewitt & Liang 2019).
-        shuffles: how many shuffles of the training labels.
+        text_position: `last`, `first` or `mean` of a text's tokens; `position` is of a word's sub-words.
+        twin_step: of the random-init twin, the embedding and every so many blocks.
         next_tokens: words of dev, and of test, whose next token is asked at every level.
-        draws: bootstrap resamples of documents.
-        seed: of control labels, shuffles, samples and the twin's weights.
     """
 
     builds: ClassVar[str] = "latentmech.probe.atlas.study.AtlasStudy"
@@ -84,19 +69,18 @@ class AtlasSettings:
     position: Position = "last"
     text_position: Position = "last"
     method: ProbeMethod = "ridge"
-    strengths: Annotated[Sequence[float] | None, NO_PENALTY] = None
+    strengths: Penalties = None
     unseen_classes: Annotated[str, OneOf("drop", "error")] = "drop"
     random_init: Annotated[bool, Control("random-init twin")] = True
-    twin_step: Annotated[int, AtLeast(1), Idle(lambda own: not own.random_init, "random_init is off")] = 3
+    twin_step: Annotated[Positive, Idle(lambda own: not own.random_init, "random_init is off")] = 3
     control_seeds: Annotated[Count, Control("control task")] = 2
     shuffles: Annotated[Count, Control("shuffled labels")] = 1
-    next_tokens: Annotated[int, AtLeast(1), _not_asked(NEXT_TOKEN)] = 600
+    next_tokens: Annotated[Positive, _not_asked(NEXT_TOKEN)] = 600
     draws: Draws = 1000
     seed: int = 0
 
     def __post_init__(self) -> None:
         check(self, "probe")
-        check_path(self.strengths)
         if isinstance(self.tasks, str):
             raise BadInput(f"probe.tasks={self.tasks} is one name; expected a list, such as probe.tasks=[{self.tasks}]")
         _known("tasks", self.tasks, known_rows())

@@ -13,19 +13,14 @@ from latentmech.probe.atlas.subject import Subject, subjects_of
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """The data of one run; each set is read once, so that the rows which share it share its activations.
-
-    Attributes:
-        asked: which rows, and where their texts are.
-        notes: what had to be left out, or taken from elsewhere.
-    """
+    """The data of one run, with notes on what it lacks; a set is read once, so rows that share it share activations."""
 
     asked: AtlasSettings
     notes: list[str] = field(default_factory=list)
 
     @cached_property
     def treebank(self) -> Examples:
-        """The treebank, read."""
+        """The treebank that was asked for."""
         return self.asked.data()
 
     @cached_property
@@ -35,13 +30,10 @@ class Sources:
 
     def subjects(self) -> list[Subject]:
         """Every row but the next token, in the order of the settings; tasks that the data cannot pose are noted."""
-        found: list[Subject] = []
-        for name in self.asked.tasks:
-            found += self._known(name) if name != NEXT_TOKEN else []
+        found = [row for name in self.asked.tasks if name != NEXT_TOKEN for row in self._known(name)]
         for name, where in (self.asked.extra or {}).items():
             found += subjects_of(*self._foreign(name, where), self.asked)
-        for name, places in self.asked.further().items():
-            found += self._others(name, places)
+        found += [row for name, places in self.asked.further().items() for row in self._others(name, places)]
         names = [subject.name for subject in found]
         if twice := [name for name in names if names.count(name) > 1]:
             raise BadInput(f"two rows of the atlas are called {twice[0]}; expected a name for each: rename one")
@@ -83,13 +75,9 @@ class Sources:
 
 
 def examples_of(source: Corpus | Pairs) -> Examples:
-    """The texts of a data set; those of a contrast with a column that says which kind each is of."""
+    """The texts of a data set; those of a contrast labelled `positive` or `negative`."""
     read = source()
-    return labelled(read) if isinstance(read, Contrast) else read
-
-
-def labelled(contrast: Contrast) -> Examples:
-    """The texts of a contrast, labelled `positive` or `negative`."""
-    kinds = tuple("positive" if kind else "negative" for kind in contrast.labels)
-    joint = contrast.joint
-    return replace(joint, columns={**joint.columns, LABEL: kinds}, notes=contrast.notes)
+    if not isinstance(read, Contrast):
+        return read
+    kinds = tuple("positive" if kind else "negative" for kind in read.labels)
+    return replace(read.joint, columns={**read.joint.columns, LABEL: kinds}, notes=read.notes)

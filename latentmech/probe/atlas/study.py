@@ -1,7 +1,10 @@
 """`AtlasStudy`: what each layer holds, for many tasks at once, over what the words alone give away."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
 
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
@@ -9,16 +12,15 @@ from latentmech.errors import BadInput
 from latentmech.model import Level, Model, levels_of
 from latentmech.probe.atlas.account import account_of
 from latentmech.probe.atlas.findings import AtlasFindings, AtlasRow, AtlasTransfer
-from latentmech.probe.atlas.fitting import Fitted, Labellings, best_of, fit_all, grouped
 from latentmech.probe.atlas.next_token import NextTokens
 from latentmech.probe.atlas.settings import NEXT_TOKEN, AtlasSettings
 from latentmech.probe.atlas.sources import Sources
-from latentmech.probe.atlas.subject import Subject
-from latentmech.probe.atlas.transfer import known_texts, transferred
-from latentmech.probe.methods import FitMethod, method_of
+from latentmech.probe.atlas.subject import Fitted, Subject, best_of, fit_all, grouped
+from latentmech.probe.methods import method_of
 from latentmech.report import Report
 from latentmech.statistics import Tally, estimate
 
+OTHER = -1  # a class that the tested set does not have
 STRONGER = (100.0, 30.0, 10.0, 3.0)  # ridge penalties for sets with fewer texts than the model has dimensions
 
 
@@ -54,25 +56,21 @@ class AtlasStudy(AtlasSettings):
             method=self.method, site=self.site, twin_step=self.twin_step, notes=sources.notes,
         )  # fmt: skip
 
-    @property
-    def _method(self) -> FitMethod:
-        method = method_of(self.method, self.strengths)
-        longer = self.method == "ridge" and self.strengths is None
-        return replace(method, path=STRONGER + method.path) if longer else method
-
     def _fitted(
         self, model: Model, store: ActivationStore, subjects: Sequence[Subject], levels: Sequence[Level]
     ) -> Iterable[tuple[Fitted, Fitted | None]]:
         """Probes of the subjects that share their activations, and those of the random-init twin."""
         examples, position = subjects[0].examples, subjects[0].position
+        method = method_of(self.method, self.strengths)
+        if self.method == "ridge" and self.strengths is None:
+            method = replace(method, path=STRONGER + method.path)
         controls = [s.problem.labellings(self.control_seeds, self.shuffles, self.seed) for s in subjects]
-        own = fit_all(store.get(model, examples, levels, position), subjects, levels, self._method, controls)
+        own = fit_all(store.get(model, examples, levels, position), subjects, levels, method, controls)
         if not self.random_init:
             return [(one, None) for one in own]
         few = (levels[0], *levels[1 :: self.twin_step])
         fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, few, position)
-        none: list[Labellings] = [()] * len(subjects)
-        return zip(own, fit_all(fresh, subjects, few, self._method, none), strict=True)
+        return zip(own, fit_all(fresh, subjects, few, method, [()] * len(subjects)), strict=True)
 
     def _next_token(
         self, model: Model, store: ActivationStore, examples: Examples, levels: Sequence[Level]
@@ -89,8 +87,9 @@ class AtlasStudy(AtlasSettings):
         readers = {"probe": score(levels[best_of(dev)], "test"), "embed": score(levels[0], "test")}
         return AtlasRow(
             name=NEXT_TOKEN, stage="output", unit="token", metric="accuracy", source=examples.source,
-            documents=asked.documents(rows["dev"]), n_train=len(asked.rows_in("train")), levels=levels, dev=dev,
-            surface=asked.by_tables(rows["dev"]), test=readers | asked.by_tables(rows["test"]), draws=self.draws,
+            documents=np.unique(asked.group[rows["dev"]]).tolist(), n_train=len(asked.rows_in("train")), levels=levels,
+            dev=dev, surface=asked.by_tables(rows["dev"]), test=readers | asked.by_tables(rows["test"]),
+            draws=self.draws,
         )  # fmt: skip
 
 
@@ -103,9 +102,7 @@ def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
     if twin is not None:
         answers["random_init"] = twin.on_test(twin.best)[0]
     answers |= surface["test"]
-    drawn: dict[str, list[Tally]] = {}
-    for (name, labels), said in zip(own.labellings, controls, strict=True):
-        drawn.setdefault(name, []).append(subject.tally("test", said, labels))
+    drawn = grouped(zip(own.labellings, controls, strict=True), lambda one: one[0][0]).items()
     return AtlasRow(
         name=subject.name, stage=subject.task.stage, unit=subject.unit, metric=subject.metric,
         source=subject.examples.source, documents=subject.documents, n_train=len(subject.problem.index["train"]),
@@ -113,14 +110,18 @@ def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
         surface={name: subject.tally("dev", said) for name, said in surface["dev"].items()},
         test={name: subject.tally("test", said) for name, said in answers.items()},
         twin={} if twin is None else dict(zip([fit.level for fit in twin.levels], twin.dev, strict=True)),
-        controls=drawn, controls_dev=own.controls_on_dev(),
+        controls={name: [subject.tally("test", said, labels) for (_, labels), said in those] for name, those in drawn},
+        controls_dev=own.controls_on_dev(),
         also={name: subject.also(said) for name, said in answers.items()},
         notes=[*subject.examples.notes, *subject.problem.units.notes], draws=draws,
     )  # fmt: skip
 
 
 def transfers_of(fitted: Sequence[Fitted], rows: Mapping[str, AtlasRow], draws: int) -> list[AtlasTransfer]:
-    """Every set's probe on every set, for each task that has several."""
+    """Every set's probe on every set, for each task that has several.
+
+    Does a probe read the property, or one set's way of showing it?
+    """
     return [
         AtlasTransfer(
             task=task,
@@ -133,3 +134,25 @@ def transfers_of(fitted: Sequence[Fitted], rows: Mapping[str, AtlasRow], draws: 
         for task, sets in grouped(fitted, lambda one: one.subject.kind).items()
         if len(sets) > 1
     ]
+
+
+def transferred(source: Fitted, target: Fitted) -> Tally:
+    """The test score of the source's probe, from the level that its own dev chose, on the target."""
+    probe, trained, tested = source.levels[source.best].probe, source.subject, target.subject
+    known = None if trained.pairing is None else trained.known(source.activations.level(probe.hook_name))
+    answers = tested.answer(tested.features(target.activations.level(probe.hook_name), known), probe)
+    number = {name: i for i, name in enumerate(tested.problem.classes)}
+    return tested.tally("test", np.array([number.get(name, OTHER) for name in probe.classes])[answers])
+
+
+def known_texts(sets: Sequence[Subject]) -> Iterator[str]:
+    """Sentences on test texts of one set that another was trained on."""
+
+    def texts(one: Subject, split: str) -> list[str]:
+        return [one.examples.texts[i] for i in one.problem.of(split, one.problem.units.example).tolist()]
+
+    for source, target in permutations(sets, 2):
+        seen, asked = set(texts(source, "train")), texts(target, "test")
+        if n := sum(text in seen for text in asked):
+            theirs, own = target.data or "own", source.data or "own"
+            yield f"{source.kind}: {n} of {len(asked)} test texts of {theirs} are training texts of {own}."

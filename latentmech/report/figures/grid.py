@@ -54,11 +54,7 @@ def heat_map(
 
 
 def inscribe(figure: Figure, words: Sequence[Sequence[str]]) -> Figure:
-    """Write one word into each cell of a grid that `heat_map` drew, and make the cells wide enough for it.
-
-    Args:
-        words: row by row, as the grid was given.
-    """
+    """Write a word into each cell of a grid that `heat_map` drew, row by row, and make the cells wide enough."""
     axes, image = figure.axes[0], figure.axes[0].images[0]
     figure.set_size_inches(3 + 0.82 * len(words[0]), figure.get_size_inches()[1])
     known = get_font(findfont(FontProperties())).get_charmap()
@@ -80,7 +76,6 @@ def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[st
     Args:
         matrix: counts, true class by predicted class. A class without rows stays grey.
         classes: their names, in the order of the matrix.
-        title: what the picture shows.
     """
     counts = np.asarray(matrix, dtype=float)
     totals = counts.sum(1, keepdims=True)

@@ -30,10 +30,7 @@ def map_page(
     Args:
         maps: all of the same points; a menu chooses one.
         colourings: name -> class number of every point; they stand side by side.
-        classes: their names.
         texts: what is shown when a point is pointed at. All text is escaped.
-        title: of the page.
-        intro: a paragraph above the figures.
     """
     shown = [html.escape(text) for text in texts]
     how = {"full_html": False, "config": {"displaylogo": False, "responsive": True}, "validate": False}

@@ -69,9 +69,8 @@ def class_styles(labels: Int[np.ndarray, " point"], classes: Sequence[str]) -> I
         colour, shape = OKABE_ITO[place % len(OKABE_ITO)], place % len(MARKERS)
         yield ClassStyle(classes[i], colour, shape, np.flatnonzero(labels == i))
     if order[room:]:
-        yield ClassStyle(
-            f"{len(order) - room} other classes", GREY, None, np.flatnonzero(np.isin(labels, order[room:]))
-        )
+        others = np.flatnonzero(np.isin(labels, order[room:]))
+        yield ClassStyle(f"{len(order) - room} other classes", GREY, None, others)
 
 
 def point_maps(maps: Sequence[PointMap], colourings: Colourings, classes: Sequence[str], title: str) -> Figure:
@@ -80,8 +79,6 @@ def point_maps(maps: Sequence[PointMap], colourings: Colourings, classes: Sequen
     Args:
         maps: all of the same points.
         colourings: name -> class number of every point; the legend is that of the first.
-        classes: their names.
-        title: what the picture shows.
     """
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.12)
     figure = Figure(figsize=(2.4 + 3.7 * len(maps), 0.8 + 3.9 * len(colourings)), layout=layout)
