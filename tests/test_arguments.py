@@ -91,8 +91,9 @@ def test_where_it_is_not_typed_for_this_run_alone_the_report_says_so():
 
 
 def test_what_has_a_say_is_not_called_idle():
-    assert not [*idle(ProbeSettings(task="column", column="Number", positive="Sing"), "probe")]
-    assert not [*idle(AtlasSettings(), "probe")]
+    asked = ProbeSettings(task="column", column="Number", positive="Sing", data=Corpus(limit=9))
+    assert not [*idle(asked, "probe")]
+    assert not [name for name, _, said in idle(AtlasSettings(), "probe") if said]
     named = {name for name, _, said in idle(ProbeSettings(data=Corpus(path="x", name="y", limit_seed=1)), "p") if said}
     assert named == {"p.data.limit_seed"}  # the name is an option's, the seed is the user's
 
@@ -124,12 +125,14 @@ def test_two_runs_of_one_second_have_two_folders(tmp_path):
             return datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=tz)
 
     with patch("hydra.core.utils.datetime", Stopped):
-        for task in ("number", "tense"):
-            assert invoke(f"probe={task}", "hydra.run.dir=${unused:runs/${now:%H-%M-%S}}", *QUICK, *QUIET)[0] == 0
+        for method in ("ridge", "lda"):
+            assert invoke("probe=number", f"probe.method={method}", *QUICK, *QUIET)[0] == 0
         for _ in range(2):
             assert invoke("-m", "probe=number", "probe.method=ridge,lda", *QUICK, *QUIET)[0] == 0
-    commands = [json.loads(p.read_text())["command"] for p in sorted(tmp_path.glob("runs/03*/run.json"))]
-    assert ["probe=number" in commands[0], "probe=tense" in commands[1]] == [True, True] and len(commands) == 2
+    found = {p.parent.name: json.loads(p.read_text())["command"] for p in tmp_path.glob("runs/probe-number/*/run.json")}
+    assert {name: command.split()[4] for name, command in found.items()} == {
+        "2026-01-02_03-04-05": "probe.method=ridge", "2026-01-02_03-04-05_2": "probe.method=lda",
+    }  # fmt: skip
     assert [len([*folder.glob("*/run.json")]) for folder in sorted(tmp_path.glob("sweeps/*"))] == [2, 2]
 
 
