@@ -96,7 +96,8 @@ def _own(path: Path, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
                 f"{where}: {len(numbers)} numbers, expected {width or 'some'}: is it a file of word vectors?"
             )
         if word in wanted:
-            yield word, torch.from_numpy(_numbers(where, numbers))
+            row = torch.from_numpy(_numbers(where, numbers))
+            yield word, finite(row, f"{where}: {word}", "delete the line")
 
 
 def _numbers(where: str, cells: Sequence[str]) -> np.ndarray:

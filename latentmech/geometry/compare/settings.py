@@ -28,7 +28,7 @@ class CompareSettings:
         k: neighbours of each word.
         components: principal components that span the subspace of a level.
         contrast: the texts whose direction is found in both models; None leaves it out.
-        chat_template: put these into the models' chat template, if they have one.
+        chat_template: put these into the models' chat template, if they have one; by default all but bundled sentences.
         direction: a saved one (a path, `wandb:...` or `hub:...`) instead of that found in the model's own states; the
             contrast should be that which it was found with.
         allow_foreign: use it although it was found in other weights; the report says so.
@@ -49,12 +49,14 @@ class CompareSettings:
 
     other: Annotated[ModelSettings | None, Idle(lambda own: bool(own.others), "others is set", noted=False)] = None
     others: Sequence[str] = ()
-    data: Corpus = field(default_factory=Corpus)
+    data: Corpus = field(default_factory=lambda: Corpus(limit=8000))
     words: Annotated[int, AtLeast(FEWEST)] = 1000
     k: Annotated[int, AtLeast(1), Below(FEWEST)] = 10
     components: Positive = 10
-    contrast: Annotated[Pairs | None, Control("direction of a contrast")] = field(default_factory=Pairs)
-    chat_template: Annotated[bool, NO_CONTRAST] = True
+    contrast: Annotated[Pairs | None, Control("direction of a contrast")] = field(
+        default_factory=lambda: Pairs(name="refusal")
+    )
+    chat_template: Annotated[bool | None, NO_CONTRAST] = None
     direction: Annotated[str | None, NO_CONTRAST] = None
     allow_foreign: Annotated[bool, Idle(lambda own: own.direction is None, "no saved direction is given")] = False
     probe: Annotated[str | None, Control("probes")] = "pos"

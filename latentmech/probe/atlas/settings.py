@@ -57,7 +57,7 @@ class AtlasSettings:
     tasks: Sequence[str] = field(default_factory=known_rows)
     extra: Mapping[str, str] | None = None
     transfer: Mapping[str, Sequence[str]] | None = None
-    data: Corpus = field(default_factory=Corpus)
+    data: Corpus = field(default_factory=lambda: Corpus(limit=60000))
     coreference: Annotated[Corpus, _not_asked("coreference")] = field(
         default_factory=lambda: Corpus(name="coreference")
     )
