@@ -3,23 +3,36 @@
 import datetime
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_type_hints
 from unittest.mock import patch
 
+import hydra
 import pandas as pd
 import pytest
 from commands import QUICK, invoke
+from omegaconf import OmegaConf
 
-from latentmech.data import Corpus
+from latentmech.data import TASKS, Corpus, Pairs, bundled_pairs
+from latentmech.direction import DirectionSettings
 from latentmech.errors import BadInput
 from latentmech.fields import idle
+from latentmech.geometry import (
+    AnalogiesSettings,
+    CompareSettings,
+    DimensionSettings,
+    InterpolationSettings,
+    LensSettings,
+    MapSettings,
+    NeighboursSettings,
+)
 from latentmech.probe import AtlasSettings, ProbeSettings
 from latentmech.report import joined
 from latentmech.run.arguments import sweep_arguments
-from latentmech.run.questions import KNOWN, unused
+from latentmech.run.questions import CONF, KNOWN, register, unused
+from latentmech.settings import settled
 from latentmech.storage import save_json
 
 QUIET = ["probe.random_init=false", "probe.control_seeds=0", "probe.code_length=false", "probe.layers=[0]"]
@@ -72,6 +85,10 @@ IDLE = {
     "probe=atlas probe.random_init=false probe.twin_step=2": "probe.twin_step changes nothing here: random_init is off",
     "direction=sentiment direction.data.positive=good": "direction.data.positive changes nothing here: bundled sets",
     "geometry=map geometry.methods=[pca] geometry.perplexity=9": "geometry.perplexity changes nothing here: tsne",
+    "steering=sentiment steering.direction.push=a/b": "steering.direction.push changes nothing here: steering",
+    "steering=sentiment steering.allow_foreign=true": "steering.allow_foreign changes nothing here: steering",
+    "steering=file steering.file=x steering.direction.method=lda": "steering.direction changes nothing here: the direc",
+    "steering=truth steering.layer=1 steering.choose_by=[1]": "steering.choose_by changes nothing here: steering.layer",
     "geometry=compare geometry.others=[a] model@geometry.other=tiny": "geometry.other changes nothing here: others",
 }  # fmt: skip
 
@@ -144,6 +161,59 @@ def test_a_sweep_over_strengths_has_every_job_choose_its_block_by_all_of_them():
     assert added("steering.strengths=[-1],[1]", "steering=truth,sentiment") == ["steering.choose_by=choice([-1,1])"]
     assert not added("steering.strengths=[-1,1]", "steering.seed=0,1")
     assert added("steering.strengths=[-1],[1]", "steering.choose_by=[2]") == ["steering.choose_by=[2]"]
+
+
+NAMES = [name for name in bundled_pairs() if "subtle" not in name]
+OPTIONS = {
+    **{
+        f"direction={name}": DirectionSettings(data=Pairs(name=name))
+        for name in bundled_pairs()
+        if "subtle" not in name
+    },
+    **{f"probe={name}": ProbeSettings(task=name) for name in TASKS},
+    "probe=atlas": AtlasSettings(),
+    "geometry=analogies": AnalogiesSettings(),
+    "geometry=neighbours": NeighboursSettings(),
+    "geometry=map": MapSettings(),
+    "geometry=dimension": DimensionSettings(),
+    "geometry=lens": LensSettings(),
+    "geometry=interpolation": InterpolationSettings(),
+    "geometry=compare": CompareSettings(others=["a"]),
+}
+GIVEN = {"observer", "transfer", "other", "others", "trials"}  # what an option adds by name
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_has_the_defaults_that_python_has(option):
+    register()
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        config = hydra.compose("config", [option])
+    room, own = option.partition("=")[0], OPTIONS[option]
+    plain = OmegaConf.to_container(config[room], resolve=True)
+    asked = settled(plain, KNOWN, room)
+    python = {f.name: getattr(own, f.name) for f in fields(own) if f.name not in GIVEN}
+    typed = {name: getattr(asked, name) for name in python}
+    assert plainly(typed) == plainly(python)
+    for name in ("read_at", "in_template"):
+        assert getattr(asked, name, None) == getattr(own, name, None)
+
+
+def plainly(values):
+    """Settings inside settings as mappings, tuples as lists."""
+    if is_dataclass(values):
+        return plainly({f.name: getattr(values, f.name) for f in fields(values)})
+    if isinstance(values, Mapping):
+        return {key: plainly(value) for key, value in values.items()}
+    return [plainly(value) for value in values] if isinstance(values, list | tuple) else values
+
+
+def test_bundled_sentences_are_read_plainly_and_all_else_in_the_template():
+    plain = {name for name in bundled_pairs() if not DirectionSettings(data=Pairs(name=name)).in_template}
+    assert plain == {"sentiment", "truth", "formality", "language"}
+    assert DirectionSettings(data=Pairs(path="x.csv")).in_template
+    assert DirectionSettings(data=Pairs(name="truth"), chat_template=True).in_template
+    assert DirectionSettings(data=Pairs(name="sycophancy")).read_at == ("letter",)
+    assert DirectionSettings(data=Pairs(name="sycophancy"), positions=["last"]).read_at == ["last"]
 
 
 def job(folder, name, strengths, typed="", site="blocks.1.hook_resid_post", data="d", weights="w", at=0.0):
