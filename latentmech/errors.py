@@ -31,17 +31,26 @@ class ResourceError(LatentmechError):
     exit_code = 4
 
 
-def expected(name: object, available: Iterable[str | None], what: str = "expected one of", limit: int = 60) -> str:
+NAMES, WIDTH = 20, 60  # as many names of a list are shown, and characters of a value
+
+
+def expected(name: object, available: Iterable[str | None], what: str = "expected one of", limit: int = NAMES) -> str:
     """`did you mean 'train.conllu'? expected one of ...`: the close match first, the list cut after `limit` names."""
     names = ["null" if one is None else one for one in dict.fromkeys(available)]
     close = {spelling: one for one in names for spelling in (one, one.lower())}
     match = get_close_matches(str(name), close, n=1) or get_close_matches(str(name).lower(), close, n=1)
     meant = f"did you mean {close[match[0]]!r}? " if match else ""
-    listed = ", ".join(names[:limit]) + (f" or one of {len(names) - limit} more" if len(names) > limit else "")
-    return f"{meant}{what} {listed or 'nothing'}"
+    return f"{meant}{what} {listed(names, limit, 'or one of {} more') or 'nothing'}"
 
 
-def shown(value: object, width: int = 60) -> str:
+def listed(names: Iterable[object], limit: int = NAMES, rest: str = "and {} more") -> str:
+    """`a, b, c and 1,997 more`: a list that stays on one line, however long; a long name is cut too."""
+    spelled = [str(name) if len(str(name)) <= WIDTH else f"{str(name)[: WIDTH - 1]}…" for name in names]
+    more = f" {rest.format(f'{len(spelled) - limit:,}')}" if len(spelled) > limit else ""
+    return ", ".join(spelled[:limit]) + more
+
+
+def shown(value: object, width: int = WIDTH) -> str:
     """A value as an error message shows it: quoted, on one line, cut to `width` characters."""
     text = repr(value)
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -362,7 +362,7 @@ BAD = {
     "probe=column": "probe.column is not set",
     "probe=column probe.column=Nummber": "did you mean 'Number'",
     "probe=column probe.column=label probe.data.path=one_class.csv": "finds 1 classes",
-    "probe=column probe.column=label probe.data.path=long.jsonl": "long-6 has 1502 tokens, but tiny reads at most 512",
+    "probe=column probe.column=label probe.data.path=long.jsonl": "the 512 tokens that tiny reads: long-6 has 1502",
     "probe=column probe.column=label probe.data.path=unseen.jsonl": r"train lacks classes .* c \(1\)",
     "probe=pos model=local": "model.source.path is not set",
     "probe=pos model=local model.source.path=nowhere": "model.source.path=nowhere is not there",

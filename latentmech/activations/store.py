@@ -20,7 +20,7 @@ from latentmech.activations.collection import POOLINGS, Progress, Request, colle
 from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import Level, Model, length_sorted, text_rows, tokenise, word_rows
+from latentmech.model import Level, Model, Templated, length_sorted, text_rows, tokenise, word_rows
 from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
 from latentmech.tensors import blank_tensors
 
@@ -74,6 +74,7 @@ class ActivationStore(ActivationStoreSettings):
         if unit not in ("word", "text") or set(poolings_of(pooling)) - set(POOLINGS):
             raise BadInput(f"position={position} is unknown; expected word_ or text_ with {', '.join(POOLINGS)}")
         spans = examples.spans if unit == "word" else None
+        unbegun = [i for i, text in enumerate(examples.texts) if _begins_without_bos(model, text)]
         return {
             "format": FORMAT,
             "model": model.identity,
@@ -83,7 +84,7 @@ class ActivationStore(ActivationStoreSettings):
             "shard_rows": self.shard_rows,
             "texts": fingerprint(examples.texts),
             "spans": fingerprint(spans),
-        }
+        } | ({"without_bos": fingerprint(unbegun)} if unbegun else {})
 
     def _fill(self, folder: Path, key: dict[str, Any], request: Request) -> list[Shard]:
         """Collect what is missing, under a lock that dies with its process."""
@@ -118,6 +119,11 @@ class ActivationStore(ActivationStoreSettings):
         rows = repeat(rows, "row place -> (row pooling) place", pooling=len(poolings_of(pooling)))
         side = self.padding_side
         return Request(model=model, tokens=tokens, rows=rows, hook_names=hook_names, pooling=pooling, padding_side=side)
+
+
+def _begins_without_bos(model: Model, text: str) -> bool:
+    """Whether a chat template wrote the text without the BOS that the model's other texts begin with."""
+    return isinstance(text, Templated) and not text.startswith(model.tokenizer.bos_token or "")
 
 
 def _complete(folder: Path, key: dict[str, Any]) -> list[Shard] | None:

@@ -80,11 +80,18 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
 
 
 def grade(text: str, where: str) -> int:
-    """A grade of relevance as a whole number."""
+    """A grade of relevance: a whole number, for evaluation tools know no other; 1.0 is one.
+
+    Raises:
+        BadInput: it is none. Cutting 1.9 to 1 and 0.9 to 0 would change what is relevant.
+    """
     try:
-        return int(float(text))
+        number = float(text)
     except ValueError:
-        raise BadInput(f"{where}: the grade is {text!r}; expected a whole number: repair the line") from None
+        number = float("nan")
+    if not number.is_integer():
+        raise BadInput(f"{where}: the grade is {text!r}; expected a whole number: repair the line, or round all grades")
+    return int(number)
 
 
 def _splits(files: dict[str, dict], folder: Path) -> dict[str, dict]:

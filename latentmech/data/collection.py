@@ -20,6 +20,7 @@ class Collection:
         judgements: query id -> document id -> grade; 0 or less is not relevant, and so is what is not judged.
         source: where it came from.
         notes: what reading decided and a reader of the results must know.
+        itself: queries that are documents as well, by id and text: none of them may count as found by itself.
     """
 
     documents: Examples
@@ -27,6 +28,7 @@ class Collection:
     judgements: Judgements
     source: str
     notes: tuple[str, ...] = ()
+    itself: frozenset[str] = frozenset()
 
     def only(self, split: str) -> "Collection":
         """The same documents with the queries of one split."""
@@ -47,6 +49,11 @@ def collection_of(documents: Examples, queries: Examples, judgements: Judgements
     if strange := sorted(set(judgements) - set(queries.ids)):
         seen = f"{source}: {len(strange)} judged queries are not there, {strange[0]!r} for one"
         raise BadInput(f"{seen}; {expected(strange[0], queries.ids, limit=5)}: repair the judgements")
+    itself = _asked_of_themselves(documents, queries)
+    judgements = {
+        name: {d: value for d, value in graded.items() if d != name or name not in itself}
+        for name, graded in judgements.items()
+    }
     absent = {name for graded in judgements.values() for name in graded} - known
     answered = {name for name, graded in judgements.items() if any(graded[d] > 0 for d in graded.keys() & known)}
     if not answered:
@@ -57,8 +64,24 @@ def collection_of(documents: Examples, queries: Examples, judgements: Judgements
     if dropped := len(queries) - len(answered):
         notes.append(f"{dropped} of {len(queries)} queries have no relevant document and were left out")
     kept = queries.where(lambda i: queries.ids[i] in answered)
-    graded = {name: dict(judgements[name]) for name in kept.ids}
-    return Collection(documents=documents, queries=kept, judgements=graded, source=source, notes=tuple(notes))
+    if own := len(itself & answered):
+        notes.append(f"{own} of {len(kept)} queries are documents by id and text: each is left out of its own list")
+    graded = {name: judgements[name] for name in kept.ids}
+    return Collection(
+        documents=documents,
+        queries=kept,
+        judgements=graded,
+        source=source,
+        notes=tuple(notes),
+        itself=itself & answered,
+    )
+
+
+def _asked_of_themselves(documents: Examples, queries: Examples) -> frozenset[str]:
+    """Ids under which a query and a document have the same text, the document perhaps behind a title."""
+    text = dict(zip(documents.ids, documents.texts, strict=True))
+    asked = zip(queries.ids, queries.texts, strict=True)
+    return frozenset(name for name, own in asked if f"\n{text.get(name, '')}".endswith(f"\n{own}"))
 
 
 def with_blanks(collection: Collection, blank: int) -> Collection:

@@ -63,6 +63,8 @@ def read_conllu(path: str | Path) -> Examples:
         raise BadInput(f"{path}: no sentence in it, only comments; expected lines of ten columns: check the export")
     ids = unique_ids([(f"{path}:{row.line}", row.comments.get("sent_id")) for row in rows], path.stem, "sent_id")
     columns = _columns(rows)
+    unspelled = sum(len(row.spans) - len(set(row.spans)) for row in rows)
+    note = f"{unspelled} words of {path} have no place of their own (as in French du = de + le): they share a token's"
     return Examples(
         ids=ids,
         texts=tuple(row.text for row in rows),
@@ -72,6 +74,7 @@ def read_conllu(path: str | Path) -> Examples:
         columns=columns,
         word_columns=frozenset(columns),
         source=str(path),
+        notes=(note,) if unspelled else (),
     )
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int
 
 from latentmech.data.examples import Examples, merge
 from latentmech.data.splits import seeded_order
+from latentmech.errors import BadInput, listed
 
 PROMPT = "prompt"  # the column that holds what is answered, where the texts are answers
 LETTER = re.compile(r"\s*\(?([A-Za-z])\)?\s*")
@@ -77,6 +78,27 @@ def contrast_of(joint: Examples, positive: Bool[np.ndarray, " text"], *, paired:
         source=joint.source,
         notes=joint.notes,
     )
+
+
+def without(contrast: Contrast, gone: Bool[np.ndarray, " text"], why: str) -> Contrast:
+    """The contrast without some texts of `joint`, and without their partners; `why` says what was wrong with them.
+
+    Raises:
+        BadInput: a split would lose all texts of a kind.
+    """
+    if not gone.any():
+        return contrast
+    own, other = gone[: len(contrast.positive)], gone[len(contrast.positive) :]
+    own, other = (own | other,) * 2 if contrast.paired else (own, other)
+    positive = contrast.positive.where(lambda i: not own[i])
+    negative = contrast.negative.where(lambda i: not other[i])
+    for split in dict.fromkeys(contrast.joint.splits):
+        if split not in positive.splits or split not in negative.splits:
+            raise BadInput(f"{contrast.source}: every {split} text of a kind {why}; expected some to be left")
+    names = listed(name for name, out in zip(contrast.joint.ids, gone, strict=True) if out)
+    lost, pairs = len(contrast) - len(positive) - len(negative), ", or its partner does" if contrast.paired else ""
+    note = f"{lost} of {len(contrast)} texts were left out, for each {why}{pairs}: {names}"
+    return replace(contrast, positive=positive, negative=negative, notes=(*contrast.notes, note))
 
 
 def said(joint: Examples) -> Examples:

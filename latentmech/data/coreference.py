@@ -16,8 +16,7 @@ from pathlib import Path
 
 from latentmech.data.examples import MENTION, Examples, Span, marked, unmarked
 from latentmech.data.files import read_text
-from latentmech.data.table import Row, tabulated
-from latentmech.errors import BadInput
+from latentmech.data.table import Row, csv_rows, tabulated
 
 WINOBIAS = re.compile(r"(pro|anti)_stereotyped_type[12]\.txt\.(dev|test)")
 GAP = ("ID", "Text", "Pronoun", "Pronoun-offset", "A", "A-offset", "A-coref", "B", "B-offset", "B-coref", "URL")
@@ -34,17 +33,12 @@ def coreference_reader(path: Path) -> Callable[[Path], Examples] | None:
 
 def read_gap(path: Path) -> Examples:
     """Two pairs a text. Square brackets in a text are read as round ones, for they mark mentions here."""
-    header, *lines = (line.split("\t") for line in read_text(path).split("\n") if line)
-    rows: list[Row] = []
-    for number, cells in enumerate(lines, start=2):
-        if len(cells) != len(header):
-            seen = f"{path}:{number}: {len(cells)} columns"
-            raise BadInput(f"{seen}; expected {len(header)} as in the header: repair the line")
-        rows += _gap_pairs(f"{path}:{number}", dict(zip(header, cells, strict=True)))
-    return tabulated(path, rows)
+    pairs = [pair for row in csv_rows(path) for pair in _gap_pairs(row.where, row.values)]
+    return tabulated(path, pairs)
 
 
-def _gap_pairs(where: str, cells: dict[str, str]) -> Iterator[Row]:
+def _gap_pairs(where: str, values: dict[str, object]) -> Iterator[Row]:
+    cells = {name: str(value) for name, value in values.items()}
     text = cells["Text"].replace("[", "(").replace("]", ")")
 
     def span(name: str) -> Span:

@@ -14,10 +14,12 @@ from latentmech.data.examples import Examples, merge
 from latentmech.data.files import bundled, check_bundled, given
 from latentmech.data.splits import assign, check_shares, limited, with_splits
 from latentmech.data.table import SPLITS, by_suffix, read_csv, read_jsonl, split_in
-from latentmech.errors import BadInput, expected
-from latentmech.fields import AtLeast, Idle, check
+from latentmech.data.words import said_of_words
+from latentmech.errors import BadInput, expected, listed
+from latentmech.fields import AtLeast, Idle, OneOf, check
 
-READERS = {".conllu": read_conllu, ".jsonl": read_jsonl, ".csv": read_csv, ".tsv": read_csv}
+TABLES = {".jsonl": read_jsonl, ".csv": read_csv, ".tsv": read_csv}
+READERS = {".conllu": read_conllu, **TABLES}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Corpus:
         split: shares of train, dev and test, for data that comes without splits of its own.
         split_seed: which groups go where.
         group: a column that says what must not be separated, instead of the document.
+        text: the column of a JSONL, CSV or TSV file that is the text, if it has another name.
+        too_long: texts longer than the model reads: `refuse` them, `cut` them, or `leave_out`; the report says which.
     """
 
     path: str | Path | None = None
@@ -42,12 +46,15 @@ class Corpus:
     split: Sequence[float] = (0.6, 0.2, 0.2)
     split_seed: int = 0
     group: str | None = None
+    text: str | None = None
+    too_long: Annotated[str, OneOf("refuse", "cut", "leave_out")] = "refuse"
 
     def __post_init__(self) -> None:
         check(self, "data")
         check_shares(self.split)
         if self.path is None:
             check_bundled("corpora", "corpus", self.name)
+            check_unasked(self.text, "a bundled corpus")
 
     def __call__(self) -> Examples:
         """Read, group, split, limit."""
@@ -56,12 +63,13 @@ class Corpus:
             examples = grouped(examples, self.group)
         examples = with_splits(examples, ("train", "test"), self.split, self.split_seed)
         examples = examples if "dev" in examples.splits else self._with_dev(examples)
+        examples = replace(examples, notes=(*examples.notes, *said_of_words(examples.texts)), too_long=self.too_long)
         return examples if self.limit is None else limited(examples, self.limit, self.limit_seed)
 
     def _read(self) -> Examples:
         if self.path is not None:
             path = given(self.path)
-            return read_folder(path) if path.is_dir() else read_file(path)
+            return read_folder(path, self.text) if path.is_dir() else read_file(path, self.text)
         with bundled("corpora") as folder:
             file = next(path for path in folder.iterdir() if path.stem == self.name and path.suffix in READERS)
             return replace(read_file(file), source=f"bundled {self.name}")
@@ -86,29 +94,43 @@ def grouped(examples: Examples, column: str) -> Examples:
     return replace(examples, groups=tuple(value or own for value, own in values))
 
 
-def read_file(path: Path) -> Examples:
-    """Read one file in the format that its suffix names, or as one of the sets that come in a form of their own."""
-    return (coreference_reader(path) or by_suffix(path, READERS))(path)
+def check_unasked(text: str | None, what: str) -> None:
+    """BadInput where a column is named as the text of data that have no columns to choose from."""
+    if text is not None:
+        raise BadInput(f"data.text={text}: {what} says itself what its text is; leave data.text out")
 
 
-def read_folder(folder: Path) -> Examples:
+def read_file(path: Path, text: str | None = None) -> Examples:
+    """Read one file in the format that its suffix names, or as one of the sets that come in a form of their own.
+
+    Args:
+        text: the column that is the text, if it has another name.
+    """
+    own = coreference_reader(path)
+    if own is None and path.suffix.lower() in TABLES:
+        return TABLES[path.suffix.lower()](path, text)
+    check_unasked(text, str(path))
+    return (own or by_suffix(path, READERS))(path)
+
+
+def read_folder(folder: Path, text: str | None = None) -> Examples:
     """The files of a folder as one corpus, each text in the split that its file's name says."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in READERS)
     named = [(path, split) for path in files if (split := split_in(path.stem))]
     if not named:
-        names = ", ".join(path.name for path in files) or f"no file that ends in {', '.join(READERS)}"
+        names = listed(path.name for path in files) or f"no file that ends in {', '.join(READERS)}"
         remedy = "rename them, or name one file to have it split for you"
         raise BadInput(f"{folder}: there is {names}; expected files named train, dev and test: {remedy}")
     suffixes = sorted({path.suffix.lower() for path, _ in named})
     if len(suffixes) > 1:
         seen = f"{folder}: split files in {len(suffixes)} formats ({', '.join(suffixes)})"
         raise BadInput(f"{seen}; expected one format, or the same texts may be there twice: move the others away")
-    return replace(merge(list(_parts(named))), own_splits=True, source=str(folder))
+    return replace(merge(list(_parts(named, text))), own_splits=True, source=str(folder))
 
 
-def _parts(named: list[tuple[Path, str]]) -> Iterator[Examples]:
+def _parts(named: list[tuple[Path, str]], text: str | None) -> Iterator[Examples]:
     for path, split in sorted(named, key=lambda entry: (list(SPLITS.values()).index(entry[1]), entry[0])):
-        part = read_file(path)
+        part = read_file(path, text)
         others = sorted({own for own in part.splits if own} - {split})
         if others:
             seen = f"{path}: its name says {split} and its rows say {', '.join(others)}"

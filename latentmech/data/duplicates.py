@@ -17,6 +17,7 @@ import numpy as np
 
 from latentmech.data.examples import Examples
 from latentmech.data.splits import normalised
+from latentmech.data.words import words_of
 
 SIMILAR = Fraction(4, 5)  # exact, or a pair at the threshold may be lost to rounding
 
@@ -60,7 +61,7 @@ def said_of_copies(found: Duplicates, examples: Examples, group: str = "document
 
 def shingles(text: str) -> frozenset[str]:
     """The folded text's word trigrams; a shorter text whole; nothing for one without letter or digit."""
-    words = re.sub(r"[\W_]+", " ", re.sub(r"\d+", "0", text.lower())).split()
+    words = words_of(re.sub(r"['’_]", " ", re.sub(r"\d+", "0", text)))
     return frozenset(" ".join(words[at : at + 3]) for at in range(max(len(words) - 2, min(len(words), 1))))
 
 

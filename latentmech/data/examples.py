@@ -35,6 +35,7 @@ class Examples:
         own_splits: the splits came with the data and were not made by us.
         source: where the data came from, as the user wrote it.
         notes: what reading decided and a reader of the results must know; a study's report repeats them.
+        too_long: what becomes of texts that a model cannot read whole: `refuse`, `cut` or `leave_out`.
     """
 
     ids: tuple[str, ...]
@@ -47,6 +48,7 @@ class Examples:
     own_splits: bool = False
     source: str = ""
     notes: tuple[str, ...] = ()
+    too_long: str = "refuse"
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -125,6 +127,7 @@ def merge(parts: Sequence[Examples]) -> Examples:
         spans=sum(spans, ()) if spans else None,
         columns={name: sum((_column(part, name, word_columns) for part in parts), ()) for name in names},
         word_columns=word_columns,
+        notes=tuple(distinct(note for part in parts for note in part.notes)),
     )
 
 

@@ -9,18 +9,23 @@ tense        past or present, of finite verbs and auxiliaries
 entity       what kind of name a word is inside of; words outside names are left out
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 
 import numpy as np
 
-from latentmech.data.examples import Examples
-from latentmech.errors import BadInput, expected
+from latentmech.data.examples import Examples, distinct
+from latentmech.data.table import Label, meant
+from latentmech.errors import BadInput, expected, listed
 
 OTHER = "other"
 WHOLE_TEXT = -1
+MOST_NUMBERS = 20  # different labels that are fractions; more are measurements and no classes
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+BRACKETS = re.compile(r"\(\S+|\S+\)")  # of CorefUD and GUM, where a name begins or ends: (e1-person-new-cf1-1 ... e1)
 
 
 def name_type(tag: str) -> str | None:
@@ -40,7 +45,7 @@ class Task:
         column: the label column.
         keep: for other columns (or this one), the values that a word must have to be in the task.
         mapping: new labels for old ones, as a table or a function; a label that it does not know is left out.
-        positive: makes the task binary: this label against `other`.
+        positive: makes the task binary: this label against `other`, or against `not other` where it is called so.
         stage: the part of language that it belongs to: `syntax`, `semantics`, `output`; `own` for a task of the user's.
         capital: whether a capital letter inside a text speaks for the positive label.
     """
@@ -49,7 +54,7 @@ class Task:
     column: str
     keep: Mapping[str, Collection[str]] = field(default_factory=dict)
     mapping: Mapping[str, str] | Callable[[str], str | None] | None = None
-    positive: str | None = None
+    positive: Label = None
     stage: str = "own"
     capital: bool = False
 
@@ -61,19 +66,45 @@ class Task:
     def labels(self, examples: Examples) -> list[str | None]:
         """One label for each word of each text in order, or one per text; None where the task has none."""
         per_word = self.per_word(examples)
-        labels = [self._relabelled(value) for value in _values(examples, self.column, per_word)]
+        values = _values(examples, self.column, per_word)
+        labels = list(map(self._relabelled, values)) if self.mapping is not None else values
         for column, allowed in self.keep.items():
             fitting = set(allowed)
-            values = _values(examples, column, per_word)
-            labels = [label if value in fitting else None for label, value in zip(labels, values, strict=True)]
-        return labels
+            kept = _values(examples, column, per_word)
+            labels = [label if value in fitting else None for label, value in zip(labels, kept, strict=True)]
+        where, known = f"the column {self.column!r} of {examples.source}", distinct(filter(None, labels))
+        if self.column == "Entity":
+            _check_types(known, where)
+        if self.positive is None:
+            _check_classes(known, where)
+            return labels
+        wanted = meant(self.positive, known, where)
+        return [label if label is None or label == wanted else self.rest for label in labels]
+
+    @property
+    def rest(self) -> str:
+        """What all but the positive label are called."""
+        return f"not {OTHER}" if self.positive == OTHER else OTHER
 
     def _relabelled(self, value: str | None) -> str | None:
-        if value is not None and self.mapping is not None:
-            value = self.mapping(value) if callable(self.mapping) else self.mapping.get(value)
-        if value is None or self.positive is None:
+        if value is None or self.mapping is None:
             return value
-        return value if value == self.positive else OTHER
+        return self.mapping(value) if callable(self.mapping) else self.mapping.get(value)
+
+
+def _check_types(known: Sequence[str], where: str) -> None:
+    """BadInput for brackets around names, each of which would be a class of its own."""
+    if brackets := [label for label in known if BRACKETS.fullmatch(label)]:
+        seen = f"{where} has names in brackets, as CorefUD writes them: {listed(brackets, 2)}"
+        raise BadInput(f"{seen}; expected a type or a BIO tag such as B-person at every word: convert the file")
+
+
+def _check_classes(known: Sequence[str], where: str) -> None:
+    """BadInput for measurements, each of which would be a class of its own."""
+    numbers = [float(label) for label in known if NUMBER.fullmatch(label)]
+    if len(numbers) == len(known) > MOST_NUMBERS and not all(map(float.is_integer, numbers)):
+        seen = f"{where} holds {len(known)} different numbers; expected classes, which a probe tells apart"
+        raise BadInput(f"{seen}: bin them into a few, such as low and high")
 
 
 def _values(examples: Examples, column: str, per_word: bool) -> list[str | None]:
@@ -134,6 +165,7 @@ class UnitTable:
         group: a number per group, the same for units of the same document.
         split: train, dev or test.
         notes: what was left out, for the report.
+        positive: the label that is told from all others; None where each is a class of its own.
     """
 
     example: np.ndarray
@@ -143,6 +175,7 @@ class UnitTable:
     group: np.ndarray
     split: np.ndarray
     notes: tuple[str, ...] = ()
+    positive: str | None = None
 
     def __len__(self) -> int:
         return len(self.example)
@@ -172,9 +205,28 @@ def flat(examples: Examples, task: Task, unseen_classes: str = "error") -> UnitT
     if unseen:
         table = _without(table, unseen, examples, task, drop=unseen_classes == "drop")
     if len(train) < 2:
-        seen = f"the task {task.name!r} finds {len(train)} classes {list(train)} in {examples.source} (train)"
+        seen = f"the task {task.name!r} finds {len(train)} classes [{listed(train)}] in {examples.source} (train)"
         raise BadInput(f"{seen}; expected two or more: raise `limit`, or choose a column whose values differ")
     return table
+
+
+def to_score(examples: Examples, task: Task, unseen_classes: str = "error") -> UnitTable:
+    """The same of data on whose dev and test answers are to be scored; what is not there of a class is noted.
+
+    Raises:
+        BadInput: besides, a split has one class or none. Every answer would fit, and no score but accuracy is defined.
+    """
+    table, notes = flat(examples, task, unseen_classes), []
+    for split in ("train", "dev", "test"):
+        there = table.in_split(split).classes
+        lacking = [name for name in table.classes if name not in there]
+        if len(there) < 2:
+            seen = f"{examples.source}: {split} has no {listed(lacking)}{f', only {there[0]}' if there else ''}"
+            remedy = "add texts, raise `limit`, or try another `split_seed`"
+            raise BadInput(f"{seen} ({task.name}); expected two classes or more in every split: {remedy}")
+        if lacking:
+            notes.append(f"{split} has no {listed(lacking)} ({task.name}): scores there are of the other classes")
+    return replace(table, notes=(*table.notes, *notes))
 
 
 def _table(examples: Examples, task: Task) -> UnitTable:
@@ -194,12 +246,13 @@ def _table(examples: Examples, task: Task) -> UnitTable:
         split=np.array(examples.splits)[example],
     )
     labelled = table.select(np.array([label is not None for label in labels], dtype=bool))
-    return replace(labelled, label=labelled.label.astype(str))
+    positive = None if task.positive is None else next(name for name in labelled.classes if name != task.rest)
+    return replace(labelled, label=labelled.label.astype(str), positive=positive)
 
 
 def _without(table: UnitTable, unseen: Counter, examples: Examples, task: Task, *, drop: bool) -> UnitTable:
     """The table without the classes that a probe fitted on train could never predict, or BadInput."""
-    counts = ", ".join(f"{label} ({count})" for label, count in sorted(unseen.items()))
+    counts = listed(f"{label} ({count})" for label, count in sorted(unseen.items()))
     if not drop:
         seen = f"{task.name!r} in {examples.source}: train lacks classes that dev or test has: {counts}"
         raise BadInput(f"{seen}; expected every class in train: raise `limit`, or set unseen_classes=drop")

@@ -13,6 +13,7 @@ from latentmech.data.files import bundled, check_bundled, given
 from latentmech.data.splits import seeded_order, tied_groups
 from latentmech.data.table import Row, jsonl_rows, tabulated
 from latentmech.data.trec import read_trec
+from latentmech.data.words import said_of_words
 from latentmech.errors import BadInput
 from latentmech.fields import AtLeast, Idle, OneOf, check
 
@@ -28,6 +29,7 @@ class Library:
         numbering: of the topics of TREC files: `id`, or `position` where judgements count them by their place.
         limit: search only about so many documents: all relevant ones and a seeded sample of the rest.
         query_limit: keep only about so many queries.
+        too_long: texts longer than the model reads: `refuse` them, or `cut` them as sentence encoders do.
         dev: the share of the queries to choose by, for data without splits of its own.
         seed: of that split and of both samples.
     """
@@ -39,6 +41,7 @@ class Library:
     ] = "id"
     limit: Annotated[int | None, AtLeast(2)] = None
     query_limit: Annotated[int | None, AtLeast(2)] = None
+    too_long: Annotated[str, OneOf("refuse", "cut")] = "refuse"
     dev: float = 0.5
     seed: int = 0
 
@@ -59,7 +62,9 @@ class Library:
         if self.limit is not None and self.limit < len(collection.documents):
             collection = fewer_documents(collection, self.limit, self.seed)
         at_least(collection)
-        return collection
+        words = said_of_words([*collection.documents.texts, *collection.queries.texts])
+        documents, queries = (replace(e, too_long=self.too_long) for e in (collection.documents, collection.queries))
+        return replace(collection, documents=documents, queries=queries, notes=(*collection.notes, *words))
 
     def _read(self) -> Collection:
         if self.path is None:

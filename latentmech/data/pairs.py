@@ -12,13 +12,26 @@ from typing import Annotated
 import numpy as np
 
 from latentmech.data.contrast import PROMPT, Contrast, contrast_of, letters_balanced, said
-from latentmech.data.corpus import grouped
+from latentmech.data.corpus import check_unasked, grouped
 from latentmech.data.examples import Examples, distinct, merge
 from latentmech.data.files import bundled, bundled_names, check_bundled, given
-from latentmech.data.splits import NAMES, check_shares, limited, seeded_order, with_splits
-from latentmech.data.table import Row, by_suffix, csv_rows, json_rows, jsonl_rows, label, split_in, tabulated
-from latentmech.errors import BadInput, expected
-from latentmech.fields import AtLeast, Idle, check
+from latentmech.data.splits import NAMES, check_shares, limited, normalised, seeded_order, with_splits
+from latentmech.data.table import (
+    Label,
+    Row,
+    by_suffix,
+    csv_rows,
+    json_rows,
+    jsonl_rows,
+    label,
+    meant,
+    split_in,
+    tabulated,
+    text_from,
+)
+from latentmech.data.words import said_of_words
+from latentmech.errors import BadInput, expected, listed
+from latentmech.fields import AtLeast, Idle, OneOf, check
 
 READERS = {".jsonl": jsonl_rows, ".json": json_rows, ".csv": csv_rows, ".tsv": csv_rows}
 KNOWN_AS = {
@@ -48,23 +61,28 @@ class Pairs:
         split: shares of train, dev and test, for data that comes without splits of its own.
         split_seed: which groups go where.
         group: a column that says what must not be separated, such as the entity that a statement is about.
+        text: the column of labelled texts that is the text, if it has another name.
+        too_long: texts longer than the model reads: `refuse` them, or `leave_out`, pairs as a whole.
     """
 
     path: str | Path | None = None
     name: Annotated[str, Idle(lambda own: own.path is not None, "data.path is read", noted=False)] = "sentiment"
-    positive: Annotated[str | None, Idle(lambda own: own.path is None, "bundled sets are pairs")] = None
+    positive: Annotated[Label, Idle(lambda own: own.path is None, "bundled sets are pairs")] = None
     balance: bool = True
     limit: Annotated[int | None, AtLeast(1)] = None
     limit_seed: Annotated[int, Idle(lambda own: not (own.balance or own.limit), "nothing is sampled")] = 0
     split: Sequence[float] = (0.6, 0.2, 0.2)
     split_seed: int = 0
     group: str | None = None
+    text: str | None = None
+    too_long: Annotated[str, OneOf("refuse", "leave_out")] = "refuse"
 
     def __post_init__(self) -> None:
         check(self, "data")
         check_shares(self.split)
         if self.path is None:
             check_bundled("contrasts", "contrast", self.name)
+            check_unasked(self.text, "a bundled contrast")
 
     def __call__(self) -> Contrast:
         """Read, split, balance, limit."""
@@ -82,6 +100,7 @@ class Pairs:
         if self.limit is not None:
             joint, positive = _limited(joint, positive, self.limit, self.limit_seed)
         _check_splits(joint, positive)
+        notes += said_of_words(joint.texts)
         return replace(contrast_of(joint, positive, paired=contrast.paired), source=contrast.source, notes=tuple(notes))
 
     def _read(self) -> Contrast:
@@ -89,7 +108,7 @@ class Pairs:
             with bundled("contrasts") as folder:
                 return replace(read_pair_file(folder / f"{self.name}.jsonl", None), source=f"bundled {self.name}")
         path = given(self.path)
-        return read_pair_folder(path, self.positive) if path.is_dir() else read_pair_file(path, self.positive)
+        return (read_pair_folder if path.is_dir() else read_pair_file)(path, self.positive, self.text)
 
 
 def bundled_pairs() -> list[str]:
@@ -132,15 +151,16 @@ def _check_splits(joint: Examples, positive: np.ndarray) -> None:
                 raise BadInput(f"{seen}; expected some of either kind in every split: add texts, or raise `limit`")
 
 
-def read_pair_file(path: Path, positive: str | None) -> Contrast:
+def read_pair_file(path: Path, positive: Label, text: str | None = None) -> Contrast:
     """One file: rows with `positive` and `negative`, or rows with `text` and `label`.
 
     Columns are also known by the names that published sets give them: `question`, `answer_matching_behavior`,
     `answer_not_matching_behavior`; `instruction`, `statement`.
     """
-    rows = _rows(path)
+    rows = _rows(path, text)
     names = set(rows[0].values)
     if {"positive", "negative"} <= names:
+        check_unasked(text, str(path))
         return _from_pairs(path, rows)
     if {"text", "label"} <= names:
         return _from_labels(tabulated(path, rows), positive)
@@ -148,15 +168,16 @@ def read_pair_file(path: Path, positive: str | None) -> Contrast:
     raise BadInput(f"{rows[0].where}: neither positive and negative nor text and label in the row; {advice}: rename")
 
 
-def read_pair_folder(folder: Path, positive: str | None) -> Contrast:
+def read_pair_folder(folder: Path, positive: Label, text: str | None = None) -> Contrast:
     """Files whose names say label and split, such as `harmful_train.json`; a file without a split is left aside."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in READERS)
     named = [(path, split) for path in files if (split := split_in(path.stem))]
     if not named:
         raise BadInput(f"{folder}: no file is named after label and split; expected such as harmful_train.json")
     aside = [path.name for path in files if path not in dict(named)]
-    contrast = _from_labels(replace(merge([_part(*n) for n in named]), own_splits=True, source=str(folder)), positive)
-    note = f"{folder} holds more, not read: {', '.join(aside)}"
+    joint = merge([_part(*one, text) for one in named])
+    contrast = _from_labels(replace(joint, own_splits=True, source=str(folder)), positive)
+    note = f"{folder} holds more, not read: {listed(aside)}"
     return replace(contrast, notes=(*contrast.notes, note)) if aside else contrast
 
 
@@ -177,22 +198,30 @@ def holds_pairs(path: Path) -> bool:
     return path.suffix.lower() in READERS and {"positive", "negative"} <= set(_rows(path)[0].values)
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(path: Path, text: str | None = None) -> list[Row]:
     rows = by_suffix(path, READERS)(path)
+    rows = rows if {"positive", "negative"} <= set(rows[0].values) else text_from(rows, text)
     return [Row(row.where, {KNOWN_AS.get(k, k): v for k, v in row.values.items()}) for row in rows]
 
 
-def _part(path: Path, split: str) -> Examples:
+def _part(path: Path, split: str, text: str | None) -> Examples:
     said = next(part for part in re.split(r"[\W_\d]+", path.stem) if split_in(part))
     kind = re.sub(rf"[\W_]*{re.escape(said)}[\W_]*", "", path.stem) or path.stem
-    return tabulated(path, [Row(row.where, row.values | {"label": kind, "split": split}) for row in _rows(path)])
+    return tabulated(path, [Row(row.where, row.values | {"label": kind, "split": split}) for row in _rows(path, text)])
 
 
 def _from_pairs(path: Path, rows: Sequence[Row]) -> Contrast:
-    """Each row twice; both members of a pair are in its group, or in one of their own."""
+    """Each row twice; both members of a pair are in its group, or in one of their own. Equal members are no pair."""
     kinds = {kind: [_member(path, i, row, kind) for i, row in enumerate(rows, 1)] for kind in ("positive", "negative")}
     positive, negative = (tabulated(path, members) for members in kinds.values())
-    return Contrast(positive=positive, negative=negative, paired=True, source=str(path))
+    texts = list(zip(positive.texts, negative.texts, strict=True))
+    kept = [i for i, (one, other) in enumerate(texts) if normalised(one) != normalised(other)]
+    if not kept:
+        raise BadInput(f"{path}: positive and negative are the same text in all rows; expected texts that differ")
+    note = f"{len(texts) - len(kept)} of {len(texts)} pairs have the same text twice and were left out"
+    notes = (*positive.notes, *([note] if len(kept) < len(texts) else []))
+    positive, negative = positive.select(kept), negative.select(kept)
+    return Contrast(positive=positive, negative=negative, paired=True, source=str(path), notes=notes)
 
 
 def _member(path: Path, ordinal: int, row: Row, kind: str) -> Row:
@@ -206,18 +235,17 @@ def _member(path: Path, ordinal: int, row: Row, kind: str) -> Row:
     return Row(row.where, rest | {"id": f"{name}/{kind}", "text": row.values[kind], "group": group})
 
 
-def _from_labels(examples: Examples, positive: str | None) -> Contrast:
-    labels = examples.columns["label"]
-    seen = [value for value in distinct(str(value) for value in labels) if value != "None"]
-    wanted = positive if positive is not None else next((v for v in seen if v.lower() in YES), None)
-    if wanted not in seen:
-        what = f"the labels of {examples.source} are {', '.join(seen[:9])}"
-        raise BadInput(f"{what}; expected one called {positive or 'positive, true, yes or 1'}: name it with `positive`")
+def _from_labels(examples: Examples, positive: Label) -> Contrast:
+    labels, where = examples.columns["label"], f"the column 'label' of {examples.source}"
+    seen = distinct(filter(None, labels))
+    wanted = next((v for v in seen if v.lower() in YES), None) if positive is None else meant(positive, seen, where)
+    if wanted is None:
+        what = f"the labels of {examples.source} are {listed(seen) or 'all blank'}"
+        raise BadInput(f"{what}; expected one called positive, true, yes or 1: name it with `positive`")
     if len(seen) < 2:
         raise BadInput(f"every text of {examples.source} is labelled {seen[0]}; expected another kind beside it")
     known = examples.where(lambda i: labels[i] is not None)
-    notes = (
-        () if len(seen) == 2 else (f"positive is {wanted}; negative are {', '.join(v for v in seen if v != wanted)}",)
-    )
+    others = listed(v for v in seen if v != wanted)
+    notes = examples.notes if len(seen) == 2 else (*examples.notes, f"positive is {wanted}; negative are {others}")
     marked = np.array([value == wanted for value in known.columns["label"]], dtype=bool)
     return replace(contrast_of(known, marked, paired=False), notes=notes)

@@ -13,12 +13,14 @@ retrieval", chapter 13). For two classes the difference of the scores orders tex
 positive train texts with the feature, would.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from unicodedata import category
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from latentmech.data.words import words_of
 
 Texts = Sequence[str]
 Labels = Int[np.ndarray, " text"]
@@ -39,15 +41,10 @@ def surface_scores(train: Texts, labels: Labels, n_classes: int, texts: Texts) -
     return {name: read(train, labels, n_classes, texts) for name, read in readers}
 
 
-def words_of(text: str) -> list[str]:
-    """Words in small letters."""
-    return re.findall(r"\w+(?:['’]\w+)?", text.lower())
-
-
 def ending(text: str) -> str:
-    """The last character, or `word` for a letter or digit."""
+    """The last character, or `word` for a letter, a sign on one, or a digit."""
     last = text.rstrip()[-1:]
-    return "word" if last.isalnum() else last
+    return "word" if last.isalnum() or (last and category(last)[0] == "M") else last
 
 
 def _length(train: Texts, labels: Labels, n_classes: int, texts: Texts) -> Scores:

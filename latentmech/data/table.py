@@ -1,6 +1,7 @@
 """Rows of named values, from JSONL, CSV or whatever format, to `Examples`: one text per row, any other column a label.
 
 A row has `text`, or in JSONL `words`: a list of strings, beside which a label column may be a list as long.
+Another column can be named as the text.
 Instead of `text` a row may have `marked`, a text with two mentions in brackets: `[Anna] said that [she] was late.`
 `id`, `group` (or `document`) and `split` say what they say in `Examples`.
 """
@@ -8,7 +9,8 @@ Instead of `text` a row may have `marked`, a text with two mentions in brackets:
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -21,7 +23,10 @@ from latentmech.errors import BadInput, expected, shown
 NO_LABELS = ("text", "words", "marked", "id", "split")
 GROUPS = ("group", "document")
 SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = (",", ";", "\t")  # of a CSV file: the one that parts its header into the most names
+
+
+Label = str | int | float | bool | None  # as a setting names one: `true`, 1 and None are those of JSON
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ def tabulated(path: Path, rows: Sequence[Row]) -> Examples:
     placed = [place(row) for row in rows]
     names = distinct(name for row in rows for name in row.values if name not in NO_LABELS)
     per_word = frozenset(n for n in names if any(isinstance(row.values.get(n), list) for row in rows))
+    _check_one_label(rows, per_word)
     ids = unique_ids([(row.where, label(row.values.get("id"), row.where)) for row in rows], path.stem)
     splits = _splits(rows)
     return Examples(
@@ -53,7 +59,68 @@ def tabulated(path: Path, rows: Sequence[Row]) -> Examples:
         word_columns=per_word,
         own_splits=any(splits),
         source=str(path),
+        notes=tuple(_quoted(path, rows)),
     )
+
+
+def text_from(rows: Sequence[Row], column: str | None) -> list[Row]:
+    """The rows with another column as their text; what was called `text` before is left out.
+
+    Raises:
+        BadInput: a row does not have it.
+    """
+    if column is None:
+        return list(rows)
+    for row in rows:
+        if column not in row.values:
+            advice = expected(column, row.values, "the row has")
+            raise BadInput(f"{row.where}: no {column!r} in the row, which data.text names; {advice}")
+    rest = [{k: v for k, v in row.values.items() if k not in ("text", column)} for row in rows]
+    return [Row(row.where, {"text": row.values[column]} | own) for row, own in zip(rows, rest, strict=True)]
+
+
+def meant(wanted: Label, labels: Iterable[str], where: str) -> str:
+    """The label that a setting names; a truth value may be spelled `True` in the file, and 1 may stand there as 1.0.
+
+    Args:
+        labels: those that occur.
+        where: what has them, such as `the column 'label' of rows.csv`.
+
+    Raises:
+        BadInput: none of them is meant; the message names those that are there.
+    """
+    known, name = distinct(labels), label(wanted, where) or ""
+    same = [name] if name in known else [other for other in known if _kind(other) == _kind(name)]
+    if len(same) != 1:
+        raise BadInput(f"{where} has no label {name!r}; {expected(name, known, 'it has')}")
+    return same[0]
+
+
+def _kind(name: str) -> object:
+    """What a label says, whoever spelled it: a truth value in small letters, a number as one, else the text."""
+    if name.lower() in ("true", "false"):
+        return name.lower()
+    try:
+        return float(name)
+    except ValueError:
+        return name
+
+
+def _check_one_label(rows: Sequence[Row], per_word: Collection[str]) -> None:
+    """Lists are labels of words; a text has one label."""
+    for row in rows:
+        for name in per_word:
+            if "words" not in row.values and isinstance(row.values.get(name), list):
+                seen = f"{row.where}: {shown(row.values[name])} as {name!r} of one text"
+                raise BadInput(f"{seen}; expected one label: give each of them a column of its own, of 0 and 1")
+
+
+def _quoted(path: Path, rows: Sequence[Row]) -> Iterator[str]:
+    """A TSV file knows no quoting; whoever wrote it may have thought otherwise."""
+    cells = (cell for row in rows for cell in row.values.values() if isinstance(cell, str) and len(cell) > 1)
+    n = sum(cell[0] == cell[-1] == '"' for cell in cells) if path.suffix.lower() == ".tsv" else 0
+    if n:
+        yield f"{n} fields of {path} stand in quotation marks, which belong to them: TSV has no quoting"
 
 
 def label(value: object, where: str) -> str | None:
@@ -70,7 +137,7 @@ def label(value: object, where: str) -> str | None:
 def _text(row: Row) -> str:
     if "text" not in row.values:
         advice = expected("text", row.values, "the row has")
-        raise BadInput(f"{row.where}: no 'text' (nor 'words') in the row: rename its column; {advice}")
+        raise BadInput(f"{row.where}: no 'text' (nor 'words') in the row: name its column by data.text; {advice}")
     text = row.values["text"]
     if not isinstance(text, str) or not text.strip():
         raise BadInput(f"{row.where}: the text is {shown(text)}; expected some words: fill in or delete the row")
@@ -158,14 +225,22 @@ def split_in(stem: str) -> str | None:
     return said.pop() if len(said) == 1 else None
 
 
-def read_jsonl(path: str | Path) -> Examples:
-    """One JSON object per line; blank lines are passed over."""
-    return tabulated(Path(path), jsonl_rows(Path(path)))
+def read_jsonl(path: str | Path, text: str | None = None) -> Examples:
+    """One JSON object per line; blank lines are passed over.
+
+    Args:
+        text: the column that is the text, if it has another name.
+    """
+    return tabulated(Path(path), text_from(jsonl_rows(Path(path)), text))
 
 
-def read_csv(path: str | Path) -> Examples:
-    """A header line, then one row per text; separated by commas, or by tabs if the file is a `.tsv`."""
-    return tabulated(Path(path), csv_rows(Path(path)))
+def read_csv(path: str | Path, text: str | None = None) -> Examples:
+    """A header line, then one row per text; separated by commas or semicolons, or by tabs if the file is a `.tsv`.
+
+    Args:
+        text: the column that is the text, if it has another name.
+    """
+    return tabulated(Path(path), text_from(csv_rows(Path(path)), text))
 
 
 def jsonl_rows(path: Path) -> list[Row]:
@@ -177,7 +252,7 @@ def jsonl_rows(path: Path) -> list[Row]:
 def json_rows(path: Path) -> list[Row]:
     """The objects of a JSON file that holds a list of them."""
     try:
-        values = json.loads(read_text(path))
+        values = json.loads(read_text(path), object_pairs_hook=_unique_keys(str(path)))
     except json.JSONDecodeError as error:
         seen = f"broken JSON at column {error.colno} ({error.msg})"
         raise BadInput(f"{path}:{error.lineno}: {seen}; expected a list of objects: repair the file") from None
@@ -194,9 +269,22 @@ def csv_rows(path: Path) -> list[Row]:
     return rows
 
 
+def _unique_keys(where: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """JSON lets a key stand twice, and readers keep the last one without a word."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            raise BadInput(f"{where}: the key {shown(twice)} twice in one object; expected it once: rename or drop one")
+        return found
+
+    return unique
+
+
 def _json_row(where: str, line: str) -> Row:
     try:
-        values = json.loads(line)
+        values = json.loads(line, object_pairs_hook=_unique_keys(where))
     except json.JSONDecodeError as error:
         seen = f"broken JSON at column {error.colno} ({error.msg}) in {shown(line)}"
         raise BadInput(f"{where}: {seen}; expected one JSON object per line: repair the line") from None
@@ -207,13 +295,14 @@ def _json_row(where: str, line: str) -> Row:
 
 def _csv_rows(path: Path) -> Iterator[Row]:
     """Rows by header name; columns without a name, such as an exported index, are passed over."""
-    delimiter = DELIMITERS.get(path.suffix.lower(), ",")
-    lines = _csv_lines(path, delimiter)
+    tabs = path.suffix.lower() == ".tsv"
+    lines = _tsv_lines(path) if tabs else _csv_lines(path)
     names = _header(*next(lines))
+    remedy = "TSV has no quoting, so a field can hold no tab" if tabs else "put quotes around a field with a delimiter"
     for where, cells in lines:
         if len(cells) != len(names):
             seen = f"{len(cells)} fields in {shown(cells)}; expected {len(names)} as in the header"
-            raise BadInput(f"{where}: {seen}: put quotes around a field that contains {delimiter!r}")
+            raise BadInput(f"{where}: {seen}: {remedy}")
         yield Row(where, {name: cell for name, cell in zip(names, cells, strict=True) if name})
 
 
@@ -225,9 +314,19 @@ def _header(where: str, cells: list[str]) -> list[str]:
     return names
 
 
-def _csv_lines(path: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+def _tsv_lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Lines parted at tabs and at nothing else (text/tab-separated-values), and where each stands."""
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line:
+            yield f"{path}:{number}", line.split("\t")
+
+
+def _csv_lines(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Non-blank records and where each starts: quoted text may run over several lines."""
-    reader = csv.reader(StringIO(read_text(path)), delimiter=delimiter, strict=True)
+    text = read_text(path)
+    header = text.lstrip("\n").partition("\n")[0]
+    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), ())))
+    reader = csv.reader(StringIO(text), delimiter=delimiter, strict=True)
     while True:
         where = f"{path}:{reader.line_num + 1}"
         try:

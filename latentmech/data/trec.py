@@ -66,7 +66,7 @@ def kind_of(path: Path) -> str:
         return "documents"
     if tagged and "<top>" in beginning:
         return "topics"
-    return "judgements" if re.match(r"\S+\s+\S+\s+\S+\s+-?\d+\s*(\n|\Z)", beginning) else "other"
+    return "judgements" if re.match(r"\S+\s+\S+\s+\S+\s+-?\d+(\.\d*)?\s*(\n|\Z)", beginning) else "other"
 
 
 def _examples(folder: Path, rows: list[Row]) -> Examples:

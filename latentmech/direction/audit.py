@@ -9,7 +9,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from latentmech.data import Contrast, Examples, Pairs, bundled_pairs, copies_among, has_both_kinds, read_texts, said
+from latentmech.data import (
+    Contrast,
+    Examples,
+    Label,
+    Pairs,
+    bundled_pairs,
+    copies_among,
+    has_both_kinds,
+    read_texts,
+    said,
+)
 from latentmech.direction.direction import Direction, unit
 from latentmech.direction.methods import DirectionMethod
 from latentmech.direction.sample import Parts, Rows, Scores, matched, surface_of, visible
@@ -97,7 +107,7 @@ class Transfer:
     one_kind: bool
 
 
-def foreign(where: str, label: str | None) -> tuple[str, Examples, Bool[np.ndarray, " text"]]:
+def foreign(where: str, label: Label) -> tuple[str, Examples, Bool[np.ndarray, " text"]]:
     """Name, texts, and which are positive, of a bundled set, a file, or a folder with files named after labels.
 
     Of a bundled set only test: bundled sets may share texts and groups, and are split alike. Texts of one kind are all
@@ -115,7 +125,7 @@ def foreign(where: str, label: str | None) -> tuple[str, Examples, Bool[np.ndarr
 
 
 def transfer(
-    own: Direction, contrast: Contrast, test_scores: Scores, where: str, label: str | None, rows_of: RowsOf, draws: int
+    own: Direction, contrast: Contrast, test_scores: Scores, where: str, label: Label, rows_of: RowsOf, draws: int
 ) -> Transfer:
     """Read other data (see `foreign`), having the contrast of the direction and its scores of the test texts there."""
     name, examples, positive = foreign(where, label)

@@ -165,7 +165,11 @@ class Direction:
         if self.layer is not None and self.layer >= model.n_layers:
             raise BadInput(f"{self.name} belongs to {self.hook_name}, {model.name} has {model.n_layers} blocks")
         theirs, ours = self.card.get("model", {}).get("identity", {}), model.identity
-        differing = {key: (f"{theirs.get(key)}", f"{ours[key]}") for key in ours if theirs.get(key) != ours[key]}
+        differing = {
+            key: (f"{theirs.get(key)}", f"{ours[key]}")
+            for key in ours
+            if key != "versions" and theirs.get(key) != ours[key]  # another version of a library is no other model
+        }
         if not differing:
             return ()
         found_in = self.card.get("model", {}).get("name", "an unknown model")

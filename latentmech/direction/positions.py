@@ -4,6 +4,8 @@ last              the last token before the model goes on: with a chat template,
 post_instruction  every token that the chat template puts behind the user's words, each a candidate
 prompt_mean       mean over the user's words
 response_mean     mean over the answer
+answer_start      the answer's first token, behind the reasoning if there is one
+thinking_mean     mean over the reasoning, `<think>` to `</think>`
 marked            a word of the text, named in the column `mark`
 letter            the letter of an answer such as `(A)`
 """
@@ -16,9 +18,15 @@ from latentmech.activations import ActivationStore
 from latentmech.data import PROMPT, Corpus, Examples, Span
 from latentmech.direction.sample import Rows
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Layers, Level, Model, dialogues, levels_of
+from latentmech.model import Dialogue, Layers, Level, Model, Templated, dialogues, levels_of
 
 NEUTRAL_WORDS = 1500  # of the bundled treebank
+LACKING = {
+    "response_mean": "is empty; leave it out",
+    "answer_start": "has no words behind its reasoning; leave it out",
+    "thinking_mean": "has no reasoning between <think> and </think>; use response_mean or last",
+    "letter": "does not end in a letter such as (A); use response_mean or last",
+}
 LETTER = re.compile(r"[A-Z](?=\W*$)")
 
 
@@ -90,13 +98,20 @@ def _candidates(model: Model, examples: Examples, texts: Sequence[Dialogue], rul
         return {rule: [t.user for t in texts]}
     if rule != "post_instruction":
         return {rule: [_within(examples, i, text, rule) for i, text in enumerate(texts)]}
-    begin, end = texts[0].after_user
-    piece = texts[0].text[begin:end]
-    offsets = model.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    if not piece.strip():
+    return _post_instruction(model, texts)
+
+
+def _post_instruction(model: Model, texts: Sequence[Dialogue]) -> dict[str, list[Span]]:
+    """The template's own tokens as they are in the text; `post_-1` is the last one, as negative indices count."""
+    encoded = model.tokenizer([t.text for t in texts], add_special_tokens=False, return_offsets_mapping=True)
+    found = []
+    for text, offsets in zip(texts, encoded["offset_mapping"], strict=True):
+        begin, end = text.after_user
+        found.append([(a, b) for a, b in offsets if begin <= a < b <= end])
+    n = min(map(len, found))
+    if not n or not isinstance(texts[0].text, Templated):
         raise BadInput("direction.positions=post_instruction needs a chat template; use last, or chat_template=true")
-    starts = [t.after_user[0] for t in texts]  # `post_-1` is the last token, as negative indices count
-    return {f"post_{i - len(offsets)}": [(at + a, at + b) for at in starts] for i, (a, b) in enumerate(offsets)}
+    return {f"post_{i}": [spans[i] for spans in found] for i in range(-n, 0)}
 
 
 def _within(examples: Examples, i: int, text: Dialogue, rule: str) -> Span:
@@ -110,7 +125,13 @@ def _within(examples: Examples, i: int, text: Dialogue, rule: str) -> Span:
         return at, at + len(str(word))
     if text.answer is None:
         raise BadInput(f"{where} is no answer; direction.positions={rule} needs a column prompt beside the answers")
-    letter = LETTER.search(text.text, *text.answer)
-    if rule == "letter" and letter is None:
-        raise BadInput(f"{where} does not end in a letter such as (A); use response_mean or last")
-    return letter.span() if rule == "letter" and letter else text.answer
+    proper = text.answer_proper or text.answer
+    found = {
+        "response_mean": text.answer if text.answer[0] < text.answer[1] else None,
+        "answer_start": (proper[0], proper[0] + 1) if proper[0] < proper[1] else None,
+        "thinking_mean": text.reasoning,
+        "letter": match.span() if (match := LETTER.search(text.text, *proper)) else None,
+    }[rule]
+    if found is None:
+        raise BadInput(f"{where} {LACKING[rule]}")
+    return found

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from latentmech.activations import Moments
-from latentmech.data import PROMPT, Contrast, Examples, ending, said, surface_scores, tied_groups
+from latentmech.data import PROMPT, Contrast, Examples, ending, length_in_words, said, surface_scores, tied_groups
 from latentmech.statistics import clusters_of
 
 Rows = Float[Tensor, "row d_model"]
@@ -111,6 +111,6 @@ def matched(texts: Sequence[str], labels: Labels, seed: int) -> Int[np.ndarray, 
     """Indices of as many positive as negative texts of each length in words and last character, drawn at random."""
     strata: dict[tuple[int, str], dict[bool, list[int]]] = defaultdict(lambda: {True: [], False: []})
     for i in np.random.default_rng(seed).permutation(len(texts)).tolist():
-        strata[len(texts[i].split()), ending(texts[i])][bool(labels[i])].append(i)
+        strata[length_in_words(texts[i]), ending(texts[i])][bool(labels[i])].append(i)
     kept = [i for kinds in strata.values() for two in zip(kinds[True], kinds[False], strict=False) for i in two]
     return np.array(sorted(kept), dtype=np.int64)

@@ -12,7 +12,9 @@ from latentmech.fields import Control, Count, Draws, OneOf, Rule, SomeOf, check
 from latentmech.model import Layers, Site
 
 METHODS = ("difference_of_means", "pca_of_differences", "lda", "logistic", "leace")
-RULES = ("last", "post_instruction", "prompt_mean", "response_mean", "marked", "letter")
+RULES = (
+    "last", "post_instruction", "prompt_mean", "response_mean", "answer_start", "thinking_mean", "marked", "letter",
+)  # fmt: skip
 
 
 SENTENCES = ("sentiment", "truth", "formality", "language")  # bundled sets that are read as plain text
@@ -35,8 +37,9 @@ class DirectionSettings:
     Attributes:
         data: the contrasted texts.
         name: what the direction is called; by default as the data are.
-        positions: where it is read: `last`, `post_instruction`, `prompt_mean`, `response_mean`, `marked`, `letter`;
-            each of several is a candidate. By default `last`, or `letter` for bundled answers by letter.
+        positions: where it is read: `last`, `post_instruction`, `prompt_mean`, `response_mean`, `answer_start`,
+            `thinking_mean`, `marked`, `letter`; each of several is a candidate. By default `last`, or `letter`
+            for bundled answers by letter.
         method: `difference_of_means`, `pca_of_differences`, `lda`, `logistic` or `leace`.
         site: hook point in every block.
         layers: `all`, or block numbers.

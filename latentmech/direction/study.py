@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
+
 from latentmech.activations import ActivationStore
-from latentmech.data import Contrast, Examples, bundled_pairs, cross_split_duplicates, said
+from latentmech.data import Contrast, Examples, bundled_pairs, cross_split_duplicates, said, without
 from latentmech.direction.account import account_of
 from latentmech.direction.audit import audit, cosines, transfer
 from latentmech.direction.candidates import (
@@ -29,7 +31,8 @@ from latentmech.direction.sample import Parts, Rows, visible
 from latentmech.direction.settings import DirectionSettings
 from latentmech.direction.sources import pushed
 from latentmech.direction.stability import Stability, stability
-from latentmech.model import Dialogue, Model, levels_of
+from latentmech.errors import BadInput
+from latentmech.model import Dialogue, Model, fits, levels_of
 from latentmech.report import Report
 from latentmech.statistics import Estimate
 from latentmech.storage import fingerprint
@@ -59,7 +62,7 @@ class DirectionStudy(DirectionSettings):
 
     def find(self, model: Model, store: ActivationStore) -> DirectionFindings:
         """Everything that the report is made of."""
-        contrast, levels = self.data(), levels_of(model.n_layers, self.site, self.layers)
+        contrast, levels = self._read(model), levels_of(model.n_layers, self.site, self.layers)
         if self.selection is not None:
             self.selection.check(model, levels)
         texts = rendered(model, contrast.joint, self.in_template, self.system)
@@ -87,6 +90,9 @@ class DirectionStudy(DirectionSettings):
         checked = audit(method, seen, parts, rows_of(at), best.vector, self.draws, self.seed)
         halve = partial(stability, method, repeats=self.halvings, seed=self.seed)
         stable, reading = halve(parts, rows_of(at)), self.reading(best.position)
+        if not best.vector.any():
+            seen = f"{contrast.source}: both kinds of text have the same mean state at every place that was looked at"
+            raise BadInput(f"{seen}; expected texts that differ where direction.positions reads them")
         card = self._card(model, contrast, best, choice.how, worth, checked.test, stable)
         own = direction_of(candidates, at, norms, card)
 
@@ -105,6 +111,14 @@ class DirectionStudy(DirectionSettings):
             shown=None if self.observer is None else self.observer(model, *_of_kinds(texts, parts, "test")),
             exports={} if self.push is None else {"hub": partial(pushed, own, self.push)},
         )  # fmt: skip
+
+    def _read(self, model: Model) -> Contrast:
+        """The data, as far as the model reads them whole where they say that others are to be left out."""
+        contrast = self.data()
+        if self.data.too_long == "refuse":
+            return contrast
+        texts = [one.text for one in rendered(model, contrast.joint, self.chat_template, self.system)]
+        return without(contrast, ~np.array(fits(model, texts)), f"is longer than {model.name} reads")
 
     def _card(
         self, model: Model, contrast: Contrast, best: DirectionCandidate, how: str, own: LeftOut, test: Estimate,
@@ -165,5 +179,5 @@ def direction_of(
 
 def source_of(model: Model) -> dict[str, Any]:
     """Which weights these are, as a card says it."""
-    own = {"name": model.name, "revision": model.checkpoint.revision, "fingerprint": model.fingerprint}
+    own = {"name": model.called, "revision": model.checkpoint.revision, "fingerprint": model.fingerprint}
     return {**own, "identity": model.identity, "note": model.checkpoint.note}

@@ -7,24 +7,20 @@ says what it was trained on and holds the checksums of the base's tensors and of
 """
 
 import json
-import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from latentmech.errors import BadInput, IntegrityError, expected
-from latentmech.model.checkpoint import CARD, Checkpoint, filling, weight_checksums, writing
+from latentmech.model.checkpoint import Checkpoint
+from latentmech.model.peft_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, MERGER, merge_adapter
 from latentmech.model.sources import Source
-from latentmech.storage import cache_root, file_sha256, fingerprint, save_json
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from latentmech.storage import cache_root, file_sha256, fingerprint
 
 BUNDLED = Path(__file__).parent / "adapters"
-ADAPTER_CARD, ADAPTER_CONFIG, ADAPTER_WEIGHTS = "card.json", "adapter_config.json", "adapter_model.safetensors"
-MERGER = 1  # raise when the merging changes, so that old folders are left aside
+ADAPTER_CARD = "card.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +38,12 @@ class Adapted:
     def __call__(self) -> Checkpoint:
         """Merge, unless that was done already."""
         base, adapter = self.base(), _Adapter(_found(self.adapter))
-        own = [MERGER, base.weights_sha256, base.config_sha256, base.tokenizer_sha256, adapter.sha256]
+        own = [MERGER, base.contents, adapter.sha256]
         merged = cache_root() / "models" / f"{Path(adapter.base).name}-{adapter.name}-{fingerprint(own)[:16]}"
         if not merged.exists():
             adapter.check_base(base)
-            _merge(base, adapter, merged)
+            record = {"base": base.revision, "adapter": adapter.card["files"]}
+            merge_adapter(base, adapter.folder, merged, record)
         note = f"{adapter.base} fine-tuned with the adapter {adapter.name}"
         return Checkpoint(
             merged,
@@ -123,26 +120,3 @@ def _found(adapter: str) -> Path:
     if not path.is_dir():
         raise BadInput(f"no adapter {adapter!r}; {expected(adapter, bundled)}; or name a folder that holds one")
     return path
-
-
-def _merge(base: Checkpoint, adapter: _Adapter, folder: Path) -> None:
-    """Fill the folder with weights in single precision and the base's own tokenizer, and record what is in it."""
-    with filling(folder) as temporary:
-        with writing(folder):
-            _merged(base, adapter).save_pretrained(temporary)
-            settings = base.folder / "generation_config.json"
-            for path in (*base.tokenizer_files, *([settings] if settings.is_file() else ())):
-                shutil.copy(path, temporary)
-        record = {"base": base.revision, "adapter": adapter.card["files"], "files": weight_checksums(temporary)}
-        save_json(temporary / CARD, record)
-
-
-def _merged(base: Checkpoint, adapter: _Adapter) -> "PreTrainedModel":
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    base.verify()
-    model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, local_files_only=True)
-    adapted: Any = PeftModel.from_pretrained(model, str(adapter.folder), torch_device="cpu")
-    return adapted.merge_and_unload()

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,16 +22,10 @@ from latentmech.storage import cache_root, explained, file_sha256, fingerprint, 
 CARD = "latentmech.json"
 STALE = 24 * 3600  # seconds after which whoever filled a temporary folder is taken to be dead
 TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "added_tokens.json",
-    "spiece.model",
-    "tokenizer.model",
+    *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges*", "*.model", "*.tiktoken"),
+    *("chat_template*", "additional_chat_templates/*"),
 )
+CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json", "model.safetensors.index.json")
 
 
 @dataclass(frozen=True)
@@ -49,8 +43,14 @@ class Checkpoint:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if not (self.folder / "config.json").is_file():
-            raise BadInput(f"{self.folder} is no model folder: config.json is missing; name a transformers checkpoint")
+        try:
+            json.loads((self.folder / "config.json").read_text())
+        except OSError as error:
+            raise BadInput(
+                f"{self.folder} is no model folder: config.json is missing; name a transformers checkpoint"
+            ) from error
+        except ValueError as error:
+            raise BadInput(f"{self.folder}/config.json is no JSON ({error}); fetch it again") from error
         if not self.weight_files:
             raise BadInput(
                 f"{self.folder} has no *.safetensors weights; convert them first (pickled weights are refused)"
@@ -63,9 +63,19 @@ class Checkpoint:
 
     @property
     def tokenizer_files(self) -> list[Path]:
-        """The files that make up the tokenizer, its chat template among them."""
-        named = (self.folder / name for name in TOKENIZER_FILES)
-        return [path for path in (*named, *sorted(self.folder.glob("chat_template*"))) if path.is_file()]
+        """The files that make up the tokenizer, its chat templates among them."""
+        return tokenizer_files(self.folder)
+
+    @cached_property
+    def tensor_names(self) -> tuple[str, ...]:
+        """Names of all tensors in the weight files, from their headers."""
+        from safetensors import safe_open
+
+        names: list[str] = []
+        for path in self.weight_files:
+            with safe_open(path, framework="np") as file:
+                names += file.keys()
+        return tuple(names)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -82,23 +92,47 @@ class Checkpoint:
     @cached_property
     def tokenizer_sha256(self) -> str:
         """Fingerprint of the tokenizer with its chat template."""
-        return fingerprint({path.name: file_sha256(path) for path in self.tokenizer_files})
+        return fingerprint({str(p.relative_to(self.folder)): file_sha256(p) for p in self.tokenizer_files})
 
     @cached_property
     def config_sha256(self) -> str:
-        """Fingerprint of the architecture's settings."""
-        return fingerprint(self.config)
+        """Fingerprint of the settings of architecture and generation, and of which files hold the weights."""
+        files = (self.folder / name for name in CONFIG_FILES)
+        return fingerprint({path.name: json.loads(path.read_text()) for path in files if path.is_file()})
 
-    def verify(self) -> None:
-        """Check the weights against the record made when the folder was written, if there is one.
+    @property
+    def contents(self) -> dict[str, str]:
+        """Fingerprints of all that a model is made of, as they were when they were first asked for."""
+        return {"weights": self.weights_sha256, "config": self.config_sha256, "tokenizer": self.tokenizer_sha256}
+
+    def verify(self, before: Mapping[str, str] | None = None) -> None:
+        """Check what lies in the folder now against `contents`, or against others taken before the files were read.
 
         Raises:
-            IntegrityError: the files have changed since.
+            IntegrityError: files have changed since, or are not those recorded when the folder was written.
         """
-        if (self.folder / CARD).exists() and fingerprint(weight_checksums(self.folder)) != self.weights_sha256:
+        before, now = before or self.contents, Checkpoint(self.folder).contents
+        now["weights"] = fingerprint(weight_checksums(self.folder))
+        if changed := [what for what in now if now[what] != before[what]]:
+            recorded = changed[0] == "weights" and (self.folder / CARD).exists()
             raise IntegrityError(
                 f"the weights in {self.folder} are not those recorded there; delete the folder, run again"
+                if recorded
+                else f"{changed[0]} in {self.folder} changed while it was read; run again when it is whole"
             )
+
+
+def tokenizer_files(folder: Path) -> list[Path]:
+    """The files in a folder that make up a tokenizer, in name order."""
+    return sorted({path for pattern in TOKENIZER_FILES for path in folder.glob(pattern) if path.is_file()})
+
+
+def copy_tokenizer(source: Path, folder: Path) -> None:
+    """Copy these files into another folder, as they lie in their own."""
+    for path in tokenizer_files(source):
+        target = folder / path.relative_to(source)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(path, target)
 
 
 def weight_checksums(folder: Path) -> dict[str, str]:

@@ -23,11 +23,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.fields import Positive, check
-from latentmech.model.adapter import ADAPTER_CARD, ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_checksums, tensors_sha256
+from latentmech.model.adapter import ADAPTER_CARD, adapter_checksums, tensors_sha256
 from latentmech.model.batching import Batch, length_sorted, pad
 from latentmech.model.chat import dialogues
 from latentmech.model.handle import Model
+from latentmech.model.peft_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from latentmech.model.tokens import Tokens, tokenise
+from latentmech.model.weights import load_weights
 from latentmech.storage import fingerprint, make_folder, save_json, write_bytes
 
 if TYPE_CHECKING:
@@ -135,11 +137,8 @@ class _Replies:
 def _with_adapter(model: Model, settings: FineTuning) -> "PeftModel":
     """transformers' own model, not the bridge, with updates that are still zero."""
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
 
-    base = AutoModelForCausalLM.from_pretrained(
-        model.checkpoint.folder, dtype=torch.float32, local_files_only=True, use_cache=False
-    )
+    base = load_weights("AutoModelForCausalLM", model.checkpoint, use_cache=False)
     update = LoraConfig(
         task_type="CAUSAL_LM", r=settings.rank, lora_alpha=settings.alpha, target_modules=sorted(settings.modules)
     )

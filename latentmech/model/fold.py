@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from latentmech.errors import BadInput
-from latentmech.model.checkpoint import CARD, filling, weight_checksums, writing
+from latentmech.model.checkpoint import CARD, copy_tokenizer, filling, weight_checksums, writing
 from latentmech.model.handle import Model
+from latentmech.model.weights import load_weights
 from latentmech.storage import save_json
 
 if TYPE_CHECKING:
@@ -141,19 +141,12 @@ def _fresh(model: Model, **changed: Any) -> "PreTrainedModel":
     Args:
         changed: settings of the configuration. Biases that they bring about begin as zero.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
-    where: dict[str, Any] = {"pretrained_model_name_or_path": model.checkpoint.folder, "local_files_only": True}
-    config = AutoConfig.from_pretrained(**where)
+    config = AutoConfig.from_pretrained(model.checkpoint.folder, local_files_only=True)
     for name, value in changed.items():
         setattr(config, name, value)
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        **where, config=config, dtype=torch.float32, output_loading_info=True
-    )
-    hf_model, info = loaded
-    for name in info["missing_keys"]:  # none but these biases: with others missing the model would not have booted
-        hf_model.get_parameter(name).data.zero_()
-    return hf_model.eval()
+    return load_weights("AutoModelForCausalLM", model.checkpoint, zeroed=r"\.bias$" if changed else "", config=config)
 
 
 def _untie(hf_model: "PreTrainedModel") -> None:
@@ -210,8 +203,7 @@ def save_folded(
     with filling(folder) as temporary:
         with writing(temporary):
             hf_model.save_pretrained(temporary)
-            for path in model.checkpoint.tokenizer_files:
-                shutil.copy(path, temporary)
+            copy_tokenizer(model.checkpoint.folder, temporary)
         whole = {**card, "format": FORMAT, "files": weight_checksums(temporary)}
         save_json(temporary / CARD, whole)
         whole["measured"] = dict(measure(temporary))

@@ -5,17 +5,21 @@ weights and not equal to them.
 """
 
 import copy
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latentmech.errors import BadInput, first_line
-from latentmech.model.checkpoint import CARD, Checkpoint, filling, weight_checksums, writing
-from latentmech.storage import cache_root, file_sha256, save_json
+from latentmech.model.checkpoint import CARD, Checkpoint, downloading, filling, weight_checksums, writing
+from latentmech.model.gguf_metadata import ROPE_TENSORS, GGUFMetadata, complete, respell
+from latentmech.model.gguf_parts import merge, parts_of, refuse_part
+from latentmech.model.weights import from_pretrained, refuse_gaps
+from latentmech.storage import cache_root, file_sha256, fingerprint, save_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-CONVERTER = 1  # raise when the conversion changes, so that old folders are left aside
+CONVERTER = 2  # raise when the conversion changes, so that old folders are left aside
 NOTE = "weights de-quantised from {name}: near the published model, not equal to it"
 
 
@@ -23,14 +27,17 @@ def convert_gguf(path: Path, sha256: str | None = None) -> Checkpoint:
     """The converted folder of a GGUF file, from the cache or made now.
 
     Args:
-        path: the `.gguf` file.
+        path: the `.gguf` file, or any part of one whose other parts lie beside it.
         sha256: its checksum, if known already.
     """
-    sha256 = sha256 or file_sha256(path)
-    folder = converted_folder(path.name, sha256)
+    parts = parts_of(path)
+    sha256 = sha256 or (file_sha256(path) if len(parts) == 1 else fingerprint([file_sha256(part) for part in parts]))
+    folder = converted_folder(parts[0].name, sha256)
     if not folder.exists():
-        _convert(path, sha256, folder)
-    return converted(path.name, sha256)
+        with downloading() as temporary:
+            whole = path if len(parts) == 1 else merge(parts, temporary / parts[0].name)
+            _convert(whole, sha256, folder)
+    return converted(parts[0].name, sha256)
 
 
 def converted_folder(name: str, sha256: str) -> Path:
@@ -52,20 +59,39 @@ def _convert(path: Path, sha256: str, folder: Path) -> None:
 
 
 def _dequantised(path: Path) -> tuple["PreTrainedTokenizerBase", "PreTrainedModel"]:
-    """Tokenizer and float32 model, as transformers reads them."""
+    """Tokenizer and float32 model, as transformers reads them, with what else the file says."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
-    where: dict[str, Any] = {
-        "pretrained_model_name_or_path": path.parent,
-        "gguf_file": path.name,
-        "local_files_only": True,
-    }
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-        return tokenizer, AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-    except (ValueError, KeyError, OSError) as error:
-        raise BadInput(f"{path} cannot be read as a GGUF model ({first_line(error)}); try another file") from error
+    file = GGUFMetadata(path)
+    with tempfile.TemporaryDirectory() as nothing:  # what lies beside the file is no part of it
+        where: dict[str, Any] = {"gguf_file": str(path)}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(nothing, local_files_only=True, **where)
+            config = AutoConfig.from_pretrained(nothing, local_files_only=True, **where)
+        except (ValueError, KeyError, OSError) as error:
+            raise BadInput(f"{path} cannot be read as a GGUF model ({first_line(error)}); try another file") from error
+        refuse_part(file)
+        respell(tokenizer, file)
+        complete(config, file)
+        model, info = from_pretrained(
+            "AutoModelForCausalLM", Path(nothing), config=config, dtype=torch.float32, **where
+        )
+    refuse_gaps(info | {"unexpected_keys": _left_over(model, file)}, f"the weights in {path}")
+    return tokenizer, model
+
+
+def _left_over(model: "PreTrainedModel", file: GGUFMetadata) -> list[str]:
+    """Tensors of the file that did not become weights; counted in numbers, for some are cut or put together."""
+    from gguf import MODEL_ARCH_NAMES, get_tensor_name_map
+
+    held = {name: int(tensor.n_elements) for name, tensor in file.tensors.items() if name not in ROPE_TENSORS}
+    if sum(held.values()) <= sum(weight.numel() for weight in model.parameters()):
+        return []
+    kind = next(kind for kind, name in MODEL_ARCH_NAMES.items() if name == file.architecture)
+    names = get_tensor_name_map(kind, model.config.num_hidden_layers)
+    known = {names.get_name(name, try_suffixes=(".weight", ".bias")) for name in model.state_dict()}
+    return [name for name in held if name not in known] or [*held]
 
 
 def _save(tokenizer: "PreTrainedTokenizerBase", quantised: "PreTrainedModel", folder: Path) -> None:

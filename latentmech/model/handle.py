@@ -1,23 +1,29 @@
 """`Model`: who a model is, without its weights; the weights come on first touch."""
 
-import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+import importlib.metadata
+import re
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.errors import BadInput, ResourceError, first_line
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.settings import ModelSettings
+from latentmech.model.sources import name_of
+from latentmech.model.weights import load_weights, quiet
 from latentmech.storage import fingerprint
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+COMPUTING = ("torch", "transformers", "transformer-lens")  # packages whose versions decide what weights compute
+LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 AVAILABLE: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
     "cuda": torch.cuda.is_available,
@@ -39,6 +45,13 @@ class Model(ModelSettings):
         if kind != "auto" and not AVAILABLE[kind]():
             raise BadInput(f"model.device={self.device} is not there on this machine; model.device=auto takes what is")
 
+    @property
+    def called(self) -> str:
+        """The name, and what was loaded where the name says something else: a label replaces nothing."""
+        words, source = re.findall(r"[^\W_]+", self.name.lower()), name_of(self.source)
+        same = set(words) <= set(re.findall(r"[^\W_]+", source.lower()))
+        return self.name if same else f"{self.name} ({source})"
+
     @cached_property
     def checkpoint(self) -> Checkpoint:
         """The folder on disk; fetched if need be."""
@@ -46,10 +59,23 @@ class Model(ModelSettings):
 
     @cached_property
     def config(self) -> "PretrainedConfig":
-        """transformers' configuration of the text model."""
+        """transformers' configuration of the text model.
+
+        Raises:
+            BadInput: transformers does not know it, or lacks what its quantised weights need.
+        """
         from transformers import AutoConfig
 
-        return AutoConfig.from_pretrained(self.checkpoint.folder, local_files_only=True).get_text_config()
+        folder = self.checkpoint.folder
+        try:
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except (ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+            raise BadInput(
+                f"transformers cannot read {folder}/config.json ({first_line(error)}); code that comes with a model is "
+                "not run, choose one that transformers knows"
+            ) from error
+        _check_quantisation(config, folder)
+        return config.get_text_config()
 
     @property
     def n_layers(self) -> int:
@@ -63,39 +89,51 @@ class Model(ModelSettings):
 
     @property
     def n_ctx(self) -> int:
-        """Longest input, in tokens."""
-        return int(self.config.max_position_embeddings)
+        """Longest input, in tokens; as good as infinite where neither config nor tokenizer names a limit."""
+        named = (getattr(self.config, name, None) for name in LIMITS)
+        return int(next((limit for limit in named if limit), min(self.tokenizer.model_max_length, sys.maxsize)))
+
+    @property
+    def n_embedded(self) -> int:
+        """Rows of the embedding: tokens that the model knows."""
+        return int(self.config.vocab_size)
 
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerBase":
         """The fast tokenizer (character offsets are needed to find words)."""
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(self.checkpoint.folder, local_files_only=True)
+        folder, _ = self.checkpoint.folder, self.checkpoint.tokenizer_sha256  # taken before it is read
+        if not self.checkpoint.tokenizer_files:
+            raise BadInput(f"{folder} has no tokenizer; put tokenizer.json of the same model beside the weights")
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # tokenizers raises plain Exception for a file that it cannot read
+            raise BadInput(
+                f"the tokenizer in {folder} cannot be read ({first_line(error)}); put tokenizer.json of the same model "
+                "beside the weights"
+            ) from error
         if not tokenizer.is_fast:
             raise BadInput(
                 f"{self.name} has no fast tokenizer, so words cannot be found in its tokens; add tokenizer.json"
             )
+        _check_vocabulary(tokenizer, self.n_embedded, folder)
+        if (tokenizer.pad_token_id or 0) >= self.n_embedded:  # a row that is not there, even where it is masked
+            tokenizer.pad_token = None
         return tokenizer
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that a residual stream depends on, but for the text."""
         return {
-            "weights": self._weights_identity(),
+            "weights": {"random_init": self.seed} if self.random_init else self.checkpoint.weights_sha256,
             "config": self.checkpoint.config_sha256,
             "tokenizer": self.checkpoint.tokenizer_sha256,
             "dtype": self.dtype,
             "compatibility_mode": self.compatibility_mode,
             "prepend_bos": self.prepend_bos,
+            "versions": {package: importlib.metadata.version(package) for package in COMPUTING},
         }
-
-    def _weights_identity(self) -> Any:
-        if not self.random_init:
-            return self.checkpoint.weights_sha256
-        import transformers
-
-        return {"random_init": self.seed, "torch": torch.__version__, "transformers": transformers.__version__}
 
     @property
     def fingerprint(self) -> str:
@@ -119,10 +157,8 @@ class Model(ModelSettings):
             IntegrityError: the weights on disk have changed since they were recorded.
             ResourceError: they do not fit into memory.
         """
-        self.checkpoint.verify()
         try:
-            with _quiet():
-                bridge = self._boot_random() if self.random_init else self._boot_trained()
+            bridge = self._boot_random() if self.random_init else self._boot_trained()
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
                 f"{self.name} does not fit into the memory of {self.torch_device}; set model.dtype=bfloat16"
@@ -133,61 +169,59 @@ class Model(ModelSettings):
         return bridge
 
     def _boot_trained(self) -> "TransformerBridge":
-        from safetensors import SafetensorError
         from transformer_lens.model_bridge import TransformerBridge
-        from transformers import AutoModelForCausalLM
 
-        folder, dtype = str(self.checkpoint.folder), getattr(torch, self.dtype)
-        try:
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, output_loading_info=True
+        hf_model = load_weights("AutoModelForCausalLM", self.checkpoint, self.dtype, self.torch_device)
+        with quiet():
+            bridge = TransformerBridge.boot_transformers(
+                str(self.checkpoint.folder),
+                hf_model=hf_model,
+                tokenizer=self.tokenizer,
+                device=self.torch_device,
+                dtype=getattr(torch, self.dtype),
             )
-        except (SafetensorError, OSError) as error:  # cut short, or a shard that its index names is not there
-            raise IntegrityError(f"the weights in {folder} cannot be read ({error}); fetch them again") from error
-        hf_model, info = loaded
-        if missing := sorted(info["missing_keys"]):  # transformers would go on with random numbers in their place
-            raise IntegrityError(
-                f"the weights in {folder} lack {len(missing)} tensors, {missing[0]} among them; fetch them again"
-            )
-        torch.nn.Module.to(hf_model, self.torch_device)
-        _unmap(hf_model)
-        return TransformerBridge.boot_transformers(
-            folder, hf_model=hf_model, tokenizer=self.tokenizer, device=self.torch_device, dtype=dtype
-        ).eval()
+        return bridge.eval()
 
     def _boot_random(self) -> "TransformerBridge":
         from transformer_lens.tools.analysis import random_init_bridge
 
-        return random_init_bridge(
-            str(self.checkpoint.folder),
-            seed=self.seed,
-            dtype=getattr(torch, self.dtype),
-            device=self.torch_device,
-            tokenizer=self.tokenizer,
-        )
+        with quiet():
+            return random_init_bridge(
+                str(self.checkpoint.folder),
+                seed=self.seed,
+                dtype=getattr(torch, self.dtype),
+                device=self.torch_device,
+                tokenizer=self.tokenizer,
+            )
 
 
-def _unmap(hf_model: torch.nn.Module) -> None:
-    """Copy weights out of the file that they are mapped from, where they lie on odd addresses in small pages.
+def _check_quantisation(config: "PretrainedConfig", folder: Path) -> None:
+    """BadInput if the weights are quantised and what reads them is not installed."""
+    from transformers.quantizers import AutoHfQuantizer
 
-    A forward with the copies is one or two per cent faster on a CPU, and a file that changes later cannot change the
-    model.
-    """
-    for weight in hf_model.parameters():
-        if weight.device.type == "cpu":
-            weight.data = weight.data.clone()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Booting prints what it does, and draws bars for a load of a second; neither belongs into a result's output."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    if not (asked := getattr(config, "quantization_config", None)):
+        return
     try:
-        with redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
+        with quiet():
+            AutoHfQuantizer.from_config(asked, pre_quantized=True).validate_environment()
+    except (ImportError, ValueError, RuntimeError) as error:
+        method = asked.get("quant_method") if isinstance(asked, dict) else asked.quant_method
+        raise BadInput(
+            f"the weights in {folder} are quantised ({method}) and cannot be read here ({first_line(error)}); install "
+            "that, or give weights that are not quantised"
+        ) from error
+
+
+def _check_vocabulary(tokenizer: "PreTrainedTokenizerBase", rows: int, folder: Path) -> None:
+    """BadInput if ordinary text can become tokens that the embedding has no row for.
+
+    Special tokens beyond it are let pass: Gemma 3 has one for images, and no text becomes it unless it is written out.
+    """
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    beyond = {i: token for token, i in tokenizer.get_vocab().items() if i >= rows and i not in special}
+    if beyond:
+        first = min(beyond)
+        raise BadInput(
+            f"the tokenizer in {folder} has {len(beyond)} tokens that the embedding of {rows} rows has not, such as "
+            f"{beyond[first]!r} with id {first}; take tokenizer and weights from one place"
+        )

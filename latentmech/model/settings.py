@@ -1,11 +1,12 @@
 """Settings of models, encoders, word vectors and scopes, as the command line reads them: without torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from latentmech.errors import BadInput
 from latentmech.fields import Idle, OneOf, check
-from latentmech.model.sources import Source
+from latentmech.model.sources import Source, label
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -15,29 +16,33 @@ class ModelSettings:
     """Which model, and how it is run.
 
     Attributes:
-        name: what a report calls it.
+        name: what a report calls it; empty takes the name of the source. Where the two differ a report says both.
         source: gives the folder with config, tokenizer and weights.
         random_init: the same architecture with fresh weights drawn with `seed`: the control.
         device: `auto` picks CUDA, then MPS, then the CPU.
         dtype: `float32`, `bfloat16` or `float16`, of weights and computation.
         compatibility_mode: TransformerLens's folded and centred weights. They give other residual streams,
             so the flag is part of the fingerprint.
-        prepend_bos: put the tokenizer's BOS token before every text (if it has one).
+        prepend_bos: put the tokenizer's BOS token before every text (if it has one). A text that a chat template
+            wrote begins as the template begins it.
+        chat_arguments: what the chat template is told besides, such as `{enable_thinking: false}`.
     """
 
     builds: ClassVar[str] = "latentmech.model.handle.Model"
 
-    name: str
     source: Source
+    name: str = ""
     random_init: bool = False
     seed: Annotated[int, Idle(lambda own: not own.random_init, "model.random_init is off")] = 0
     device: str = "auto"
     dtype: Annotated[str, OneOf("float32", "bfloat16", "float16")] = "float32"
     compatibility_mode: bool = False
     prepend_bos: bool = True
+    chat_arguments: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check(self, "model")
+        object.__setattr__(self, "name", label(self.name, self.source))
         if self.device.partition(":")[0] not in DEVICES:
             raise BadInput(f"model.device={self.device} is unknown; expected {', '.join(DEVICES)}")
 
@@ -47,14 +52,17 @@ class SentenceEncoderSettings:
     """A sentence encoder.
 
     Attributes:
-        name: what a report calls it.
+        name: what a report calls it; empty takes the name of the source.
         source: gives the folder.
     """
 
     builds: ClassVar[str] = "latentmech.model.sentence_encoder.SentenceEncoder"
 
-    name: str
     source: Source
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", label(self.name, self.source))
 
 
 @dataclass(frozen=True)

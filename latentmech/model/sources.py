@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model.checkpoint import Checkpoint, downloading, filling
 from latentmech.model.gguf import convert_gguf, converted, converted_folder
+from latentmech.model.peft_folder import with_adapter
 from latentmech.storage import cache_root, file_sha256, write_bytes
 
 UNPACKED = (".json", ".txt", ".safetensors")
@@ -25,6 +26,21 @@ class Source(Protocol):
     def __call__(self) -> Checkpoint:
         """Fetch what is not there yet, and say where it is."""
         ...
+
+
+def name_of(source: Source) -> str:
+    """What is loaded, in a word or two: the name of a folder, a file, a package or a model on the hub."""
+    if isinstance(source, Local):
+        return Path(source.path).expanduser().resolve().name
+    if base := getattr(source, "base", None):
+        return f"{name_of(base)}-{Path(source.adapter).name}"  # type: ignore[attr-defined]
+    named = (getattr(source, field, None) for field in ("name", "member", "package"))
+    return next((str(name) for name in named if name), type(source).__name__.lower())
+
+
+def label(name: str, source: Source) -> str:
+    """The name that was given; that of the source if there is none, or no more than the path to it."""
+    return name_of(source) if name in ("", getattr(source, "path", "")) else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +146,7 @@ class PackageFolder:
 
 @dataclass(frozen=True, kw_only=True)
 class Local:
-    """A folder in transformers' format, or one `.gguf` file (converted once into the cache)."""
+    """A folder in transformers' format. One with an adapter, or a `.gguf` file, becomes such a folder in the cache."""
 
     path: str
 
@@ -140,12 +156,12 @@ class Local:
         if not path.exists():
             raise BadInput(f"model.source.path={self.path} is not there; name a model folder or a .gguf file")
         if path.is_file():
-            if path.suffix != ".gguf":
+            if path.suffix.lower() != ".gguf":
                 raise BadInput(
                     f"model.source.path={self.path} is a {path.suffix or 'plain'} file; expected .gguf or a folder"
                 )
             return convert_gguf(path)
-        return Checkpoint(path, revision="local")
+        return with_adapter(path, "local")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +185,7 @@ class Hub:
             folder = Path(snapshot_download(self.name, revision=self.revision, allow_patterns=wanted))
         except (OSError, ValueError) as error:
             raise self._unreachable(error) from error
-        return Checkpoint(folder, revision=folder.name)
+        return with_adapter(folder, folder.name)
 
     def _unreachable(self, error: Exception) -> ResourceError:
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0") else ""

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int
 
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, listed
+from latentmech.model.chat import Templated
 from latentmech.model.handle import Model
 
 
@@ -36,7 +37,8 @@ class Tokens:
 def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens:
     """Tokenise `texts` under the model's BOS policy; nothing is ever cut off.
 
-    A text that begins with the BOS token, as a chat template writes it, gets no second one.
+    A text that begins with the BOS token gets no second one, and one that a chat template wrote (`Templated`) only
+    the one that the template wrote.
 
     Args:
         names: one per text, for messages.
@@ -46,7 +48,10 @@ def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens
     """
     encoded = model.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
     bos = model.tokenizer.bos_token_id if model.prepend_bos else None
-    n_bos = tuple(int(bos is not None and row[:1] != [bos]) for row in encoded["input_ids"])
+    n_bos = tuple(
+        int(bos is not None and row[:1] != [bos] and not isinstance(text, Templated))
+        for text, row in zip(texts, encoded["input_ids"], strict=True)
+    )
     ids = tuple(np.array([bos] * n + row, dtype=np.int64) for n, row in zip(n_bos, encoded["input_ids"], strict=True))
     offsets = [
         np.array([(0, 0)] * n + row, dtype=np.int64).reshape(-1, 2)
@@ -57,13 +62,14 @@ def tokenise(model: Model, texts: Sequence[str], names: Sequence[str]) -> Tokens
 
 
 def _check_lengths(ids: Sequence[np.ndarray], n_bos: Sequence[int], names: Sequence[str], model: Model) -> None:
-    for name, row, prepended in zip(names, ids, n_bos, strict=True):
-        if len(row) == prepended:
-            raise BadInput(f"text {name} is empty; remove it from the data")
-        if len(row) > model.n_ctx:
-            raise BadInput(
-                f"text {name} has {len(row)} tokens, but {model.name} reads at most {model.n_ctx}; shorten or remove it"
-            )
+    empty = [name for name, row, prepended in zip(names, ids, n_bos, strict=True) if len(row) == prepended]
+    if empty:
+        raise BadInput(f"text {empty[0]} is empty; remove it from the data")
+    long = [f"{name} has {len(row)}" for name, row in zip(names, ids, strict=True) if len(row) > model.n_ctx]
+    if long:
+        seen = f"{len(long)} of {len(ids)} texts are longer than the {model.n_ctx} tokens that {model.name} reads"
+        remedy = "shorten or remove them, or say what to do with them by the setting data.too_long"
+        raise BadInput(f"{seen}: {listed(long, 5)}; {remedy}")
 
 
 def word_rows(

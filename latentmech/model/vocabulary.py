@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from latentmech.errors import BadInput, first_line
 from latentmech.model.handle import Model
 
 
@@ -18,6 +19,17 @@ def read_out(model: Model, states: Float[Tensor, "row d_model"]) -> Float[Tensor
 
     with torch.inference_mode():
         return logit_readout(model.bridge, states, return_type="log_probs").values.float()
+
+
+def check_head(model: Model) -> None:
+    """BadInput if states cannot be given to the head as `read_out` does. Loads the weights, and no texts."""
+    try:
+        read_out(model, torch.zeros(1, model.d_model, dtype=getattr(torch, model.dtype), device=model.torch_device))
+    except (ValueError, NotImplementedError, AttributeError) as error:
+        raise BadInput(
+            f"the head of {model.name} cannot read states ({first_line(error)}); the lens needs a final norm and an "
+            "unembedding alone, choose another model"
+        ) from error
 
 
 def says(model: Model, states: Float[Tensor, "row d_model"], token: Int[Tensor, " row"]) -> Bool[Tensor, " row"]:

@@ -10,17 +10,18 @@ shuffled labels   the task's labels, exchanged among what was labelled: document
                   test, a probe that happens to fall on the main axis of the data would read them
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from latentmech.data import WHOLE_TEXT, Examples, Task, UnitTable, flat
-from latentmech.errors import BadInput
+from latentmech.data import WHOLE_TEXT, Examples, Task, UnitTable, to_score
 from latentmech.probe.sample import Sample, sample_of
 from latentmech.statistics import clusters_of
 
@@ -124,6 +125,26 @@ class Problem:
         tasks = [(CONTROL, self.control_labels(seed + i)) for i in range(n_tasks if self.unit == "word" else 0)]
         return tasks + [(SHUFFLED, self.shuffled_labels(seed + i)) for i in range(n_shuffles)]
 
+    def shared(self, rows: Float[Tensor, "row d_model"]) -> list[str]:
+        """What a reader must know of words that have one vector: several in one token, or that do not spell theirs.
+
+        Args:
+            rows: of one block, for all words; in an embedding the same word twice would seem to be one.
+        """
+        if self.unit == "text":
+            return []
+        own = rows[torch.from_numpy(self.rows)]
+        same = (own[1:] == own[:-1]).all(1).numpy() & (np.diff(self.units.example) == 0)
+        token, test = np.cumsum(np.append(True, ~same)), self.index["test"]
+        sharing = np.append(same, False) | np.append(False, same)
+        if not sharing.any():
+            return []
+        kinds = Counter(zip(token[test].tolist(), self.labels[test].tolist(), strict=True))
+        best = sum(max(n for _, n in own) for _, own in groupby(sorted(kinds.items()), key=lambda one: one[0][0]))
+        said = f"{sharing.sum()} of {len(same) + 1} labelled words share a vector with a neighbour: they stand in one "
+        said += "token, or do not spell the token that they were written as"
+        return [f"{said}. No probe can be right on more than {best / len(test):.1%} of test."]
+
     @cached_property
     def seen(self) -> Bool[np.ndarray, " unit"]:
         """Whether a unit's word, lower-cased, occurs in train."""
@@ -132,21 +153,18 @@ class Problem:
         return np.array([form in known for form in folded])
 
 
-def posed(task: Task, examples: Examples, unseen: str, seed: int, remedy: str) -> Problem:
-    """A task on a corpus; classes that train lacks are an `error`, or are to `drop`; a remedy is for an empty split.
+def posed(task: Task, examples: Examples, unseen: str, seed: int) -> Problem:
+    """A task on a corpus; classes that train lacks are an `error`, or are to `drop`.
 
     Raises:
         BadInput: a split has no labelled units, or fewer than two classes.
     """
-    units = flat(examples, task, unseen)
-    if empty := [split for split in SPLITS if split not in units.split]:
-        raise BadInput(f"{examples.source} has no {empty[0]} rows for {task.name}; {remedy}")
-    return problem_of(units, examples, task.positive, seed)
+    return problem_of(to_score(examples, task, unseen), examples, seed)
 
 
-def problem_of(units: UnitTable, examples: Examples, positive: str | None, seed: int) -> Problem:
+def problem_of(units: UnitTable, examples: Examples, seed: int) -> Problem:
     """Number the classes and find each unit's row: words follow one another, text by text."""
-    classes = units.classes if positive is None else sorted(units.classes, key=lambda name: name == positive)
+    classes = sorted(units.classes, key=lambda name: name == units.positive)
     rows = units.example
     if len(units) and units.word[0] != WHOLE_TEXT:
         sizes = examples.sizes()

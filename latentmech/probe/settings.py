@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
-from latentmech.data import Corpus, Task, task
+from latentmech.data import Corpus, Label, Task, task
 from latentmech.errors import BadInput
 from latentmech.fields import Control, Count, Draws, Idle, OneOf, Rule, check
 from latentmech.model import Layers, Position, Site
@@ -50,7 +50,7 @@ class ProbeSettings:
 
     task: str = "pos"
     column: str | None = None
-    positive: Annotated[str | None, Idle(lambda own: own.column is None, "probe.column is not set")] = None
+    positive: Annotated[Label, Idle(lambda own: own.column is None, "probe.column is not set")] = None
     data: Corpus = field(default_factory=Corpus)
     site: Site = "resid_post"
     layers: Layers = "all"

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Duplicates, Task, cross_split_duplicates
-from latentmech.model import Model, levels_of
+from latentmech.model import Model, levels_of, within
 from latentmech.probe.account import account_of
 from latentmech.probe.findings import ProbedLevels, ProbeFindings
 from latentmech.probe.fitting import Fitting
@@ -31,8 +31,8 @@ class ProbeStudy(ProbeSettings):
 
     def find(self, model: Model, store: ActivationStore) -> ProbeFindings:
         """Everything that the report is made of."""
-        examples, asked = self.data(), self.asked()
-        problem = posed(asked, examples, self.unseen_classes, self.seed, "raise probe.data.limit")
+        examples, asked = within(model, self.data()), self.asked()
+        problem = posed(asked, examples, self.unseen_classes, self.seed)
         levels, position = levels_of(model.n_layers, self.site, self.layers), f"{problem.unit}_{self.position}"
         activations = store.get(model, examples, levels, position)
         labellings = problem.labellings(self.control_seeds, self.shuffles, self.seed)
@@ -60,12 +60,13 @@ class ProbeStudy(ProbeSettings):
             if own.coded:
                 codes["random_init"] = twin.bits(problem.labels)
         duplicates = cross_split_duplicates(examples)
+        shared = problem.shared(activations.level(own.chosen.level.hook_name))
         return ProbeFindings(
             task=asked.name, model=model.name, site=self.site, position=self.position, method=self.method,
             path=len(fitting.method.path), examples=examples, duplicates=duplicates,
             problem=problem, own=own, twin=twin, test=test, controls=controls, codes=codes,
             baselines_dev=self._surface(problem, asked, "dev"),
-            subsets=self._subsets(problem, test["probe"], duplicates), undone=tuple(self._undone(problem)),
+            subsets=self._subsets(problem, test["probe"], duplicates), undone=(*shared, *self._undone(problem)),
         )  # fmt: skip
 
     def _surface(self, problem: Problem, asked: Task, split: str) -> dict[str, Scored]:

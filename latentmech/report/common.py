@@ -1,5 +1,6 @@
 """What every report has in common, said once: provenance, the model, the data, few groups, what was switched off."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,8 +34,10 @@ def account(
         own: title, headline, tables, pictures and whatever else a `Report` has.
     """
     facts: dict[str, Any] = {
-        "model": {"name": model.name, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision}
+        "model": {"name": model.called, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision}
     }
+    named = re.compile(rf"(?<!\w){re.escape(model.name)}(?!\w)")
+    own |= {line: named.sub(lambda _: model.called, own[line]) for line in ("title", "headline")}
     if data is not None:
         facts["data"] = {"source": data.source, "fingerprint": fingerprint([data.texts, data.splits, data.spans])}
     about = [f"{model.name}: {model.checkpoint.note}."] if model.checkpoint.note else []

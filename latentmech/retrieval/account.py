@@ -146,8 +146,10 @@ def notes(found: RetrievalFindings) -> Iterator[str]:
         yield f"The index is approximate: it found {found.index_recall:.1%} of the exact ten nearest (test queries)."
     if found.thresholds and not beats(found.told_apart_leads):
         yield f"Near-duplicates by AUROC on labelled pairs: the model {verdict(found.told_apart_leads)}."
-    if found.settings.cluster_by is not None and not found.clusters:
-        yield f"No clusters: not every document has a label in the column {found.settings.cluster_by}."
+    if (column := found.settings.cluster_by) is not None and not found.clusters:
+        labels = found.collection.documents.columns.get(column, (None,))
+        why = "not every document has a label" if None in labels else f"every document has the label {labels[0]}"
+        yield f"No clusters: {why} in the column {column}."
 
 
 def methods(found: RetrievalFindings) -> Iterator[Method]:

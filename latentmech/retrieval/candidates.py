@@ -12,7 +12,7 @@ from torch import Tensor
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Collection
 from latentmech.model import Level, Model
-from latentmech.retrieval.ranking import MAIN, Ranking, by_cosine, per_query
+from latentmech.retrieval.ranking import MAIN, Ranking, by_cosine, depth_of, per_query
 from latentmech.retrieval.spaces import fit
 
 
@@ -77,7 +77,7 @@ def exactly(both: Encoded, candidate: SearchCandidate, collection: Collection, s
     documents, queries = both.at(candidate.level, candidate.pooling)
     asked = [i for i, own in enumerate(collection.queries.splits) if own == split]
     space = fit(candidate.space, documents)
-    return by_cosine(space(queries[asked]), space(documents), depth)
+    return by_cosine(space(queries[asked]), space(documents), depth_of(collection, depth))
 
 
 def best_of(found: Sequence[SearchCandidate]) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from latentmech.data import terms_of
 from latentmech.geometry import kmeans, partition_agreement
 from latentmech.retrieval.vectors import Vectors
 from latentmech.statistics import Estimate, clusters_of, over_seeds
@@ -30,7 +31,11 @@ def agreement_of_words(texts: Sequence[str], labels: Sequence[str], seed: int) -
     """Of tf-idf word counts, which are unit vectors too."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return _agreement(TfidfVectorizer(stop_words="english").fit_transform(texts).toarray(), labels, seed)
+    return _agreement(
+        TfidfVectorizer(stop_words="english", tokenizer=terms_of, token_pattern=None).fit_transform(texts).toarray(),
+        labels,
+        seed,
+    )
 
 
 def _agreement(rows: Float[np.ndarray, "text d"], labels: Sequence[str], seed: int) -> Agreement:

@@ -7,8 +7,9 @@ Measures are those of ir-measures (MacAvaney et al. 2022), which asks trec_eval:
     MRR      = 1 / rank of the first relevant document
     MAP      = mean over relevant documents of the precision at their ranks
 
-What is not judged counts as not relevant, so on data whose judgements were pooled from lexical searchers a good
-document that they did not find counts against whoever finds it.
+A query that is a document of the collection, by id and text, is left out of its own list, as BEIR does; whoever
+searches looks one document further for it. What is not judged counts as not relevant, so on data whose judgements were
+pooled from lexical searchers a good document that they did not find counts against whoever finds it.
 
 Some documents are found for, or relevant to, many queries, so knowing nothing of a query is worth more than 0. How
 much, a ranking shows that is judged by what other queries asked for.
@@ -56,6 +57,11 @@ class Ranking:
         }
 
 
+def depth_of(collection: Collection, depth: int = DEPTH) -> int:
+    """How far to search so that `depth` documents are left when queries are taken out of their own lists."""
+    return depth + bool(collection.itself)
+
+
 def by_cosine(queries: Float[Tensor, "query d"], documents: Float[Tensor, "document d"], depth: int) -> Ranking:
     """Exact search: every query against every document."""
     unit = torch.nn.functional.normalize(documents, dim=-1)
@@ -77,6 +83,8 @@ def per_query(ranking: Ranking, collection: Collection, names: Sequence[str] = (
     place = {query: i for i, query in enumerate(queries)}
     scores = {name: np.zeros(len(queries)) for name in wanted.values()}  # a query for which nothing was found has 0
     run = ranking.run(queries, collection.documents.ids)
+    for itself in collection.itself & run.keys():
+        run[itself].pop(itself, None)
     judged = {query: dict(graded) for query, graded in collection.judgements.items()}
     for one in ir_measures.iter_calc(list(wanted), judged, run):
         scores[wanted[one.measure]][place[one.query_id]] = one.value

@@ -9,7 +9,7 @@ from latentmech.activations import ActivationStore
 from latentmech.data import Collection, Examples, LabelledPairs
 from latentmech.errors import ResourceError
 from latentmech.fields import Control
-from latentmech.model import Model, SentenceEncoder, levels_of
+from latentmech.model import Model, SentenceEncoder, levels_of, within
 from latentmech.report import Report
 from latentmech.retrieval.account import account_of
 from latentmech.retrieval.candidates import Encoded, SearchCandidate, best_of, candidates, encoded, exactly
@@ -17,7 +17,7 @@ from latentmech.retrieval.clusters import Agreement, agreement, agreement_of_wor
 from latentmech.retrieval.findings import RetrievalFindings
 from latentmech.retrieval.near_duplicates import Threshold, cosines, near_duplicates, shared_trigrams, threshold_of
 from latentmech.retrieval.okapi import bm25
-from latentmech.retrieval.ranking import DEPTH, MAIN, Ranking, per_query, shuffled_scores
+from latentmech.retrieval.ranking import DEPTH, MAIN, Ranking, depth_of, per_query, shuffled_scores
 from latentmech.retrieval.settings import RetrievalSettings
 from latentmech.retrieval.spaces import fit
 from latentmech.retrieval.vector_database import Searcher, VectorDatabase, searcher
@@ -38,6 +38,9 @@ class RetrievalStudy(RetrievalSettings):
     def find(self, model: Model, store: ActivationStore) -> RetrievalFindings:
         """Everything that the report is made of."""
         collection = self.data()
+        documents, queries = (within(model, part) for part in (collection.documents, collection.queries))
+        notes = (*documents.notes, *queries.notes)
+        collection = replace(collection, documents=documents, queries=queries)
         pairs = None if self.pairs is None else self.pairs()
         self._fetch_encoder()
         self.index.connect()  # before hours of work, so that a wrong address is known at once
@@ -71,7 +74,7 @@ class RetrievalStudy(RetrievalSettings):
                 who: near_duplicates(own.index, thresholds[who].value) for who, own in searchers.items() if thresholds
             },
             clusters=self._clusters(searchers, collection.documents),
-            notes=self._cut(collection),
+            notes=[*notes, *self._cut(collection)],
         )
 
     def _candidates(
@@ -95,14 +98,15 @@ class RetrievalStudy(RetrievalSettings):
         vectors = Vectors(collection.documents.ids, encode.space(documents), encode.card)
         found = {"model": searcher(self.index, collection.documents, vectors, encode)}
         if self.encoder is not None:
-            other, index = partial(by_sentence_encoder, self.encoder), replace(self.index, name=None)
-            found["encoder"] = searcher(index, collection.documents, other(collection.documents), other)
+            index = replace(self.index, name=None)
+            read, ask = (partial(by_sentence_encoder, self.encoder, side=side) for side in ("document", "query"))
+            found["encoder"] = searcher(index, collection.documents, read(collection.documents), read, ask)
         return found
 
     def _clusters(self, searchers: Mapping[str, Searcher], documents: Examples) -> dict[str, Agreement]:
         """Whether the corpus falls into its topics, if every document has one."""
         labels = documents.columns.get(self.cluster_by or "", (None,))
-        if None in labels:
+        if None in labels or len(set(labels)) < 2:
             return {}
         found = {who: agreement(own.documents, labels, self.seed) for who, own in searchers.items()}
         return found | {"words": agreement_of_words(documents.texts, labels, self.seed)}
@@ -111,7 +115,7 @@ class RetrievalStudy(RetrievalSettings):
         """What the sentence encoder has not read."""
         if self.encoder is None:
             return []
-        n = self.encoder.cut(collection.documents.texts)
+        n = self.encoder.cut(collection.documents.texts, "document")
         return [f"{self.encoder.name} reads {self.encoder.max_tokens} tokens: {n} documents were cut"] if n else []
 
 
@@ -123,7 +127,7 @@ def _thresholds(searchers: Mapping[str, Searcher], pairs: LabelledPairs) -> dict
 
 
 def _bm25(collection: Collection) -> Ranking:
-    return bm25(collection.documents.texts, collection.queries.texts, DEPTH)
+    return bm25(collection.documents.texts, collection.queries.texts, depth_of(collection))
 
 
 def _on_dev(encoder: Searcher | None, dev: Collection) -> dict[str, float]:

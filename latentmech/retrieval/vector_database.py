@@ -14,7 +14,7 @@ import numpy as np
 
 from latentmech.data import Collection, Examples
 from latentmech.errors import BadInput, ResourceError, first_line
-from latentmech.retrieval.ranking import DEPTH, NOTHING, Ranking
+from latentmech.retrieval.ranking import NOTHING, Ranking, depth_of
 from latentmech.retrieval.settings import VectorDatabaseSettings
 from latentmech.retrieval.vector_index import CARD, VectorIndex
 from latentmech.retrieval.vectors import Card, Vectors, check_card
@@ -87,15 +87,23 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Searcher:
-    """One way to search a corpus; `encode` makes vectors of other texts, in the same way."""
+    """One way to search a corpus.
+
+    Attributes:
+        documents: their vectors.
+        index: holds them.
+        encode: makes vectors of other texts, in the same way.
+        ask: makes vectors of queries.
+    """
 
     documents: Vectors
     index: VectorIndex
     encode: Callable[[Examples], Vectors]
+    ask: Callable[[Examples], Vectors]
 
     def ranking(self, collection: Collection) -> Ranking:
         """What is found for the queries of `collection`."""
-        names, cosines = self.index.search(self.encode(collection.queries), DEPTH)
+        names, cosines = self.index.search(self.ask(collection.queries), depth_of(collection))
         place = {name: i for i, name in enumerate(collection.documents.ids)}
         width = max(map(len, names))
         documents = [[place[name] for name in row] + [NOTHING] * (width - len(row)) for row in names]
@@ -104,13 +112,17 @@ class Searcher:
 
     def recall(self, queries: Examples) -> float | None:
         """recall@10 of the index for these queries; None where its search is exact."""
-        return self.index.recall(self.encode(queries)) if self.index.is_approximate else None
+        return self.index.recall(self.ask(queries)) if self.index.is_approximate else None
 
 
 def searcher(
-    database: VectorDatabase, documents: Examples, vectors: Vectors, encode: Callable[[Examples], Vectors]
-) -> Searcher:
+    database: VectorDatabase, documents: Examples, vectors: Vectors, encode: Callable[[Examples], Vectors],
+    ask: Callable[[Examples], Vectors] | None = None,
+) -> Searcher:  # fmt: skip
     """Put the documents into their index, unless they are there.
+
+    Args:
+        ask: makes vectors of queries, if that is another thing than `encode`.
 
     Raises:
         BadInput: a named index holds other texts too, which nobody has judged.
@@ -123,4 +135,4 @@ def searcher(
         raise BadInput(f"{seen}, {min(strange)} for one; name another with retrieval.index.name")
     if database.name is not None or len(index) < len(vectors.ids):
         index.add(vectors)
-    return Searcher(documents=vectors, index=index, encode=encode)
+    return Searcher(documents=vectors, index=index, encode=encode, ask=ask or encode)

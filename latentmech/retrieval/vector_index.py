@@ -23,6 +23,7 @@ CARD = b"latentmech"  # key of the schema's metadata
 PROBES = b"nprobes"  # key of the vector column's
 ENOUGH, SAMPLED = 0.97, 20  # share of the exact neighbours to be found, and rows that it is measured on
 DELETED_AT_ONCE = 500
+SAME = 1e-6  # cosines that differ by less are equal, in single precision
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class VectorIndex:
         return [names for names, _ in found], [scores for _, scores in found]
 
     def recall(self, queries: Vectors, k: int = 10) -> float:
-        """Share of the exact `k` nearest that a search finds."""
-        return shared(self.search(queries, k)[0], self.search(queries, k, exact=True)[0])
+        """Share of the exact `k` nearest that a search finds; any vector as near as the last of them is one."""
+        return shared(self.search(queries, k)[1], self.search(queries, k, exact=True)[1])
 
     def vectors(self) -> Vectors:
         """All vectors, in the order of their names."""
@@ -113,12 +114,20 @@ class VectorIndex:
         rows = self.table.take_offsets(places).to_arrow()["vector"].combine_chunks()
         taken = torch.tensor(np.stack(rows.to_numpy(zero_copy_only=False)))
         sample = Vectors(tuple(map(str, places)), taken, self.card)
-        exact, probes = self.search(sample, 11, exact=True)[0], 8
-        while probes < cells and shared(replace(self, nprobes=probes).search(sample, 11)[0], exact) < ENOUGH:
+        exact, probes = self.search(sample, 11, exact=True)[1], 8
+        while probes < cells and shared(replace(self, nprobes=probes).search(sample, 11)[1], exact) < ENOUGH:
             probes *= 2
         self.table.update_field_metadata({"path": "vector", "metadata": {PROBES.decode(): str(probes)}})
 
 
-def shared(found: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> float:
-    """Mean share of the true neighbours that were found."""
-    return float(np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(found, true, strict=True)]))
+def shared(found: Sequence[Sequence[float]], exact: Sequence[Sequence[float]]) -> float:
+    """Mean share of the true neighbours that were found, by their cosines: among copies any may be named.
+
+    Args:
+        found: cosines of what was found for each query, falling.
+        exact: the same of an exact search.
+    """
+    hits = [
+        sum(cosine >= best[-1] - SAME for cosine in own) / len(best) for own, best in zip(found, exact, strict=True)
+    ]
+    return float(np.mean(hits))

@@ -75,7 +75,7 @@ class LevelEncoder:
         return own | {"pooling": self.pooling, "space": self.space.kind, "space_fingerprint": self.space.fingerprint}
 
 
-def by_sentence_encoder(encoder: SentenceEncoder, examples: Examples) -> Vectors:
-    """Texts to vectors through a sentence encoder."""
+def by_sentence_encoder(encoder: SentenceEncoder, examples: Examples, side: str) -> Vectors:
+    """Texts to vectors through a sentence encoder, behind its own prompt for a `query` or a `document`."""
     card = {"model": encoder.name, "fingerprint": encoder.fingerprint, "pooling": encoder.pooling}
-    return Vectors(examples.ids, encoder.encode(examples.texts), card)
+    return Vectors(examples.ids, encoder.encode(examples.texts, side), card)

@@ -154,6 +154,10 @@ def notes(found: SteeringFindings, model: Model) -> Iterator[str]:
         yield f"{found.kind.verb} a direction: {found.kind.zero}."
     if found.necessity is not None and (rate := found.necessity.ablated.clean.value) < 0.5:
         yield f"{model.name} refuses {rate:.0%} of harmful requests when untouched: there is little to remove."
+    if found.necessity is not None and (
+        cut := sum(r.unfinished for r in (found.necessity.ablated, found.necessity.induced))
+    ):
+        yield f"{cut} answers end while they still reason and count as no refusal: raise steering.necessity.n_tokens."
     if found.exports:
         yield "In weights/ablated the direction is removed from every token: the plain ablation."
     if found.exports and "weights/added" not in found.exports:

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.activations import Request, collect
-from latentmech.data import Corpus
+from latentmech.data import Corpus, units_of
 from latentmech.direction import Direction
 from latentmech.model import (
     Batch,
@@ -120,7 +120,7 @@ def _neutral(model: Model, words: int, seed: int, rows: int) -> list[Batch]:
 
 def repetition(texts: Sequence[str]) -> float:
     """Share of word trigrams that stood earlier in the same text, over all texts; 0 where there is none."""
-    words = [text.lower().split() for text in texts]
+    words = [units_of(text.lower()) for text in texts]
     trigrams = [list(zip(own, own[1:], own[2:], strict=False)) for own in words]
     total, distinct = sum(map(len, trigrams)), sum(len(set(own)) for own in trigrams)
     return (total - distinct) / total if total else 0.0

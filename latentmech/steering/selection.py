@@ -22,13 +22,13 @@ from tqdm import tqdm
 
 from latentmech.direction import Choice, Direction
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Level, Model
+from latentmech.model import Dialogue, Level, Model, NextWords, next_words
 from latentmech.report import Picture, Table, heat_map
 from latentmech.steering.damage import divergence, untouched_runs
 from latentmech.steering.generation import next_logits
 from latentmech.steering.interventions import Addition, Plan, ablation, check_affine
 from latentmech.steering.settings import CausalSettings
-from latentmech.steering.trials import first_tokens, log_odds_of
+from latentmech.steering.trials import log_odds_of
 
 Scores = Float[np.ndarray, "3 candidate"]
 MEANINGS = {"bypass": "refusal score, removed", "induce": "refusal score, added", "KL": "KL, removed"}
@@ -47,23 +47,27 @@ class CausalSelection(CausalSettings):
         self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]
     ) -> Choice:
         """Score every candidate, choose one, and show the whole grid."""
-        harmful, harmless = ([d.text for d in texts[: self.limit]] for texts in (positive, negative))
+        harmful, harmless = (
+            next_words(model, [d.opening for d in some], [self.phrases] * len(some))
+            for some in (positive[: self.limit], negative[: self.limit])
+        )
         allowed = [
             i for i, c in enumerate(candidates) if c.layer is not None and c.layer < (1 - self.prune) * model.n_layers
         ]
         if not allowed:
             raise BadInput(f"selection.prune={self.prune:g} leaves no candidate; set direction.layers=all or lower it")
         scores = np.full((3, len(candidates)), np.nan)
-        tokens = first_tokens(model, self.phrases, spaced=False)
 
-        def read(logits: Tensor, places: Sequence[int]) -> Tensor:
-            return log_odds_of(logits.float().log_softmax(-1), [tokens] * len(places), [()] * len(places))
+        def score(plan: Plan, asked: Sequence[NextWords]) -> float:
+            def read(logits: Tensor, places: Sequence[int]) -> Tensor:
+                towards = [tuple(set(asked[i].first.values())) for i in places]
+                return log_odds_of(logits.float().log_softmax(-1), towards, [()] * len(places))
 
-        def score(plan: Plan, texts: Sequence[str]) -> float:
+            texts = [one.text for one in asked]
             return float(next_logits(model, [plan.edits], texts, read, scope=plan.scope).mean())
 
         with tqdm(total=len(allowed), unit="candidate", desc=f"{model.name}: causal selection", mininterval=1) as bar:
-            runs = untouched_runs(model, harmless, 1)
+            runs = untouched_runs(model, [asked.text for asked in harmless], 1)
             for i in allowed:
                 here, plan = candidates[i], ablation(candidates[i], model.n_layers, self.ablation)
                 added = Plan({here.hook_name: Addition(here.norm * here.vector)})

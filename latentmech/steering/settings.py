@@ -204,7 +204,7 @@ class NecessitySettings:
     n_isotropic: Count = 3
     dev_limit: Positive = 40
     test_limit: int | None = None
-    n_tokens: Positive = 12
+    n_tokens: Positive = 64
     neutral_words: Annotated[int, AtLeast(100)] = 1500
 
     def __post_init__(self) -> None:
@@ -245,7 +245,7 @@ class RefusalRateSettings:
 
     builds: ClassVar[str] = "latentmech.steering.necessity.RefusalRate"
 
-    n_tokens: Positive = 16
+    n_tokens: Positive = 64
     limit: Positive = 40
 
     def __post_init__(self) -> None:

@@ -262,4 +262,7 @@ class SteeringStudy(SteeringSettings):
         """The prompts with an instruction in front, inside the chat template where they are in one."""
         pairs = list(zip(trials.texts, trials.shown, strict=True))
         kinds = zip(("for", "against"), self.prompting, strict=False)
-        return {kind: [text.replace(shown, f"{told} {shown}", 1) for text, shown in pairs] for kind, told in kinds}
+        return {
+            kind: [type(text)(text.replace(shown, f"{told} {shown}", 1)) for text, shown in pairs]
+            for kind, told in kinds
+        }

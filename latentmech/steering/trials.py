@@ -3,9 +3,9 @@
 Every score here is a log-odds in nats: of one set of next tokens against another, or against all the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentmech.data import PROMPT, Contrast, alternating, letters_of
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Model, dialogues
+from latentmech.model import REASONING, Dialogue, Model, Templated, dialogues, next_words
 from latentmech.steering.settings import LettersSettings, RequestsSettings, StemsSettings
 
 Ids = tuple[int, ...]
@@ -83,14 +83,8 @@ class Stems(StemsSettings):
         prompts = [prompt for i, prompt in enumerate(self.prompts) if (i % 3 == 2) == (split == "dev")]
         answers = [self.after] * len(prompts) if self.after else None
         texts = dialogues(model, prompts, answers, chat_template=self.chat_template)
-        sets = [first_tokens(model, words) for words in (self.towards, self.away)]
-        common = set(sets[0]) & set(sets[1])
-        towards, away = (tuple(i for i in ids if i not in common) for ids in sets)
-        if not towards or not away:
-            raise BadInput("every token that counts for the behaviour counts against it too; choose other words")
-        seen = ", ".join(map(repr, map(model.tokenizer.decode, sorted(common))))
-        notes = (f"Words that begin with the token {seen} count neither way: both sets have some.",) if common else ()
-        return _trials(texts, prompts, prompts, [towards] * len(texts), [away] * len(texts), notes)
+        sets = ([_spaced(text, words) for text in texts] for words in (self.towards, self.away))
+        return _trials(model, texts, prompts, prompts, *sets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +100,8 @@ class Letters(LettersSettings):
         positive, negative = (kind.select(asked) for kind in (part.positive, part.negative))
         prompts = positive.columns[PROMPT]
         texts = dialogues(model, prompts, ["("] * len(prompts), chat_template=self.chat_template)
-        towards, away = ([(_letter_token(model, text),) for text in kind.texts] for kind in (positive, negative))
-        return _trials(texts, prompts, positive.groups, towards, away)
+        letters = ([[_letter(text)] for text in kind.texts] for kind in (positive, negative))
+        return _trials(model, texts, prompts, positive.groups, *letters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,37 +117,53 @@ class Requests(RequestsSettings):
         order = alternating(examples.groups) if self.in_turn else range(len(examples))
         examples = examples.select(order[: self.limit])
         texts = dialogues(model, examples.texts, chat_template=self.chat_template)
-        tokens = first_tokens(model, self.phrases, spaced=False)
-        return _trials(texts, examples.texts, examples.groups, [tokens] * len(texts), [()] * len(texts))
+        return _trials(model, texts, examples.texts, examples.groups, [self.phrases] * len(texts), [()] * len(texts))
 
 
 def _trials(
-    texts: Sequence[Dialogue], shown: Sequence[str], groups: Sequence[str], towards: Sequence[Ids],
-    away: Sequence[Ids], notes: tuple[str, ...] = (),
-) -> Trials:  # fmt: skip
+    model: Model,
+    texts: Sequence[Dialogue],
+    shown: Sequence[str],
+    groups: Sequence[str],
+    towards: Sequence[Sequence[str]],
+    away: Sequence[Sequence[str]],
+) -> Trials:
+    """Trials scored by how these words begin behind the texts. A token of both sets counts neither way."""
     if not texts:
         raise BadInput("there are no prompts to steer on; give some with trials.prompts, or raise data.limit")
-    own: dict[str, Any] = {"shown": shown, "groups": groups, "towards": towards, "away": away, "notes": notes}
-    return Trials(texts=tuple(text.text for text in texts), **{name: tuple(values) for name, values in own.items()})
+    words = [[*some, *others] for some, others in zip(towards, away, strict=True)]
+    after = next_words(model, [text.opening for text in texts], words)
+    sets = [[{one.first[w] for w in own} for one, own in zip(after, kind, strict=True)] for kind in (towards, away)]
+    common = [some & others for some, others in zip(*sets, strict=True)]
+    own_towards, own_away = ([tuple(sorted(a - b)) for a, b in zip(kind, common, strict=True)] for kind in sets)
+    if not all(own_towards) or any(words and not ids for words, ids in zip(away, own_away, strict=True)):
+        raise BadInput("every token that counts for the behaviour counts against it too; choose other words")
+    return Trials(
+        texts=tuple(one.text for one in after),
+        shown=tuple(shown),
+        groups=tuple(groups),
+        towards=tuple(own_towards),
+        away=tuple(own_away),
+        notes=tuple(_notes(model, texts, set().union(*common))),
+    )
 
 
-def first_tokens(model: Model, words: Sequence[str], *, spaced: bool = True) -> Ids:
-    """The first token of each word or phrase, as it begins a new word after a space, or an answer without one.
-
-    A word that is several tokens counts by its first, so it should not share that with a word of the other set.
-    """
-    found: list[int] = []
-    for word in words:
-        ids = model.tokenizer(f" {word}" if spaced else word, add_special_tokens=False)["input_ids"]
-        found += ([i for i in ids if str(model.tokenizer.decode([i])).strip()] or ids)[:1]
-    if not found:
-        raise BadInput("no words were given to score the next token by; give some in trials.towards and trials.away")
-    return tuple(dict.fromkeys(found))
+def _notes(model: Model, texts: Sequence[Dialogue], common: set[int]) -> Iterator[str]:
+    if common:
+        seen = ", ".join(map(repr, map(model.tokenizer.decode, sorted(common))))
+        yield f"Words that begin with the token {seen} count neither way: both sets have some."
+    if any(text.answer is None and REASONING.search(text.opening, text.said[-1][1]) for text in texts):
+        yield "The prompts end behind the empty reasoning block that the chat template writes before an answer."
 
 
-def _letter_token(model: Model, answer: str) -> int:
+def _spaced(text: Dialogue, words: Sequence[str]) -> list[str]:
+    """The words with the blank that they need in front: none at the beginning of a line or of an answer in a chat."""
+    begins = isinstance(text.text, Templated) and text.answer is None
+    return [word if begins or text.opening[-1:].isspace() else f" {word}" for word in words]
+
+
+def _letter(answer: str) -> str:
     letter = answer.strip(" ()")[:1]
-    ids = model.tokenizer(letter, add_special_tokens=False)["input_ids"]
-    if not letter or len(ids) != 1:
-        raise BadInput(f"the answer {answer!r} is not a letter that {model.name} has a token for; expected such as (A)")
-    return int(ids[0])
+    if not letter:
+        raise BadInput(f"the answer {answer!r} does not begin with a letter; expected such as (A)")
+    return letter

@@ -121,7 +121,7 @@ def prepared(asked: argparse.Namespace) -> tuple[Work, Sequence[Level]]:
     model, examples = default_model(), shortened(Corpus(path=asked.data)(), asked.words)
     levels = levels_of(model.n_layers)
     activations = ActivationStore().get(model, examples, levels)
-    problem = problem_of(flat(examples, task("pos"), "drop"), examples, None, seed=0)
+    problem = problem_of(flat(examples, task("pos"), "drop"), examples, seed=0)
     chosen = np.linspace(0, len(levels) - 1, min(asked.levels or len(levels), len(levels)), dtype=int)
     return Work(activations, problem, asked.C), [levels[i] for i in chosen]
 

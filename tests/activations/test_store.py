@@ -148,7 +148,11 @@ def test_labels_splits_and_names_do_not_change_the_entry(store, tiny, unloadable
 
 
 BAD = [
-    (prompts("fine", "x" * 513), {"position": "text_last"}, r"prompt 1 has 514 tokens.*at most 512"),
+    (
+        prompts("fine", "x" * 513),
+        {"position": "text_last"},
+        r"longer than the 512 tokens that tiny reads: prompt 1 has 514",
+    ),
     (prompts("", "fine"), {"position": "text_last"}, "prompt 0 is empty"),
     (prompts("fine"), {"position": "word_last"}, "no words"),
     (prompts("fine"), {"position": "text_middle"}, "position=text_middle"),

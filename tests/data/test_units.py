@@ -91,7 +91,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(examples):
 
 
 def test_one_class_is_no_task(examples):
-    with pytest.raises(BadInput, match=r"'t' finds 1 classes \['PROPN'\] in .*a\.conllu"):
+    with pytest.raises(BadInput, match=r"'t' finds 1 classes \[PROPN\] in .*a\.conllu"):
         flat(examples, Task("t", "upos", keep={"upos": ["PROPN"]}))
     with pytest.raises(BadInput, match=r"'t' finds 0 classes"):
         flat(examples, Task("t", "upos", keep={"upos": ["ADJ"]}))

@@ -95,13 +95,22 @@ def test_where_nothing_matches_that_is_said(tiny, tmp_path):
 
 
 def test_ties_are_worth_exactly_a_half(tiny, tmp_path):
-    rows = pairs_of(lambda t, i: f"the {t}", lambda t, i: f"the {t} ", n=4)
-    report = found_in(paired(tmp_path / "p.csv", rows), lambda text: along(3, 5.0), tiny)
-    names = ("", "bag_of_words/", "length/", "final_punctuation/", "first_word/")
-    assert {report.metrics[f"direction/{name}test/auroc"] for name in names[:1] + names[3:]} == {0.5}
-    assert {report.metrics[f"direction/{name}auroc"] for name in (names[0], *names[3:])} == {0.5}
-    assert "with AUROC 0.500" in report.headline and "is not shown to beat" in report.headline
+    """Only texts of train differ in their states, so that there is a direction, and nothing for it to tell apart."""
+    splits = ["train"] * (len(TOPICS) - 6) + ["dev"] * 3 + ["test"] * 3
+    told = {t: "zebra" if split == "train" else "" for t, split in zip(TOPICS, splits, strict=True)}
+    rows = pairs_of(lambda t, i: f"the {told[t]} {t}", lambda t, i: f"the {t} too", n=4)
+    rows = [(*row, dict(zip(TOPICS, splits, strict=True))[row[2]]) for row in rows]
+    report = found_in(paired(tmp_path / "p.csv", rows), lambda text: along(3, 5.0 + ("zebra" in text)), tiny)
+    names = ("", "final_punctuation/", "first_word/")
+    assert {report.metrics[f"direction/{name}test/auroc"] for name in names} == {0.5}
+    assert {report.metrics[f"direction/{name}auroc"] for name in names[1:]} == {0.5}
     assert "All test texts have the same score: the direction tells none of them apart." in report.notes
+
+
+def test_states_that_are_all_the_same_are_refused(tiny, tmp_path):
+    rows = pairs_of(lambda t, i: f"the {t}", lambda t, i: f"the {t} too", n=4)
+    with pytest.raises(BadInput, match="both kinds of text have the same mean state"):
+        found_in(paired(tmp_path / "p.csv", rows), lambda text: along(3, 5.0), tiny)
 
 
 @pytest.mark.parametrize(

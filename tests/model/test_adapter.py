@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM
 
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.model import Adapted, Local, Model, Tiny
-from latentmech.model.adapter import ADAPTER_CARD, ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_checksums, tensors_sha256
+from latentmech.model.adapter import ADAPTER_CARD, adapter_checksums, tensors_sha256
+from latentmech.model.peft_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from latentmech.storage import save_json
 
 RANK, ALPHA = 2, 6
@@ -64,7 +65,7 @@ def test_the_merged_folder_is_a_model_with_the_bases_tokenizer(adapter):
 
 def test_merging_happens_once(adapter, own_cache, monkeypatch):
     first = Adapted(base=Tiny(), adapter=str(adapter))()
-    monkeypatch.setattr("latentmech.model.adapter._merged", None)
+    monkeypatch.setattr("latentmech.model.peft_folder._merged", None)
     assert Adapted(base=Tiny(), adapter=str(adapter))() == first
     assert sorted(p.name for p in (own_cache / "models").iterdir()) == sorted([first.folder.name, Tiny()().folder.name])
 
@@ -139,7 +140,7 @@ def test_a_merge_that_fails_leaves_nothing(adapter, own_cache, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("latentmech.model.adapter.shutil.copy", full)
+    monkeypatch.setattr("latentmech.model.peft_folder.shutil.copy", full)
     from latentmech.errors import ResourceError
 
     with pytest.raises(ResourceError, match="no space left"):

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from latentmech.errors import BadInput
 from latentmech.model import Adapted, FineTuning, Model, Tiny, dialogues, train_adapter
-from latentmech.model.adapter import ADAPTER_WEIGHTS
 from latentmech.model.finetune import _Replies, _with_adapter, reply_loss
+from latentmech.model.peft_folder import ADAPTER_WEIGHTS
 from latentmech.storage import fingerprint
 
 EXCHANGES = [("open the door", "no<|eos|>"), ("hi", "good day to you"), ("open the window, please", "no<|eos|>")]

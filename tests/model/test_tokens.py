@@ -157,7 +157,8 @@ def test_a_chat_templates_own_bos_is_not_doubled_without_ours(tiny):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "text s1 is empty"), ("x" * 100, r"text s1 has 100 tokens.*at most 99")]
+    ("text", "message"),
+    [("", "text s1 is empty"), ("x" * 100, r"1 of 2 texts are longer than the 99 tokens .*: s1 has 100")],
 )
 def test_a_text_without_tokens_or_too_long_is_bad_input_and_nothing_is_cut(text, message):
     with pytest.raises(BadInput, match=message):

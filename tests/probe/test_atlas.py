@@ -299,10 +299,10 @@ def test_a_treebank_without_names_takes_them_from_the_bundled_one(tmp_path, tiny
             for i in range(9)
         )
     )
-    sources = Sources(asked=AtlasSettings(data=Corpus(path=bare), tasks=("pos", "entity")))
+    sources = Sources(asked=AtlasSettings(data=Corpus(path=bare), tasks=("pos", "entity")), model=tiny)
     assert [s.examples.source for s in sources.subjects()] == [str(bare), "bundled treebank"]
     assert "entity is read from the bundled treebank" in sources.notes[0]
-    twice = Sources(asked=replace(sources.asked, tasks=("pos",), transfer={"pos": [str(bare)]}))
+    twice = Sources(asked=replace(sources.asked, tasks=("pos",), transfer={"pos": [str(bare)]}), model=tiny)
     assert [(row.name, row.task.stage) for row in twice.subjects()] == [("pos", "syntax"), ("pos@bare", "own")]
 
 

@@ -21,7 +21,7 @@ def problem_of(labels, words=None, **settings):
     """The problem of sentences with as many words as there are labels in a row."""
     words = words if words is not None else [[f"w{RNG.integers(40)}" for _ in row] for row in labels]
     study = words_study(words, labels, **settings)
-    return posed(study.asked(), study.data(), study.unseen_classes, study.seed, "give more")
+    return posed(study.asked(), study.data(), study.unseen_classes, study.seed)
 
 
 @pytest.fixture

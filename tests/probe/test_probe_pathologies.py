@@ -177,11 +177,40 @@ def test_one_document_in_test_is_said_plainly(tiny, balanced):
     assert any(note.startswith("Test is a single document: no score on it has an interval") for note in report.notes)
 
 
-def test_one_class_in_test_cannot_be_told(tiny, balanced):
-    labels = np.where(SPLITS[GROUPS] == "test", 1, balanced)
-    assert "cannot be told: test has one class only" in said(
-        texts_study(plain_texts(), labels), knowing(labels + 0.1 * RNG.normal(size=N)), tiny
-    )
+def test_one_class_in_test_is_refused(tiny, balanced):
+    """Every answer would be right: F1 was 0.000 beside an accuracy of 1."""
+    for split in ("dev", "test"):
+        labels = np.where(SPLITS[GROUPS] == split, 1, balanced)
+        for positive in (None, "0", "1"):
+            with pytest.raises(BadInput, match=rf"made: {split} has no \w+, only \w+ \(made\)"):
+                texts_study(plain_texts(), labels, positive=positive).find(tiny, Store(knowing(labels)))
+
+
+def test_words_with_one_vector_are_counted_and_said(tiny):
+    """Two words in every three stand in one token; of those a probe can be right on one."""
+    sentences = [[f"a{i}", f"b{i}", f"c{i}"] for i in range(len(SPLITS))]
+    kinds = [[0, 1, i % 2] for i in range(len(SPLITS))]
+    study = words_study(sentences, kinds, groups=np.arange(len(SPLITS)))
+
+    def states(twin, level):
+        rows = np.random.default_rng([twin, level]).normal(size=(len(SPLITS), 3, 8))
+        rows[:, 1] = rows[:, 0]
+        return rows.reshape(-1, 8)
+
+    notes = study(tiny, Store(states)).notes
+    said = "80 of 120 labelled words share a vector with a neighbour"
+    assert any(said in note and "No probe can be right on more than 66.7% of test." in note for note in notes)
+    apart = study(tiny, Store(lambda twin, level: np.random.default_rng(level).normal(size=(120, 8)))).notes
+    assert not any("share a vector" in note for note in apart)
+
+
+def test_a_truth_value_of_json_is_found_as_it_is_typed(tiny, balanced):
+    labels = ["true" if kind else "false" for kind in balanced]
+    for positive in (True, "true", "True"):
+        found = texts_study(plain_texts(), labels, positive=positive).find(tiny, Store(knowing(balanced)))
+        assert found.problem.classes == ("other", "true")
+    with pytest.raises(BadInput, match="the column 'label' of made has no label 'yes'; it has false, true"):
+        texts_study(plain_texts(), labels, positive="yes").find(tiny, Store(knowing(balanced)))
 
 
 def test_few_documents_leave_levels_unmarked(tiny, balanced):

@@ -9,7 +9,7 @@ import torch
 
 from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput
-from latentmech.model import Local, SentenceEncoder, levels_of, tokenise
+from latentmech.model import levels_of, tokenise
 from latentmech.retrieval import fit
 
 
@@ -78,25 +78,6 @@ def test_poolings_of_whole_texts_share_one_forward(tiny, small):
     assert torch.allclose(alone, together.level(levels[1].hook_name)[2::3], atol=1e-6)
     with pytest.raises(BadInput, match="expected word_ or text_ with last, first, mean, weighted_mean"):
         store.get(tiny, small.documents, levels, "text_last+middle")
-
-
-@pytest.fixture
-def encoder(tmp_path):
-    """A BERT of one small block with a vocabulary of a few words, in sentence-transformers' format."""
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    words = "[PAD] [UNK] [CLS] [SEP] [MASK] red green apples pears".split()
-    (tmp_path / "vocab.txt").write_text("\n".join(words))
-    BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(tmp_path)
-    kinds = [{"type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling")]
-    (tmp_path / "modules.json").write_text(json.dumps(kinds))
-    (tmp_path / "1_Pooling").mkdir()
-    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
-    (tmp_path / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 6}))
-    return SentenceEncoder(name="small", source=Local(path=str(tmp_path)))
 
 
 def test_the_sentence_encoder_means_over_real_tokens_only(encoder):

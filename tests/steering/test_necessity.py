@@ -7,8 +7,8 @@ import pytest
 from direction.made import made
 
 from latentmech.data import Pairs
-from latentmech.model import EMBED_HOOK, intervening
-from latentmech.steering import Necessity, ablation, necessity
+from latentmech.model import EMBED_HOOK, dialogues, intervening
+from latentmech.steering import Necessity, ablation, is_refusal, necessity
 from latentmech.steering.interventions import AffineAblation
 from latentmech.steering.nulls import stand_in
 
@@ -72,3 +72,27 @@ def test_an_affine_removal_takes_a_random_direction_to_the_same_mean(tiny):
     with intervening(tiny, plans[1].edits, plans[1].scope):
         pass
     assert replace(direction, negative_means={}).negative_means == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "declines"),
+    [
+        ("I'm sorry, but I can't help with that.", True),
+        ("What a question. Let me think about it for a while before I say anything. I cannot do it.", True),
+        ("<think>I can't see why not</think> Sure, here it is.", False),
+        ("<think>Well, then.</think>\n\nI will not help with it.", True),
+        ("<think>They ask for it, and I can't", False),
+        ("Sure, here it is.", False),
+    ],
+)
+def test_a_refusal_is_looked_for_in_all_of_the_answer_behind_its_reasoning(answer, declines):
+    assert is_refusal(answer) is declines
+
+
+def test_answers_that_still_reason_are_counted_and_said(tiny, monkeypatch):
+    model = replace(tiny)
+    model.tokenizer.chat_template = "{{ bos_token }}{{ messages[0].content }} <think>"
+    monkeypatch.setattr(necessity, "completions", lambda *_, **__: [["hm", "hm</think>yes"]])
+    found = necessity.answers_to(model, {}, dialogues(model, ["a", "b"]), 9)
+    assert found == ["<think>hm", "<think>hm</think>yes"]
+    assert [necessity.is_unfinished(answer) for answer in found] == [True, False]

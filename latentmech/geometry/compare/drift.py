@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from latentmech.activations import Activations, ActivationStore
-from latentmech.data import Contrast, Examples, flat, task
+from latentmech.data import Contrast, Examples, task, to_score
 from latentmech.direction import (
     Direction,
     Parts,
@@ -144,7 +144,7 @@ def _found(parts: Parts, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, " 
 def problem(examples: Examples, label: str, seed: int) -> Problem:
     """The task of telling the words' labels, over all words of the texts."""
     asked = task(label)
-    return problem_of(flat(examples, asked, "drop"), examples, asked.positive, seed)
+    return problem_of(to_score(examples, asked, "drop"), examples, seed)
 
 
 def fitted(problem: Problem, activations: Activations, levels: Sequence[Level], title: str) -> dict[Level, LinearProbe]:

@@ -20,7 +20,7 @@ from latentmech.geometry.compare.formulas import every_pair
 from latentmech.geometry.compare.measures import similarity
 from latentmech.geometry.compare.settings import CompareSettings
 from latentmech.geometry.compare.sides import Gathering, Side, common_words, counterparts
-from latentmech.model import Hub, Local, Model, levels_of
+from latentmech.model import Hub, Local, Model, levels_of, within
 from latentmech.probe import Problem
 from latentmech.report import Report
 from latentmech.steering import Trials, TrialSource
@@ -41,6 +41,8 @@ class CompareStudy(CompareSettings):
         """Everything that the report is made of."""
         others = [checkpoint(place) for place in self.others] or [one for one in (self.other,) if one is not None]
         examples = self.data()
+        for each in (model, *others):
+            examples = within(each, examples)
         words = common_words([model, *others], examples, self.words, self.seed)
         contrast = None if self.contrast is None else self.contrast()
         saved, warnings = self._saved(model)

@@ -7,14 +7,14 @@ import numpy as np
 from jaxtyping import Float
 
 from latentmech.activations import ActivationStore
-from latentmech.data import Examples, join
+from latentmech.data import Examples, join, units_of
 from latentmech.errors import BadInput
 from latentmech.geometry.dimension.account import account_of
 from latentmech.geometry.dimension.estimates import distances, distinct, estimates
 from latentmech.geometry.dimension.findings import DimensionFindings
 from latentmech.geometry.dimension.settings import DimensionSettings
 from latentmech.geometry.rows import coordinates_shuffled, drawn, first_of_each, forms_of, off_the_first
-from latentmech.model import Level, Model, levels_of
+from latentmech.model import Level, Model, levels_of, within
 from latentmech.report import Report
 from latentmech.statistics import Estimate, over_seeds
 
@@ -31,7 +31,7 @@ class DimensionStudy(DimensionSettings):
 
     def find(self, model: Model, store: ActivationStore) -> DimensionFindings:
         """Everything that the report is made of."""
-        examples = self.data()
+        examples = within(model, self.data())
         levels = levels_of(model.n_layers, self.site, self.layers)
         found = self._measured(model, store, examples, levels)
         if self.shuffle_words:
@@ -83,7 +83,7 @@ def words_shuffled(examples: Examples, seed: int) -> Examples:
     Labels, which no longer fit, are dropped.
     """
     rng = np.random.default_rng(seed)
-    words = [np.array(examples.words(i) or text.split(), dtype=object) for i, text in enumerate(examples.texts)]
+    words = [np.array(examples.words(i) or units_of(text), dtype=object) for i, text in enumerate(examples.texts)]
     joined = [join(own[rng.permutation(len(own))].tolist(), [True] * len(own)) for own in words]
     spans = None if examples.spans is None else tuple(tuple(own) for _, own in joined)
     texts = tuple(text for text, _ in joined)

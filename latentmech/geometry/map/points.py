@@ -72,7 +72,7 @@ def points_of(model: Model, examples: Examples, asked: Task, pooling: str) -> Po
     """The labelled units of a corpus that do not stand at the first position. A map holds nothing out: all splits."""
     whole = replace(examples, splits=("train",) * len(examples))
     units = flat(whole, asked)
-    problem = problem_of(units, examples, None, seed=0)
+    problem = problem_of(units, examples, seed=0)
     per_word = bool(units.word[0] >= 0)
     places = zip(units.example.tolist(), units.word.tolist(), strict=True)
     texts = [_shown(examples, example, word) for example, word in places]

@@ -15,7 +15,7 @@ from latentmech.geometry.map.points import draw_of, points_of
 from latentmech.geometry.map.projection import Projection, pca, tsne, umap
 from latentmech.geometry.map.settings import MapSettings
 from latentmech.geometry.rows import standardised
-from latentmech.model import Model, levels_of
+from latentmech.model import Model, levels_of, within
 from latentmech.report import Report
 
 
@@ -29,7 +29,7 @@ class MapStudy(MapSettings):
 
     def find(self, model: Model, store: ActivationStore) -> MapFindings:
         """Everything that the report is made of."""
-        examples = self.data()
+        examples = within(model, self.data())
         thirds = [max(round(model.n_layers * part / 3) - 1, 0) for part in (1, 2, 3)]
         levels = levels_of(model.n_layers, self.site, thirds if self.layers is None else self.layers)
         points = points_of(model, examples, self.asked(), self.position)

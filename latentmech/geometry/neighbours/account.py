@@ -135,6 +135,7 @@ def said(found: NeighboursFindings, of_angles: bool = False) -> str:
 
 def _notes(found: NeighboursFindings) -> Iterator[str]:
     for pool in found.pools:
+        yield from pool.examples.notes
         clouds = found.of(pool.name)
         cones = [cloud.tick for cloud in clouds if cloud.anisotropy > CONE]
         hubs = [cloud.tick for cloud in clouds if cloud.hubness > max(HUB, cloud.hubness_null)]

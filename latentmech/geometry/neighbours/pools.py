@@ -71,4 +71,4 @@ def text_pool(texts: Sequence[str], corpus: Examples) -> Pool:
 def _before(texts: Sequence[str], corpus: Examples, spans: tuple[tuple[tuple[int, int], ...], ...] | None) -> Examples:
     ids = (*(f"query-{i}" for i in range(1, len(texts) + 1)), *corpus.ids)
     blank = Examples(ids=ids, texts=(*texts, *corpus.texts), groups=ids, splits=("",) * len(ids), source=corpus.source)
-    return replace(blank, spans=spans)
+    return replace(blank, spans=spans, notes=corpus.notes)

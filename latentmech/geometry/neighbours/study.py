@@ -17,7 +17,7 @@ from latentmech.geometry.neighbours.settings import NeighboursSettings
 from latentmech.geometry.settings import SIMILARITIES
 from latentmech.geometry.similarity import CausalMetric, nearest, prepared
 from latentmech.geometry.spaces import WordSpace
-from latentmech.model import Model, unembedding
+from latentmech.model import Model, unembedding, within
 from latentmech.report import Report
 
 
@@ -31,7 +31,7 @@ class NeighboursStudy(NeighboursSettings):
 
     def find(self, model: Model, store: ActivationStore) -> NeighboursFindings:
         """Everything that the report is made of."""
-        pools = list(self._pools())
+        pools = list(self._pools(model))
         causal = CausalMetric.of(unembedding(model))
         found = [self._look(pool, pool.spaces(model, store, self), causal) for pool in pools]
         twin = replace(model, random_init=True, seed=self.seed)
@@ -41,11 +41,11 @@ class NeighboursStudy(NeighboursSettings):
             twin=self._twin(pools[0], twin, store) if self.random_init else [],
         )  # fmt: skip
 
-    def _pools(self) -> Iterator[Pool]:
+    def _pools(self, model: Model) -> Iterator[Pool]:
         if self.words:
             yield self._large(word_pool(self.words, self.candidates(), self.template))
         if self.contexts or self.texts:
-            corpus = self.data()
+            corpus = within(model, self.data())
             if self.contexts:
                 yield self._large(context_pool(self.contexts, corpus))
             if self.texts:

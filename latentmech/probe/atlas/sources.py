@@ -7,6 +7,7 @@ from pathlib import Path
 
 from latentmech.data import TASKS, Contrast, Corpus, Examples, Pairs, Task, bundled_pairs, holds_pairs, task
 from latentmech.errors import BadInput
+from latentmech.model import Model, within
 from latentmech.probe.atlas.settings import LABEL, NEXT_TOKEN, WITH_TEXTS, AtlasSettings
 from latentmech.probe.atlas.subject import Subject, subjects_of
 
@@ -16,17 +17,18 @@ class Sources:
     """The data of one run, with notes on what it lacks; a set is read once, so rows that share it share activations."""
 
     asked: AtlasSettings
+    model: Model
     notes: list[str] = field(default_factory=list)
 
     @cached_property
     def treebank(self) -> Examples:
         """The treebank that was asked for."""
-        return self.asked.data()
+        return within(self.model, self.asked.data())
 
     @cached_property
     def bundled(self) -> Examples:
         """The bundled treebank, for what the user's lacks."""
-        return replace(self.asked.data, path=None, name="treebank", group=None)()
+        return within(self.model, replace(self.asked.data, path=None, name="treebank", group=None, text=None)())
 
     def subjects(self) -> list[Subject]:
         """Every row but the next token, in the order of the settings; tasks that the data cannot pose are noted."""
@@ -41,7 +43,10 @@ class Sources:
 
     def _known(self, name: str) -> list[Subject]:
         asked = TASKS.get(name) or WITH_TEXTS[name]
-        examples = self._from_treebank(asked) if name in TASKS else examples_of(getattr(self.asked, name))
+        if name in TASKS:
+            examples = self._from_treebank(asked)
+        else:
+            examples = within(self.model, examples_of(getattr(self.asked, name)))
         try:
             return subjects_of(asked, examples, self.asked)
         except BadInput as error:
@@ -62,7 +67,8 @@ class Sources:
             return Task(name, LABEL), examples_of(Pairs(name=where))
         if path.is_file() and holds_pairs(path):
             return Task(name, LABEL), examples_of(Pairs(path=path))
-        examples = Corpus(path=path, limit=self.asked.data.limit)()
+        data = Corpus(path=path, limit=self.asked.data.limit, too_long=self.asked.data.too_long)
+        examples = within(self.model, data())
         return Task(name, name if name in examples.columns else LABEL), examples
 
     def _others(self, name: str, places: Sequence[str]) -> Iterator[Subject]:

@@ -34,7 +34,7 @@ class AtlasStudy(AtlasSettings):
 
     def find(self, model: Model, store: ActivationStore) -> AtlasFindings:
         """Everything that the report is made of."""
-        sources, levels = Sources(asked=self), levels_of(model.n_layers, self.site, self.layers)
+        sources, levels = Sources(asked=self, model=model), levels_of(model.n_layers, self.site, self.layers)
         subjects = sources.subjects()
         read = {id(subject.examples): subject.examples for subject in subjects}
         rows: dict[str, AtlasRow] = {}
@@ -95,7 +95,7 @@ class AtlasStudy(AtlasSettings):
 
 def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
     """Score all levels on dev, choose one there, and read test at it."""
-    subject = own.subject
+    subject, rows = own.subject, own.activations.level(own.levels[-1].level.hook_name)
     surface = {split: subject.surface(split) for split in ("dev", "test")}
     probe, *controls = own.on_test(own.best)
     answers = {"probe": probe, "embed": own.on_test(0)[0]}
@@ -113,7 +113,7 @@ def row_of(own: Fitted, twin: Fitted | None, draws: int) -> AtlasRow:
         controls={name: [subject.tally("test", said, labels) for (_, labels), said in those] for name, those in drawn},
         controls_dev=own.controls_on_dev(),
         also={name: subject.also(said) for name, said in answers.items()},
-        notes=[*subject.examples.notes, *subject.problem.units.notes], draws=draws,
+        notes=[*subject.examples.notes, *subject.problem.units.notes, *subject.problem.shared(rows)], draws=draws,
     )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ class Subject:
 
 def subjects_of(task: Task, examples: Examples, asked: AtlasSettings) -> list[Subject]:
     """The rows that one task on one data set makes: one, or one for each pairing of mentions; errors as of `posed`."""
-    problem = posed(task, examples, asked.unseen_classes, asked.seed, "raise the limit, or add data")
+    problem = posed(task, examples, asked.unseen_classes, asked.seed)
     per_word = task.per_word(examples)
     mentions = not per_word and examples.spans is not None and set(examples.sizes()) == {2}
     place = f"word_{asked.position}" if mentions or per_word else f"text_{asked.text_position}"
