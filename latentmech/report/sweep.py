@@ -54,14 +54,8 @@ def joined(folder: Path) -> Report | None:
             curves.append(Curve(name=f"{path}{metric}", axis=AXIS, steps=tuple(own.index), values=heights))
             flat |= {f"{path}{metric}{at_strength(s)}": v for s, v in zip(own.index, heights, strict=True)}
     drawn = {name or "effect": table.loc[name]["effect"].reindex(steps).tolist() for name in names}
-    figure = layer_curve(
-        [f"{step:+g}" for step in steps],
-        drawn,
-        ylabel="change of log-odds (nats)",
-        title=task,
-        xlabel="strength",
-        best="",
-    )
+    ticks, axes = [f"{step:+g}" for step in steps], {"xlabel": "strength", "ylabel": "change of log-odds (nats)"}
+    figure = layer_curve(ticks, drawn, title=task, best="", **axes)
     apart, shown = f", {len(names)} curves" if len(names) > 1 else "", table.reset_index()
     caption = "One run a strength" + ("; a curve for each value of what else differs." if apart else ".")
     return Report(

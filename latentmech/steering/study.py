@@ -169,11 +169,11 @@ class SteeringStudy(SteeringSettings):
         """
         scope, texts = self.scope, prompts("test").texts
         lengths = tokenise(model, texts, [f"prompt {i}" for i in range(len(texts))]).lengths
-        bare = sum(not n > scope.first for n in lengths)
+        bare = sum(n <= scope.first for n in lengths)
         if bare == len(lengths):
             seen = f"steering.scope.first={scope.first} leaves all tokens of every prompt as they are"
             raise BadInput(f"{seen}; {NO_EFFECT}: the longest prompt has {max(lengths)} tokens, set less")
-        past = 0 if scope.last is None else sum(n > max(scope.last, scope.first) for n in lengths)
+        past = 0 if scope.last is None else sum(n > scope.last for n in lengths)
         n, through = (
             len(lengths),
             "whose state gives the scored token: what is edited acts on it through attention alone",
