@@ -54,8 +54,8 @@ def joined(folder: Path) -> Report | None:
             curves.append(Curve(name=f"{path}{metric}", axis=AXIS, steps=tuple(own.index), values=heights))
             flat |= {f"{path}{metric}{at_strength(s)}": v for s, v in zip(own.index, heights, strict=True)}
     drawn = {name or "effect": table.loc[name]["effect"].reindex(steps).tolist() for name in names}
-    ticks, axes = [f"{step:+g}" for step in steps], {"xlabel": "strength", "ylabel": "change of log-odds (nats)"}
-    figure = layer_curve(ticks, drawn, title=task, best="", **axes)
+    ticks, height = [f"{step:+g}" for step in steps], "change of log-odds (nats)"
+    figure = layer_curve(ticks, drawn, ylabel=height, title=task, xlabel="strength", best="")
     apart, shown = f", {len(names)} curves" if len(names) > 1 else "", table.reset_index()
     caption = "One run a strength" + ("; a curve for each value of what else differs." if apart else ".")
     return Report(
@@ -79,8 +79,8 @@ def _told_apart(jobs: Mapping[Path, pd.DataFrame]) -> list[str]:
 
     That is the settings that differ, and the block, the data or the weights where the same settings do not share them.
     """
-    typed, made = zip(*(_facts(folder, rows) for folder, rows in jobs.items()), strict=True) if jobs else ((), ())
-    names = _named(typed)
+    facts = [_facts(folder, rows) for folder, rows in jobs.items()]
+    names, made = _named([typed for typed, _ in facts]), [made for _, made in facts]
     for name in dict.fromkeys(names):
         same = [i for i, other in enumerate(names) if other == name]
         for i, more in zip(same, _named([made[i] for i in same]), strict=True):
