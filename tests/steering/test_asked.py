@@ -10,7 +10,7 @@ from steering.test_study import STEMS, study
 from latentmech.activations import ActivationStore
 from latentmech.direction.formats import export_gguf, export_steering_vectors, import_gguf, import_steering_vectors
 from latentmech.errors import BadInput
-from latentmech.model import Scope
+from latentmech.model import Scope, tokenise
 from latentmech.steering import Letters, Requests, Stems, completions, next_logits
 from latentmech.steering.account import headline
 
@@ -21,14 +21,14 @@ def test_a_block_is_chosen_by_the_strengths_that_are_swept_in_nats_too(tiny, mon
     seen = {}
 
     def spy(steerer, direction, dev, doses_at):
-        seen.update({layer: doses_at(direction.at(BLOCK.format(layer)))[0.02] for layer in range(3)})
+        seen.update({layer: doses_at(direction.at(BLOCK.format(layer)))[2e-4] for layer in range(3)})
         return {0: 0.0, 1: 1.0}
 
     monkeypatch.setattr("latentmech.steering.study.rises_of", spy)
-    found = study(unit="kl", strengths=[0.02], layer="dev", random=0, exchanged=0).find(tiny, ActivationStore())
+    found = study(unit="kl", strengths=[2e-4], layer="dev", random=0, exchanged=0).find(tiny, ActivationStore())
     assert found.direction.layer == 1 and {one.unit for one in seen.values()} == {"resid"}
-    assert found.doses[0.02]["strength_resid"].value == pytest.approx(seen[1].value)
-    assert len({round(one.value, 4) for one in seen.values()}) == 3 and 0.02 not in {one.value for one in seen.values()}
+    assert found.doses[2e-4]["strength_resid"].value == pytest.approx(seen[1].value)
+    assert len({round(one.value, 4) for one in seen.values()}) == 3 and 2e-4 not in {one.value for one in seen.values()}
     assert not [note for note in found.notes if "nats" in note]
 
 
@@ -51,7 +51,8 @@ def test_a_scope_that_leaves_out_the_scored_token_is_said(tiny):
     some = {"random": 0, "exchanged": 0, "strengths": [1.0]}
     last = study(scope=Scope(last=2), **some).find(tiny, ActivationStore())
     assert any(note.startswith("In 6 of 6 prompts the scope leaves out the last token") for note in last.notes)
-    lengths = sorted(len(tiny.tokenizer(text)["input_ids"]) for text in last.trials.texts)
+    texts = last.trials.texts
+    lengths = sorted(tokenise(tiny, texts, [f"{i}" for i in range(len(texts))]).lengths)
     assert lengths[0] < lengths[-1]
     part = study(scope=Scope(first=lengths[-1] - 1), **some).find(tiny, ActivationStore())
     bare = [note for note in part.notes if "as they are: their effect is 0 by construction" in note]
@@ -74,12 +75,6 @@ def test_every_kind_of_trial_says_what_it_scores():
     assert Stems(prompts=["x"], towards=words, away=["g"]).scored == "a, b, c, d and 2 more against g"
     assert Letters().scored == "the letter of the answer with the property against the other"
     assert Requests(phrases=["I", "Sorry"]).scored == "answers that begin with I, Sorry against all others"
-
-
-@pytest.mark.parametrize("strengths", [1.0, "1", [math.nan], ["a"]])
-def test_strengths_that_are_none_are_refused(strengths):
-    with pytest.raises(BadInput, match=r"steering\.strengths="):
-        study(strengths=strengths)
 
 
 @pytest.mark.parametrize(
