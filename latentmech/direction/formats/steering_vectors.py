@@ -106,14 +106,11 @@ def from_blocks(
     stated = card.get("hook_name", chosen)
     stray = () if stated in kept else OF_ONE_LEVEL  # true of a block that is not here
     own = {key: value for key, value in card.items() if key not in ("hook_name", *stray)}
-    units, lengths = ({name: make(vector) for name, vector in kept.items()} for make in (unit, _length))
+    units = {name: unit(vector) for name, vector in kept.items()}
+    lengths = {name: float(vector.double().norm()) for name, vector in kept.items()}
     found = Direction(
         hook_name=stated if stated in kept else chosen, vectors=units, norms=lengths, positive_means={},
         negative_means={}, resid_norms={},
         card={"name": path.stem, **own, "imported": {"file": path.name, "sha256": file_sha256(path)}},
     )  # fmt: skip
     return found.at(chosen)
-
-
-def _length(vector: Float[Tensor, " d_model"]) -> float:
-    return float(vector.double().norm())
