@@ -45,6 +45,7 @@ SMALL = {
         "seeds": 2,
     },
     "geometry=dimension": {"data.limit": 500, "points": 120, "scales": "[5,8]", "seeds": 2},
+    "verify": {"n_tokens": 4},
     "retrieval": {"encoder": "null", "data.limit": 130, "data.query_limit": 20, "draws": 100, "shuffles": 3},
 }
 

@@ -13,7 +13,7 @@ import latentmech
 PACKAGE = Path(latentmech.__file__).parent
 ORDER = (
     "errors lazily fields storage tensors statistics report data model activations direction probe steering geometry "
-    "retrieval settings provenance run"
+    "retrieval verify settings provenance run"
 ).split()
 GUESTS = {
     "hydra": {"run"},

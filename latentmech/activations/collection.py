@@ -82,8 +82,8 @@ def collect_into(
 ) -> None:
     """Fill one buffer for each hook point with all requested rows in `texts`, as `request.rows_in(texts)` has them.
 
-    Hooks copy straight into the buffers. When memory runs out a batch is halved and tried again; the result is the
-    same to rounding.
+    Hooks copy straight into the buffers, which hold NaN until they are written. When memory runs out a batch is halved
+    and tried again; the result is the same to rounding.
 
     Args:
         texts: which texts to run; best of similar length, longest first.
@@ -95,6 +95,8 @@ def collect_into(
     """
     aim = _Aim(request)
     filled = 0
+    for buffer in buffers:
+        buffer.fill_(torch.nan)
     with reading(request.model, {name: partial(aim.keep, i) for i, name in enumerate(request.hook_names)}) as run:
         for batch in batches_under(texts, request.tokens.lengths, token_budget):
             size = len(request.rows_in(batch))

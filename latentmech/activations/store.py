@@ -20,7 +20,7 @@ from latentmech.activations.collection import POOLINGS, Progress, Request, colle
 from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import Level, Model, Templated, length_sorted, text_rows, tokenise, word_rows
+from latentmech.model import Level, Model, Templated, length_sorted, text_rows, tokenise, trusted, word_rows
 from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
 from latentmech.tensors import blank_tensors
 
@@ -49,7 +49,8 @@ class ActivationStore(ActivationStoreSettings):
                 with `text_`. Several from one forward: `text_last+mean` gives each text two rows, in that order.
 
         Raises:
-            BadInput: a text is empty or longer than the context; an unknown position.
+            BadInput: a text is empty or longer than the context; an unknown position; a hook point that does not fire,
+                or a model that does not compute what plain transformers computes.
             IntegrityError: what is on disk is damaged.
             ResourceError: disk or memory do not suffice.
         """
@@ -59,6 +60,8 @@ class ActivationStore(ActivationStoreSettings):
         shards = _complete(folder, key)
         if shards is None:
             shards = self._fill(folder, key, self._request(model, examples, hook_names, position))
+        else:
+            trusted(model)  # what was collected before this was checked is not handed out
         Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
         self._verified.update(folder / shard.file for shard in shards)
         paths = tuple(folder / shard.file for shard in shards)

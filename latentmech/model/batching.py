@@ -24,6 +24,18 @@ class Batch:
     mask: Int[Tensor, "batch pos"]
     shift: Int[Tensor, " batch"]  # where each text begins: its padding on the left
 
+    def alone(self, row: int) -> "Batch":
+        """One of the texts, without padding."""
+        begin = int(self.shift[row])
+        part = slice(begin, begin + int(self.mask[row].sum()))
+        return Batch(self.ids[row : row + 1, part], self.mask[row : row + 1, part], self.shift.new_zeros(1))
+
+    def right_padded(self) -> "Batch":
+        """The same texts, each from the first column on."""
+        width = self.ids.shape[1]
+        order = (torch.arange(width, device=self.ids.device)[None] + self.shift[:, None]) % width
+        return Batch(self.ids.gather(1, order), self.mask.gather(1, order), torch.zeros_like(self.shift))
+
 
 def length_sorted(lengths: Int[np.ndarray, " text"]) -> list[int]:
     """Indices from the longest text to the shortest, so that what does not fit is known at once."""

@@ -24,6 +24,8 @@ from torch import Tensor, nn
 from latentmech.errors import BadInput
 from latentmech.model.checkpoint import CARD, copy_tokenizer, filling, weight_checksums, writing
 from latentmech.model.handle import Model
+from latentmech.model.parity import refuse_without
+from latentmech.model.points import one_forward
 from latentmech.model.weights import load_weights
 from latentmech.storage import save_json
 
@@ -66,6 +68,7 @@ def writers(model: Model) -> Writers:
         )
     mapping: Any = model.bridge.adapter.component_mapping
     _check_parts(model, mapping)
+    refuse_without(model, "ablation", "the weights known here are not all that writes to the stream of")
     return Writers(
         tuple(mapping[part].name for part in ("embed", "pos_embed") if part in mapping),
         tuple(_in_block(mapping, layer, "attn", "o") for layer in range(model.n_layers)),
@@ -111,8 +114,23 @@ def fold_addition(model: Model, vector: Float[Tensor, " d_model"], layer: int) -
     module: Any = hf_model.get_submodule(path)
     if module.bias is None:  # a setting that this architecture does not look at
         raise _without_bias(model)
-    module.bias.data = (module.bias.detach().double() + vector.double().cpu()).float()
+    written = vector.double().cpu() / _share_written(model, layer)
+    module.bias.data = (module.bias.detach().double() + written).float()
     return hf_model
+
+
+def _share_written(model: Model, layer: int) -> float:
+    """What the MLP's output is multiplied by before it is added to the stream: 1 but for Granite and its kind.
+
+    Raises:
+        BadInput: what is added is no multiple of it.
+    """
+    names = f"blocks.{layer}.mlp.hook_out", f"blocks.{layer}.hook_mlp_out"
+    put_out, added = (tensors[0].cpu().double() for tensors in one_forward(model, names).values())
+    share = float((put_out * added).sum() / (put_out * put_out).sum())
+    if (added - share * put_out).norm() > 1e-4 * added.norm():
+        raise BadInput(f"what the MLP of {model.name} puts out is not what it adds to the stream; {HOOKS_STAY}")
+    return share
 
 
 def bias_place(model: Model, layer: int) -> str:

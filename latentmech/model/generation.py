@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from latentmech.errors import BadInput
 from latentmech.model.batching import Batch
 from latentmech.model.handle import Model
+from latentmech.model.road import Road
 from latentmech.model.scope import Aim, Scope, text_positions
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ class Generated:
 class Runner:
     """Runs batches through a model. It is made by `intervening`, and of use only while that is open."""
 
-    def __init__(self, model: Model, scope: Scope):
+    def __init__(self, model: Model, scope: Scope, road: Road = Road()):  # noqa: B008
         self.model = model
+        self.road = road
         self.aim = Aim(scope)
         self._hf: Any = model.bridge.original_model
         self._batch: Batch
@@ -59,6 +61,7 @@ class Runner:
         Raises:
             BadInput: a text has no such position.
         """
+        batch = batch if self.road.left_padding else batch.right_padded()
         kept = _columns(batch, keep)
         self.take(batch, lengths_of(batch) if n_prompt is None else n_prompt)
         return self.forward(0, batch.ids.shape[1], kept=kept)
@@ -78,9 +81,12 @@ class Runner:
         """
         from latentmech.model.kv_cache import new_cache
 
+        if len(batch.ids) > 1 and not self.road.left_padding:
+            rows = [batch.alone(i) for i in range(len(batch.ids))]
+            return stacked([self.generate(row, n_tokens, stop=stop, use_cache=use_cache) for row in rows])
         room = with_room(self.model, batch, n_tokens)
         self.take(room, lengths_of(batch))
-        cache = new_cache(self.model, n_tokens) if use_cache else None
+        cache = new_cache(self.model, n_tokens) if use_cache and self.road.cache else None
         return self.decode(self.prefill(n_tokens, cache), n_tokens, cache, stop)
 
     def take(self, batch: Batch, n_prompt: Int[Tensor, " batch"]) -> None:
@@ -123,10 +129,16 @@ class Runner:
         Args:
             cache: keys and values of the columns before; those of these columns are added.
             kept: columns to run the head on; by default the last.
+
+        Raises:
+            BadInput: the model's head runs on other tokens than those that it is given.
         """
         self.aim.at(begin, end)
         self._kept = kept
-        return self._hf(**self._inputs(begin, end, cache)).logits
+        logits = self._hf(**self._inputs(begin, end, cache)).logits
+        if logits.shape[1] != (1 if kept is None else kept.shape[1]):
+            raise BadInput(f"{self.model.name} gives logits of {logits.shape[1]} tokens where others were asked for")
+        return logits
 
     def untouched(self, end: int, cache: "DynamicCache | None" = None) -> None:
         """Run the backbone over the columns up to `end` with nothing edited."""
@@ -145,20 +157,22 @@ class Runner:
 
     @contextmanager
     def narrowed(self) -> Iterator[None]:
-        """While it is open, the backbone hands the chosen tokens to the head, which stays the model's own."""
-        handle = self._hf.base_model.register_forward_hook(self._narrow)
+        """While it is open, only the chosen tokens reach the head, which stays the model's own.
+
+        What a model does between its backbone and its head it does to all tokens.
+        """
+        handle = self._hf.get_output_embeddings().register_forward_pre_hook(self._narrow)
         try:
             with _plain_head(self.model):
                 yield
         finally:
             handle.remove()
 
-    def _narrow(self, backbone: nn.Module, args: object, output: Any) -> Any:
-        del backbone, args
-        hidden, kept = output.last_hidden_state, self._kept
+    def _narrow(self, head: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        del head
+        hidden, kept = args[0], self._kept
         rows = torch.arange(len(hidden), device=hidden.device)[:, None]
-        output.last_hidden_state = hidden[:, -1:].contiguous() if kept is None else hidden[rows, kept]
-        return output
+        return (hidden[:, -1:].contiguous() if kept is None else hidden[rows, kept], *args[1:])
 
 
 @contextmanager
@@ -179,6 +193,12 @@ def _plain_head(model: Model) -> Iterator[None]:
         yield
     finally:
         inside._buffers["bias"] = bias
+
+
+def stacked(parts: Sequence[Generated]) -> Generated:
+    """What was generated for several batches of as many new tokens, as of one."""
+    columns = zip(*((part.ids, part.lengths, part.first_logits) for part in parts), strict=True)
+    return Generated(*(torch.cat(column) for column in columns))
 
 
 def lengths_of(batch: Batch) -> Int[Tensor, " batch"]:

@@ -4,7 +4,7 @@ import importlib.metadata
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from latentmech.errors import BadInput, ResourceError, first_line
+from latentmech.model.boot import explained, wire
 from latentmech.model.checkpoint import Checkpoint
 from latentmech.model.settings import ModelSettings
 from latentmech.model.sources import name_of
@@ -37,7 +38,12 @@ class Model(ModelSettings):
 
     Name, fingerprint, sizes and tokenizer need no weights; `bridge` loads them on first use, so a run whose
     activations are all on disk never does. Its fields are those of `ModelSettings`.
+
+    Attributes:
+        seen: what was found out about it while it was used, such as the hook points that were seen to fire.
     """
+
+    seen: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -156,16 +162,19 @@ class Model(ModelSettings):
         Raises:
             IntegrityError: the weights on disk have changed since they were recorded.
             ResourceError: they do not fit into memory.
+            BadInput: TransformerLens does not know this architecture, or fails at it.
         """
         try:
-            bridge = self._boot_random() if self.random_init else self._boot_trained()
+            with quiet(), explained(self.name, self.config):
+                bridge = self._boot_random() if self.random_init else self._boot_trained()
+                wire(bridge)
+                bridge.requires_grad_(False)
+                if self.compatibility_mode:
+                    bridge.enable_compatibility_mode()
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise ResourceError(
                 f"{self.name} does not fit into the memory of {self.torch_device}; set model.dtype=bfloat16"
             ) from error
-        bridge.requires_grad_(False)
-        if self.compatibility_mode:
-            bridge.enable_compatibility_mode()
         return bridge
 
     def _boot_trained(self) -> "TransformerBridge":

@@ -1,11 +1,12 @@
-"""`reading` and `intervening`: hook points in use while a context is open, and the model given back after it.
+"""`hooked_reading`, `hooked_editing`: hook points in use while a context is open, and the model given back after it.
 
 Both go round the bridge's own forward, which saves the unembedding of every token (a fifth of a small model's work) and
-the cache dictionary; the hooks are TransformerLens's, so every hook name means what it means there.
+the cache dictionary; the hooks are TransformerLens's, so every hook name means what it means there. Nothing is known
+here of whether a hook point is ever reached: `doors.py` sees to that.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +17,7 @@ from latentmech.errors import BadInput
 from latentmech.model.batching import Batch
 from latentmech.model.generation import Runner
 from latentmech.model.handle import Model
+from latentmech.model.road import Road
 from latentmech.model.scope import Aim, Edit, Scope, text_positions
 from latentmech.model.unheard import fused_attention, unheard_left_out
 
@@ -25,7 +27,7 @@ Reader = Callable[[Tensor], None]
 
 
 @contextmanager
-def reading(model: Model, readers: Mapping[str, Reader]) -> Iterator[Callable[[Batch], None]]:
+def hooked_reading(model: Model, readers: Mapping[str, Reader]) -> Iterator[Callable[[Batch], None]]:
     """While it is open, every batch run hands each hook point's activations `[batch, pos, d_model]` to its reader.
 
     A reader is given the live tensor: it must copy what it keeps, and must not write.
@@ -53,7 +55,12 @@ def _reading(reader: Reader) -> Callable[..., None]:
 
 
 @contextmanager
-def intervening(model: Model, edits: Mapping[str, Edit], scope: Scope = Scope()) -> Iterator[Runner]:  # noqa: B008
+def hooked_editing(
+    model: Model,
+    edits: Mapping[str, Edit],
+    scope: Scope = Scope(),  # noqa: B008
+    road: Road = Road(),  # noqa: B008
+) -> Iterator[Runner]:
     """While it is open, every forward of the runner has its residual stream edited; without edits it is the model.
 
     The runner knows where each text begins, where its prompt ends and what is padding, so an edit that is right on
@@ -62,19 +69,18 @@ def intervening(model: Model, edits: Mapping[str, Edit], scope: Scope = Scope())
     Args:
         edits: by hook name, such as `blocks.12.hook_resid_post`. Several edits of one place are composed by the caller.
         scope: which tokens are edited.
+        road: how texts are padded, and whether a generation keeps anything between its steps.
 
     Yields:
         The runner: `logits` and `generate`.
 
     Raises:
-        BadInput: a place that the model does not have or that cannot be edited, or one place under two names; before
-            weights are loaded where that can be known.
+        BadInput: a place that cannot be edited, or one place under two names; before weights are loaded.
     """
     places_of(edits, model.n_layers)
-    runner = Runner(model, scope)
+    runner = Runner(model, scope, road)
     hooks = [(name, _editing(runner.aim, name, edit)) for name, edit in edits.items()]
     bridge = model.bridge
-    _check_points(edits, model)
     with (
         torch.inference_mode(),
         bridge.hooks(fwd_hooks=hooks),
@@ -110,13 +116,6 @@ def _place(name: str, n_layers: int) -> tuple[int, str]:
         )
     layer, part = int(found[1]), ALIASES.get(found[2], found[2])
     return {"resid_pre": (layer, "resid"), "resid_post": (layer + 1, "resid")}.get(part, (layer, part))
-
-
-def _check_points(names: Iterable[str], model: Model) -> None:
-    """A name may stand for nothing in blocks that are built otherwise; a hook on it would never run."""
-    points = model.bridge.hook_dict
-    if missing := [name for name in names if name not in points]:
-        raise BadInput(f"{model.name} has no {missing[0]}, its blocks are built otherwise; try hook_resid_post")
 
 
 def _editing(aim: Aim, name: str, edit: Edit) -> Callable[..., Tensor | None]:

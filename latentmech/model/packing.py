@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from latentmech.errors import BadInput, ResourceError
 from latentmech.model.batching import Batch, out_of_memory
+from latentmech.model.doors import intervening
 from latentmech.model.generation import Generated, Runner, lengths_of, with_room
 from latentmech.model.handle import Model
-from latentmech.model.intervention import intervening, places_of
+from latentmech.model.intervention import places_of
+from latentmech.model.parity import trusted
 from latentmech.model.scope import Edit, Scope
 from latentmech.tensors import finite
 
@@ -51,6 +53,7 @@ def packed_logits(
         ResourceError: a single text does not fit into memory.
     """
     lengths = lengths_of(batch) if n_prompt is None else n_prompt
+    batch = batch if trusted(model).left_padding else batch.right_padded()
 
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
         part, times, n_blocks = _rows(batch, rows), len(some), _shareable_blocks(model, some)
@@ -77,6 +80,9 @@ def packed_generate(
     """`Runner.generate` of the same prompts under every variant, in one batch; see `packed_logits`."""
     from latentmech.model.kv_cache import new_cache
 
+    if not trusted(model).is_quick:
+        return tuple(_one_by_one(model, _checked(variants), batch, n_tokens, stop, scope))
+
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
         part, times = with_room(model, _rows(batch, rows), n_tokens), len(some)
         cache, n_blocks = new_cache(model, n_tokens), _shareable_blocks(model, some)
@@ -98,6 +104,17 @@ def _sound(model: Model, logits: Tensor) -> Tensor:
     return finite(
         logits, f"what {model.name} says in {model.dtype}", f"{remedy}; set model.dtype=float32, or edit less"
     )
+
+
+def _one_by_one(
+    model: Model, variants: Sequence[Variant], batch: Batch, n_tokens: int, stop: Sequence[int] | None, scope: Scope
+) -> Iterator[Generated]:
+    """The same on the slow road."""
+    for variant in variants:
+        with intervening(model, variant, scope) as runner:
+            found = runner.generate(batch, n_tokens, stop=stop)
+            _sound(model, found.first_logits)
+            yield found
 
 
 def _checked(variants: Sequence[Variant]) -> Sequence[Variant]:

@@ -77,6 +77,13 @@ class _Ending(nn.Module):
         super().__init__()
         self._inside, self._end = component.original_component, component.hook_out
 
+    def __getattr__(self, name: str) -> Any:
+        """What transformers asks a block for, such as its kind, the part inside knows."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("_inside"), name)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the component returns."""
         output = self._inside(*args, **kwargs)

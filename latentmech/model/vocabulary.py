@@ -5,6 +5,9 @@ unembedding, as if the blocks above were not there. At the last level this is th
 in the coordinates that the head expects, so a wrong answer there does not show that the right token is not known.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -14,31 +17,34 @@ from latentmech.model.handle import Model
 
 
 def read_out(model: Model, states: Float[Tensor, "row d_model"]) -> Float[Tensor, "row vocab"]:
-    """Log-probabilities of the next token, in single precision; final norm, soft caps and scales are the model's."""
+    """Log-probabilities of the next token, in single precision; final norm, soft caps and scales are the model's.
+
+    Raises:
+        BadInput: between the last states and the head there is more than a final norm.
+    """
     from transformer_lens.tools.analysis import logit_readout
 
-    with torch.inference_mode():
+    with torch.inference_mode(), _readable(model):
         return logit_readout(model.bridge, states, return_type="log_probs").values.float()
 
 
-def check_head(model: Model) -> None:
-    """BadInput if states cannot be given to the head as `read_out` does. Loads the weights, and no texts."""
-    try:
-        read_out(model, torch.zeros(1, model.d_model, dtype=getattr(torch, model.dtype), device=model.torch_device))
-    except (ValueError, NotImplementedError, AttributeError) as error:
-        raise BadInput(
-            f"the head of {model.name} cannot read states ({first_line(error)}); the lens needs a final norm and an "
-            "unembedding alone, choose another model"
-        ) from error
-
-
 def says(model: Model, states: Float[Tensor, "row d_model"], token: Int[Tensor, " row"]) -> Bool[Tensor, " row"]:
-    """Whether each state, read through the head, puts its token first. Loads the weights."""
+    """Whether each state, read through the head, puts its token first; BadInput as `read_out`. Loads the weights."""
     from transformer_lens.tools.analysis import logit_readout
 
-    ranks = logit_readout(model.bridge, states, targets=token).target_ranks
+    with _readable(model):
+        ranks = logit_readout(model.bridge, states, targets=token).target_ranks
     assert ranks is not None
     return (ranks[:, 0] == 0).cpu()
+
+
+@contextmanager
+def _readable(model: Model) -> Iterator[None]:
+    """What TransformerLens says of a head that it cannot apply to states, in one line."""
+    try:
+        yield
+    except (ValueError, NotImplementedError) as error:
+        raise BadInput(f"states cannot be read through the head of {model.name}: {first_line(error)}") from error
 
 
 def embedding(model: Model) -> Float[Tensor, "token d_model"]:

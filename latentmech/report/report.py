@@ -89,6 +89,7 @@ class Report:
         exports: name of a folder below the run's -> what fills it, given its path; for what is too large to hold.
         provenance: fingerprints of model and data, for `run.json`.
         labels: what a tracker compares runs by, such as the strength of a run with only one.
+        failure: with what line a run is to end that has written all this and is not to count as done; none if empty.
     """
 
     title: str
@@ -105,6 +106,7 @@ class Report:
     exports: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict)
+    failure: str = ""
 
     def frame(self) -> pd.DataFrame:
         """The rows as `results.parquet` has them: the columns `ROW_COLUMNS`, of types that do not depend on gaps."""

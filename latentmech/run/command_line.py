@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from latentmech.errors import BadInput
+from latentmech.errors import BadInput, IntegrityError
 from latentmech.provenance import set_status
 from latentmech.run.arguments import check_arguments, refuse_idle, sweep_arguments
 from latentmech.run.complaints import one_line
@@ -57,6 +57,8 @@ def _answer(study: Any, model: Any, store: Any, sink: Any, config: DictConfig, s
     print_report(report, files)
     for line in sink(report, OmegaConf.to_container(OmegaConf.create(published(config))), folder):
         print(line)
+    if report.failure:
+        raise IntegrityError(report.failure)
 
 
 def command() -> str:

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from latentmech import activations, data, direction, geometry, model, probe, report, retrieval, steering
+from latentmech import activations, data, direction, geometry, model, probe, report, retrieval, steering, verify
 from latentmech.settings import names_of, schema
 
 ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with several questions has a schema for each
@@ -27,6 +27,7 @@ ROOMS: dict[str, dict[str, type]] = {  # room -> schema -> study; a room with se
         "compare": geometry.CompareSettings,
     },
     "retrieval": {"retrieval": retrieval.RetrievalSettings},
+    "verify": {"verify": verify.VerifySettings},
 }
 STUDIES = {name: study for studies in ROOMS.values() for name, study in studies.items()}
 SHARED = {"model": model.ModelSettings, "activations": activations.ActivationStoreSettings}

@@ -22,6 +22,7 @@ from latentmech.errors import BadInput, expected
 from latentmech.model import EMBED_HOOK, Edit, Scope
 from latentmech.steering.settings import ABLATIONS, GATES
 
+OTHERS_WRITE = "attention and MLP are not all that writes to the stream of"  # where an ablation leaves something
 Resid = Float[Tensor, "batch pos d_model"]
 Vector = Float[Tensor, " d_model"]
 

@@ -22,11 +22,11 @@ from tqdm import tqdm
 
 from latentmech.direction import Choice, Direction
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Level, Model, NextWords, next_words
+from latentmech.model import Dialogue, Level, Model, NextWords, next_words, refuse_without
 from latentmech.report import Picture, Table, heat_map
 from latentmech.steering.damage import divergence, untouched_runs
 from latentmech.steering.generation import next_logits
-from latentmech.steering.interventions import Addition, Plan, ablation, check_affine
+from latentmech.steering.interventions import OTHERS_WRITE, Addition, Plan, ablation, check_affine
 from latentmech.steering.settings import CausalSettings
 from latentmech.steering.trials import log_odds_of
 
@@ -46,7 +46,8 @@ class CausalSelection(CausalSettings):
     def __call__(
         self, model: Model, candidates: Sequence[Direction], positive: Sequence[Dialogue], negative: Sequence[Dialogue]
     ) -> Choice:
-        """Score every candidate, choose one, and show the whole grid."""
+        """Score every candidate, choose one, and show the whole grid; BadInput where an ablation leaves something."""
+        refuse_without(model, "ablation", OTHERS_WRITE)
         harmful, harmless = (
             next_words(model, [d.opening for d in some], [self.phrases] * len(some))
             for some in (positive[: self.limit], negative[: self.limit])

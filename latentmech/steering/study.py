@@ -13,7 +13,7 @@ from latentmech.activations import ActivationStore
 from latentmech.data import Contrast, Corpus
 from latentmech.direction import Choice, Direction, DirectionStudy, Parts, load_direction, method_of, rows_at
 from latentmech.errors import BadInput
-from latentmech.model import Model, Scope, levels_of, tokenise, writers
+from latentmech.model import Model, Scope, levels_of, refuse_without, tokenise, writers
 from latentmech.report import Report
 from latentmech.statistics import clusters_of
 from latentmech.steering.account import account_of
@@ -32,7 +32,7 @@ from latentmech.steering.edits import (
 from latentmech.steering.effects import spans
 from latentmech.steering.findings import SteeringFindings
 from latentmech.steering.generation import EVERYWHERE
-from latentmech.steering.interventions import check_affine
+from latentmech.steering.interventions import OTHERS_WRITE, check_affine
 from latentmech.steering.layer import choosing, rises_of
 from latentmech.steering.necessity import Necessity
 from latentmech.steering.nulls import EXCHANGED, ISOTROPIC, OWN_BLOCK, RANDOM, NullSource
@@ -76,6 +76,8 @@ class SteeringStudy(SteeringSettings):
         """Everything that the report is made of."""
         self._check(model)
         origin = self._origin(model, store)
+        if self.necessity is not None and origin.contrast is not None:
+            refuse_without(model, "ablation", OTHERS_WRITE)
         prompts: Prompts = cache(partial(self.trials, model, origin.contrast))
         source = self._null_source(model, store, origin)
         steerer = Steerer(model=model, kind=self.kind, scope=self.scope, gate_at=self._gates(origin, source))

@@ -9,8 +9,12 @@ from transformers import (
     Gemma2Config,
     Gemma3TextConfig,
     GPT2Config,
+    GPTNeoXConfig,
     GraniteConfig,
     LlamaConfig,
+    OpenAIGPTConfig,
+    OPTConfig,
+    RwkvConfig,
 )
 
 from latentmech.model import Tiny
@@ -24,7 +28,21 @@ CONFIGS = {
     "gemma3": lambda: Gemma3TextConfig(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
     "gemma2": lambda: Gemma2Config(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
     "granite": lambda: GraniteConfig(**SHARED, **SPECIAL, residual_multiplier=0.5),
+    "neox": lambda: GPTNeoXConfig(**SIZES, **SPECIAL, vocab_size=259, max_position_embeddings=256),
+    "openai": lambda: OpenAIGPTConfig(n_layer=3, n_embd=32, n_head=4, n_positions=256, vocab_size=259, **SPECIAL),
+    "opt": lambda: opt_config(),
+    "opt_proj": lambda: opt_config(do_layer_norm_before=False, word_embed_proj_dim=16),
+    "rwkv": lambda: RwkvConfig(
+        vocab_size=259, hidden_size=32, attention_hidden_size=32, num_hidden_layers=3, context_length=256, **SPECIAL
+    ),
 }
+
+
+def opt_config(**own):
+    """OPT keeps its sizes under names of its own."""
+    sizes = {"hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 3, "num_attention_heads": 4}
+    sizes |= {"vocab_size": 259, "max_position_embeddings": 256, "word_embed_proj_dim": 32}
+    return OPTConfig(**sizes | own, **SPECIAL)
 
 
 def write_checkpoint(folder: Path, architecture: str, seed: int = 0) -> Path:

@@ -185,10 +185,11 @@ def test_an_unknown_place_is_refused_before_weights_are_loaded(tiny, name):
 
 
 def test_a_place_that_this_kind_of_block_lacks_is_refused(tiny, monkeypatch):
-    points = {name: point for name, point in tiny.bridge.hook_dict.items() if name != "blocks.1.hook_mlp_out"}
-    monkeypatch.setattr(type(tiny.bridge), "hook_dict", points)
+    fresh = replace(tiny)
+    points = {name: point for name, point in fresh.bridge.hook_dict.items() if name != "blocks.1.hook_mlp_out"}
+    monkeypatch.setattr(type(fresh.bridge), "hook_dict", points)
     with pytest.raises(BadInput, match=r"has no blocks.1.hook_mlp_out"):
-        last_logits(tiny, {"blocks.1.hook_mlp_out": fails}, batch_of(tiny))
+        last_logits(fresh, {"blocks.1.hook_mlp_out": fails}, batch_of(fresh))
 
 
 @pytest.mark.parametrize(

@@ -165,3 +165,15 @@ def test_attention_is_eager_again_after_an_error(bridge):
     with pytest.raises(RuntimeError, match="stop"), unheard_left_out(bridge), fused_attention(bridge):
         raise RuntimeError("stop")
     assert attention_of(bridge) == "eager"
+
+
+def test_what_transformers_asks_of_a_part_is_answered_by_what_lies_inside(tmp_path):
+    """NemotronH asks every block for its kind, Jamba what its cache is to hold."""
+    bridge = Model(name="llama", source=Local(path=str(write_checkpoint(tmp_path, "llama")))).bridge
+    hooks, _ = listening(bridge, "blocks.1.hook_attn_out")
+    with hooks, unheard_left_out(bridge):
+        attention = bridge.original_model.base_model.layers[1].self_attn
+        assert type(attention).__name__ == "_Ending"
+        assert attention.layer_idx == 1
+        with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+            _ = attention.nothing_of_the_kind

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BloomConfig, MptCo
 from latentmech.activations import ActivationStore
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError
-from latentmech.model import Checkpoint, Local, Model, SentenceEncoder, Tiny, check_head, levels_of
+from latentmech.model import Checkpoint, Local, Model, SentenceEncoder, Tiny, levels_of, read_out
 from latentmech.model.fold import fold_ablation
 
 
@@ -160,9 +160,9 @@ def test_a_model_without_learned_positions_takes_its_limit_from_where_it_is_or_h
 
 def test_a_head_that_the_lens_cannot_read_is_refused_in_one_line(tmp_path, tiny):
     sizes = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 8, "ffn_dim": 8, "word_embed_proj_dim": 4}
-    with pytest.raises(BadInput, match=r"the head of opt cannot read states .*project_out"):
-        check_head(model_in(small("opt", tmp_path, **sizes)))
-    check_head(tiny)
+    with pytest.raises(BadInput, match=r"cannot be read through the head of opt: .*project_out"):
+        read_out(model_in(small("opt", tmp_path, **sizes)), torch.zeros(1, 8))
+    assert read_out(tiny, torch.zeros(1, tiny.d_model)).shape[0] == 1
 
 
 def test_folders_that_cannot_work_say_so_before_their_weights_are_read(folder):

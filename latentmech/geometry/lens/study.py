@@ -14,7 +14,7 @@ from latentmech.geometry.lens.account import account_of
 from latentmech.geometry.lens.findings import LensFindings
 from latentmech.geometry.lens.next_token import Grids, LensReadings, TokenPlaces, cosines, places_in, readings, unigram
 from latentmech.geometry.lens.settings import LensSettings
-from latentmech.model import Model, check_head, embedding, levels_of, unembedding, within
+from latentmech.model import Model, embedding, levels_of, refuse_without, unembedding, within
 from latentmech.report import Report
 from latentmech.statistics import Estimate, Lead, estimate, leads, mean_of
 
@@ -36,11 +36,11 @@ class LensStudy(LensSettings):
     def find(self, model: Model, store: ActivationStore) -> LensFindings:
         """Everything that the report is made of; nothing is taken from `store`, for every token is needed once."""
         del store
-        check_head(model)  # before the states of hundreds of texts are collected
         last = model.n_layers - 1  # what all other blocks are compared with
         layers = self.layers if isinstance(self.layers, str) else [*self.layers, last]
         examples, levels = within(model, self.data()), levels_of(model.n_layers, "resid_post", layers)
         texts = self._sample(model, examples)
+        refuse_without(model, "lens", "states cannot be read through the head of")
         places = places_in(model, texts, levels)
         one = Examples(ids=("text",), texts=(self.text,), groups=("text",), splits=("",), source="geometry.text")
         drawn = places_in(model, one, levels, first=0)
