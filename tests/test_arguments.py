@@ -89,7 +89,6 @@ IDLE = {
     "steering=sentiment steering.allow_foreign=true": "steering.allow_foreign changes nothing here: steering",
     "steering=file steering.file=x steering.direction.method=lda": "steering.direction changes nothing here: the direc",
     "steering=truth steering.layer=1 steering.choose_by=[1]": "steering.choose_by changes nothing here: steering.layer",
-    "geometry=compare geometry.others=[a] model@geometry.other=tiny": "geometry.other changes nothing here: others",
 }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class CompareSettings:
 
     builds: ClassVar[str] = "latentmech.geometry.compare.study.CompareStudy"
 
-    other: Annotated[ModelSettings | None, Idle(lambda own: bool(own.others), "others is set", noted=False)] = None
+    other: ModelSettings | None = None
     others: Sequence[str] = ()
     data: Corpus = field(default_factory=lambda: Corpus(limit=8000))
     words: Annotated[int, AtLeast(FEWEST)] = 1000
