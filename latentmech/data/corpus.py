@@ -16,7 +16,7 @@ from latentmech.data.splits import assign, check_shares, limited, with_splits
 from latentmech.data.table import SPLITS, by_suffix, read_csv, read_jsonl, split_in
 from latentmech.data.words import said_of_words
 from latentmech.errors import BadInput, expected, listed
-from latentmech.fields import AtLeast, OneOf, check
+from latentmech.fields import AtLeast, Idle, OneOf, check
 
 TABLES = {".jsonl": read_jsonl, ".csv": read_csv, ".tsv": read_csv}
 READERS = {".conllu": read_conllu, **TABLES}
@@ -40,9 +40,9 @@ class Corpus:
     """
 
     path: str | Path | None = None
-    name: str = "treebank"
+    name: Annotated[str, Idle(lambda own: own.path is not None, "data.path is read", noted=False)] = "treebank"
     limit: Annotated[int | None, AtLeast(1)] = None
-    limit_seed: int = 0
+    limit_seed: Annotated[int, Idle(lambda own: own.limit is None, "data.limit is not set")] = 0
     split: Sequence[float] = (0.6, 0.2, 0.2)
     split_seed: int = 0
     group: str | None = None

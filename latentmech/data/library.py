@@ -15,7 +15,7 @@ from latentmech.data.table import Row, jsonl_rows, tabulated
 from latentmech.data.trec import read_trec
 from latentmech.data.words import said_of_words
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, OneOf, check
+from latentmech.fields import AtLeast, Idle, OneOf, check
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ class Library:
     """
 
     path: str | Path | None = None
-    name: str = "passages"
-    numbering: Annotated[str, OneOf("id", "position")] = "id"
+    name: Annotated[str, Idle(lambda own: own.path is not None, "data.path is read", noted=False)] = "passages"
+    numbering: Annotated[
+        str, OneOf("id", "position"), Idle(lambda own: own.path is None, "it is for topics of TREC files")
+    ] = "id"
     limit: Annotated[int | None, AtLeast(2)] = None
     query_limit: Annotated[int | None, AtLeast(2)] = None
     too_long: Annotated[str, OneOf("refuse", "cut")] = "refuse"

@@ -31,7 +31,7 @@ from latentmech.data.table import (
 )
 from latentmech.data.words import said_of_words
 from latentmech.errors import BadInput, expected, listed
-from latentmech.fields import AtLeast, OneOf, check
+from latentmech.fields import AtLeast, Idle, OneOf, check
 
 READERS = {".jsonl": jsonl_rows, ".json": json_rows, ".csv": csv_rows, ".tsv": csv_rows}
 KNOWN_AS = {
@@ -66,11 +66,11 @@ class Pairs:
     """
 
     path: str | Path | None = None
-    name: str = "sentiment"
-    positive: Label = None
+    name: Annotated[str, Idle(lambda own: own.path is not None, "data.path is read", noted=False)] = "sentiment"
+    positive: Annotated[Label, Idle(lambda own: own.path is None, "bundled sets are pairs")] = None
     balance: bool = True
     limit: Annotated[int | None, AtLeast(1)] = None
-    limit_seed: int = 0
+    limit_seed: Annotated[int, Idle(lambda own: not (own.balance or own.limit), "nothing is sampled")] = 0
     split: Sequence[float] = (0.6, 0.2, 0.2)
     split_seed: int = 0
     group: str | None = None

@@ -18,7 +18,7 @@ from latentmech.data.files import bundled, given, read_text
 from latentmech.data.splits import seeded_order
 from latentmech.data.table import csv_rows
 from latentmech.errors import BadInput, expected, shown
-from latentmech.fields import AtLeast, check
+from latentmech.fields import AtLeast, Idle, check
 
 Pair = tuple[str, str, str]  # relation, first, second
 SUFFIXES = (".txt", ".csv", ".tsv")
@@ -39,7 +39,7 @@ class WordPairs:
     path: str | Path | None = None
     relations: Sequence[str] | None = None
     limit: Annotated[int | None, AtLeast(2)] = None
-    limit_seed: int = 0
+    limit_seed: Annotated[int, Idle(lambda own: own.limit is None, "data.limit is not set")] = 0
 
     def __post_init__(self) -> None:
         check(self, "data")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from latentmech.direction.nulls import covariance_directions, exchanges, isotropic_directions
     from latentmech.direction.positions import Reading, placed, rendered, rows_at
     from latentmech.direction.sample import LabelledRows, Parts
-    from latentmech.direction.settings import METHODS, RULES, DirectionSettings
+    from latentmech.direction.settings import METHODS, RULES, DirectionSettings, templated
     from latentmech.direction.sources import load_direction, push_to_hub
     from latentmech.direction.study import DirectionStudy, source_of
 

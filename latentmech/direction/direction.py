@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.model import Level, Model
-from latentmech.tensors import load_tensors, save_tensors
+from latentmech.tensors import finite, load_tensors, save_tensors
 
 FORMAT = "latentmech.direction/1"
 PER_LEVEL = ("vector", "positive_mean", "negative_mean")  # tensors: a field, without its s, by hook point
@@ -48,12 +48,17 @@ class Direction:
     def __post_init__(self) -> None:
         if self.hook_name not in self.vectors:
             raise BadInput(f"there is no vector at {self.hook_name}; there are {', '.join(self.vectors)}")
+        for kind in PER_LEVEL:
+            for name, one in getattr(self, f"{kind}s").items():
+                finite(one, f"the {kind.replace('_', ' ')} of {self.name} at {name}", "find or export it again")
 
     def __neg__(self) -> "Direction":
         flipped = {name: -vector for name, vector in self.vectors.items()}
         card = {**self.card, "name": f"not {self.card.get('name', '')}".strip()}
-        if lie := card.get("projections"):
-            card["projections"] = {**lie, "negative": -lie["positive"], "positive": -lie["negative"]}
+        card |= {"found": dict(card["found"])} if "found" in card else {}
+        for about in (card, card.get("found", {})):
+            if lie := about.get("projections"):
+                about["projections"] = {**lie, "negative": -lie["positive"], "positive": -lie["negative"]}
         low, high = self.positive_means, self.negative_means
         return replace(self, vectors=flipped, positive_means=high, negative_means=low, card=card)
 

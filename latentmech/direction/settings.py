@@ -8,13 +8,26 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.data import Pairs, bundled_pairs
 from latentmech.errors import BadInput
-from latentmech.fields import Control, Count, Draws, OneOf, SomeOf, check
+from latentmech.fields import Control, Count, Draws, OneOf, Rule, SomeOf, check
 from latentmech.model import Layers, Site
 
 METHODS = ("difference_of_means", "pca_of_differences", "lda", "logistic", "leace")
 RULES = (
     "last", "post_instruction", "prompt_mean", "response_mean", "answer_start", "thinking_mean", "marked", "letter",
 )  # fmt: skip
+
+
+SENTENCES = ("sentiment", "truth", "formality", "language")  # bundled sets that are read as plain text
+LETTERED = ("sycophancy",)  # those whose answers are letters
+
+
+def templated(data: Pairs, asked: bool | None) -> bool:
+    """Whether texts go into the chat template: as asked, or else all but bundled sentences."""
+    return asked if asked is not None else not (data.path is None and data.name in SENTENCES)
+
+
+def _no_rules(value: Sequence[str] | None) -> str | None:
+    return None if value is None else SomeOf(*RULES).refusal(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +38,12 @@ class DirectionSettings:
         data: the contrasted texts.
         name: what the direction is called; by default as the data are.
         positions: where it is read: `last`, `post_instruction`, `prompt_mean`, `response_mean`, `answer_start`,
-            `thinking_mean`, `marked`, `letter`; each of several is a candidate.
+            `thinking_mean`, `marked`, `letter`; each of several is a candidate. By default `last`, or `letter`
+            for bundled answers by letter.
         method: `difference_of_means`, `pca_of_differences`, `lda`, `logistic` or `leace`.
         site: hook point in every block.
         layers: `all`, or block numbers.
-        chat_template: put texts into the model's chat template, if it has one.
+        chat_template: put texts into the model's chat template, if it has one; by default all but bundled sentences.
         system: a system prompt instead of the template's own.
         selection: None takes the best separation on dev; or a causal selection.
         observer: looks whether the model shows the behaviour at all; None leaves it out.
@@ -47,11 +61,11 @@ class DirectionSettings:
 
     data: Pairs = field(default_factory=Pairs)
     name: str | None = None
-    positions: Annotated[Sequence[str], SomeOf(*RULES)] = ("last",)
+    positions: Annotated[Sequence[str] | None, Rule(_no_rules)] = None
     method: Annotated[str, OneOf(*METHODS)] = "difference_of_means"
     site: Site = "resid_post"
     layers: Layers = "all"
-    chat_template: bool = True
+    chat_template: bool | None = None
     system: str | None = None
     selection: Any = None
     observer: Any = None
@@ -72,6 +86,17 @@ class DirectionSettings:
             if where not in bundled_pairs() and not Path(where).expanduser().exists():
                 known = ", ".join(bundled_pairs())
                 raise BadInput(f"direction.transfer: {where} is no file and no bundled set; expected one of {known}")
+
+    @property
+    def read_at(self) -> Sequence[str]:
+        """The positions, by default as the data are."""
+        lettered = self.data.path is None and self.data.name in LETTERED
+        return self.positions or (("letter",) if lettered else ("last",))
+
+    @property
+    def in_template(self) -> bool:
+        """Whether texts go into the chat template."""
+        return templated(self.data, self.chat_template)
 
     @property
     def called(self) -> str:

@@ -58,15 +58,15 @@ class DirectionStudy(DirectionSettings):
 
     def reading(self, position: str) -> Reading:
         """How this study reads texts at one of its positions."""
-        return Reading(position, self.site, self.layers, self.chat_template, self.system)
+        return Reading(position, self.site, self.layers, self.in_template, self.system)
 
     def find(self, model: Model, store: ActivationStore) -> DirectionFindings:
         """Everything that the report is made of."""
         contrast, levels = self._read(model), levels_of(model.n_layers, self.site, self.layers)
         if self.selection is not None:
             self.selection.check(model, levels)
-        texts = rendered(model, contrast.joint, self.chat_template, self.system)
-        examples, positions = placed(model, contrast.joint, texts, self.positions)
+        texts = rendered(model, contrast.joint, self.in_template, self.system)
+        examples, positions = placed(model, contrast.joint, texts, self.read_at)
         activations = store.get(model, examples, levels, "word_mean")
         parts, method = Parts.of(contrast), method_of(self.method)
         plan = NullPlan.of(method, parts, self.shuffles, self.random_draws, self.seed)
@@ -117,7 +117,7 @@ class DirectionStudy(DirectionSettings):
         contrast = self.data()
         if self.data.too_long == "refuse":
             return contrast
-        texts = [one.text for one in rendered(model, contrast.joint, self.chat_template, self.system)]
+        texts = [one.text for one in rendered(model, contrast.joint, self.in_template, self.system)]
         return without(contrast, ~np.array(fits(model, texts)), f"is longer than {model.name} reads")
 
     def _card(
@@ -130,7 +130,7 @@ class DirectionStudy(DirectionSettings):
             "name": self.called,
             "model": source_of(model),
             "site": self.site,
-            "chat_template": self.chat_template and bool(model.tokenizer.chat_template),
+            "chat_template": self.in_template and bool(model.tokenizer.chat_template),
             "system": self.system,
             "data": {
                 "source": contrast.source,

@@ -23,6 +23,7 @@ from latentmech.model.handle import Model
 from latentmech.model.intervention import places_of
 from latentmech.model.parity import trusted
 from latentmech.model.scope import Edit, Scope
+from latentmech.tensors import finite
 
 if TYPE_CHECKING:
     from transformers import DynamicCache
@@ -62,7 +63,7 @@ def packed_logits(
             _shared(runner, part, part.ids.shape[1], n_blocks, times),
         ):
             found = runner.logits(_repeated(part, times), kept, lengths[rows].repeat(times))
-        return (_apart(found, times),)
+        return (_apart(_sound(model, found), times),)
 
     return _halving(run, _checked(variants), slice(0, len(batch.ids)))[0]
 
@@ -91,11 +92,18 @@ def packed_generate(
                 runner.take(_repeated(part, times), lengths_of(batch)[rows].repeat(times))
                 first = runner.prefill(n_tokens, cache)
             cache.layers[: len(below)] = below
-            found = runner.decode(first, n_tokens, cache, stop)
+            found = runner.decode(_sound(model, first), n_tokens, cache, stop)
         return tuple(_apart(part, times) for part in (found.ids, found.lengths, found.first_logits))
 
     found = _halving(run, _checked(variants), slice(0, len(batch.ids)))
     return tuple(Generated(*parts) for parts in zip(*found, strict=True))
+
+
+def _sound(model: Model, logits: Tensor) -> Tensor:
+    remedy = "its activations overflow" if model.dtype != "float32" else "its weights or an edit are no numbers"
+    return finite(
+        logits, f"what {model.name} says in {model.dtype}", f"{remedy}; set model.dtype=float32, or edit less"
+    )
 
 
 def _one_by_one(
@@ -104,7 +112,9 @@ def _one_by_one(
     """The same on the slow road."""
     for variant in variants:
         with intervening(model, variant, scope) as runner:
-            yield runner.generate(batch, n_tokens, stop=stop)
+            found = runner.generate(batch, n_tokens, stop=stop)
+            _sound(model, found.first_logits)
+            yield found
 
 
 def _checked(variants: Sequence[Variant]) -> Sequence[Variant]:

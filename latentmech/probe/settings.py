@@ -6,13 +6,16 @@ from typing import Annotated, ClassVar
 
 from latentmech.data import Corpus, Label, Task, task
 from latentmech.errors import BadInput
-from latentmech.fields import Control, Count, Draws, OneOf, Rule, check
+from latentmech.fields import Control, Count, Draws, Idle, OneOf, Rule, check
 from latentmech.model import Layers, Position, Site
 
+NO_PENALTY = Idle(lambda own: own.method == "mass_mean", "mass_mean has neither penalty nor weights")
 ProbeMethod = Annotated[str, OneOf("logistic", "ridge", "lda", "mass_mean")]
 NO_PATH = " is not a path; expected one or more numbers from 0 up"
 Penalties = Annotated[
-    Sequence[float] | None, Rule(lambda v: NO_PATH if v is not None and (not len(v) or min(v) < 0) else None)
+    Sequence[float] | None,
+    Rule(lambda v: NO_PATH if v is not None and (not len(v) or min(v) < 0) else None),
+    NO_PENALTY,
 ]
 
 
@@ -47,14 +50,14 @@ class ProbeSettings:
 
     task: str = "pos"
     column: str | None = None
-    positive: Label = None
+    positive: Annotated[Label, Idle(lambda own: own.column is None, "probe.column is not set")] = None
     data: Corpus = field(default_factory=Corpus)
     site: Site = "resid_post"
     layers: Layers = "all"
     position: Position = "last"
     method: ProbeMethod = "logistic"
     strengths: Penalties = None
-    class_weight: Annotated[str | None, OneOf(None, "balanced")] = None
+    class_weight: Annotated[str | None, OneOf(None, "balanced"), NO_PENALTY] = None
     unseen_classes: Annotated[str, OneOf("error", "drop")] = "error"
     random_init: Annotated[bool, Control("random-init twin")] = True
     control_seeds: Annotated[Count, Control("control task")] = 5

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from latentmech.fields import switched_off
+from latentmech.fields import idle, switched_off
 from latentmech.report.report import Curve, Ledger, Method, Report
 from latentmech.statistics import FEW, Estimate
 from latentmech.storage import fingerprint
@@ -44,6 +44,8 @@ def account(
     about += road.notes(model.name) if (road := getattr(model, "seen", {}).get("road")) else []
     said = [*(data.notes if data is not None else ()), *about, *notes, *_few(ledger, groups)]
     off = [f"Switched off by setting: {name}." for name in switched_off(study)]
+    room = type(study).__module__.split(".")[1]
+    off += [f"Without effect here: {name} ({why})." for name, why, said_so in idle(study, room) if said_so]
     return Report(
         metrics=ledger.metrics,
         rows=tuple(ledger.rows),

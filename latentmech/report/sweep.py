@@ -1,6 +1,9 @@
 """The end of a sweep: how its jobs went, and what they found together."""
 
 import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -31,29 +34,75 @@ def print_sweep(folder: Path, console: Console | None = None) -> int:
 
 
 def joined(folder: Path) -> Report | None:
-    """The jobs of a sweep over strengths as one report; None where the jobs have no strengths to be compared by."""
-    frames = [pd.read_parquet(path) for path in sorted(folder.glob("*/results.parquet"))]
-    rows = pd.concat(frames) if frames else pd.DataFrame({"strength": [], "control": [], "metric": []})
-    rows = rows[rows["strength"].notna() & rows["control"].isna() & rows["metric"].isin(COMPARED)]
+    """The jobs of a sweep over strengths as one report; None where the jobs have no strengths to be compared by.
+
+    What else the jobs differ in, a setting or the block, the model or the data that came of it, is never averaged over:
+    each value has a curve of its own.
+    """
+    jobs = {path.parent: pd.read_parquet(path) for path in sorted(folder.glob("*/results.parquet"))}
+    parts = [_compared(rows).assign(curve=name) for name, rows in zip(_told_apart(jobs), jobs.values(), strict=True)]
+    rows = pd.concat(parts) if parts else pd.DataFrame({"strength": []})
     if rows["strength"].nunique() < 2:
         return None
-    table = rows.pivot_table(index="strength", columns="metric", values="value").reset_index()
-    steps = tuple(table["strength"].tolist())
-    curves = [Curve(name=f"sweep/{m}", axis=AXIS, steps=steps, values=tuple(table[m])) for m in table.columns[1:]]
-    ticks, task = [f"{step:+g}" for step in steps], str(rows["task"].iloc[0])
-    series = {"effect": table["effect"].tolist()}
-    figure = layer_curve(ticks, series, ylabel="change of log-odds (nats)", title=task, xlabel="strength", best="")
+    table = rows.pivot_table(index=["curve", "strength"], columns="metric", values="value", aggfunc="first")
+    metrics, names, task = list(table.columns), list(dict.fromkeys(rows["curve"])), str(rows["task"].iloc[0])
+    steps, curves, flat = sorted(rows["strength"].unique()), list[Curve](), dict[str, float]()
+    for name in names:
+        own, path = table.loc[name], f"sweep/{re.sub(r'[^0-9A-Za-z_.=+-]+', '_', name)}/".replace("//", "/")
+        for metric in metrics:
+            heights = tuple(own[metric])
+            curves.append(Curve(name=f"{path}{metric}", axis=AXIS, steps=tuple(own.index), values=heights))
+            flat |= {f"{path}{metric}{at_strength(s)}": v for s, v in zip(own.index, heights, strict=True)}
+    drawn = {name or "effect": table.loc[name]["effect"].reindex(steps).tolist() for name in names}
+    ticks, height = [f"{step:+g}" for step in steps], "change of log-odds (nats)"
+    figure = layer_curve(ticks, drawn, ylabel=height, title=task, xlabel="strength", best="")
+    apart, shown = f", {len(names)} curves" if len(names) > 1 else "", table.reset_index()
+    caption = "One run a strength" + ("; a curve for each value of what else differs." if apart else ".")
     return Report(
-        title=f"{task}: {len(frames)} runs together",
-        headline=f"{len(steps)} strengths of {task} from {len(frames)} runs.",
-        metrics={
-            f"sweep/{m}{at_strength(s)}": v for m in table.columns[1:] for s, v in zip(steps, table[m], strict=True)
-        },
+        title=f"{task}: {len(jobs)} runs together",
+        headline=f"{len(steps)} strengths of {task} from {len(jobs)} runs{apart}.",
+        metrics=flat,
         rows=tuple({str(k): v for k, v in row.items()} for row in rows.to_dict("records")),
-        tables={"strengths": Table(title="All strengths", frame=table)},
-        pictures={"dose_response": Picture(title="Dose and response", figure=figure, caption="One run a strength.")},
+        tables={"strengths": Table(title="All strengths", frame=shown if apart else shown.drop(columns="curve"))},
+        pictures={"dose_response": Picture(title="Dose and response", figure=figure, caption=caption)},
         curves=tuple(curves),
     )
+
+
+def _compared(rows: pd.DataFrame) -> pd.DataFrame:
+    """What is drawn against strength."""
+    return rows[rows["strength"].notna() & rows["control"].isna() & rows["metric"].isin(COMPARED)]
+
+
+def _told_apart(jobs: Mapping[Path, pd.DataFrame]) -> list[str]:
+    """For every job the name of its curve; empty where there is one alone.
+
+    That is the settings that differ, and the block, the data or the weights where the same settings do not share them.
+    """
+    facts = [_facts(folder, rows) for folder, rows in jobs.items()]
+    names, made = _named([typed for typed, _ in facts]), [made for _, made in facts]
+    for name in dict.fromkeys(names):
+        same = [i for i, other in enumerate(names) if other == name]
+        for i, more in zip(same, _named([made[i] for i in same]), strict=True):
+            names[i] = ", ".join(filter(None, (name, more)))
+    return names
+
+
+def _facts(folder: Path, rows: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
+    """What was typed for a job but its strengths, and what came of it."""
+    record = json.loads((folder / "run.json").read_text())
+    typed = [part.partition("=") for part in shlex.split(record.get("command", ""))]
+    blocks = rows["site"].dropna().unique() if "site" in rows else ()
+    marks = {"data": record.get("direction", {}).get("data"), "weights": record.get("model", {}).get("fingerprint")}
+    made = {"block": ", ".join(blocks)} | {name: str(mark)[:8] for name, mark in marks.items()}
+    return {key: value for key, equals, value in typed if equals and not key.endswith(".strengths")}, made
+
+
+def _named(facts: Sequence[Mapping[str, str]]) -> list[str]:
+    """Each by what it does not share with all the others."""
+    keys = dict.fromkeys(key for one in facts for key in one)
+    differing = [key for key in keys if len({one.get(key) for one in facts}) > 1]
+    return [", ".join(f"{key}={one[key]}" for key in differing if key in one) for one in facts]
 
 
 def at_strength(strength: float) -> str:

@@ -17,9 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.provenance import set_status
+from latentmech.run.arguments import check_arguments, refuse_idle, sweep_arguments
 from latentmech.run.complaints import one_line
 from latentmech.run.questions import CONF, KNOWN, ROOMS, help_text, register
-from latentmech.run.sweep import sweep_arguments
 from latentmech.settings import built, published, settled
 from latentmech.storage import make_folder
 
@@ -38,7 +38,10 @@ def run(config: DictConfig) -> None:
     if len(asked) != 1:
         raise BadInput(f"{len(asked)} questions were asked ({asked}), expected one; try probe=pos, or --help")
     names = (asked[0], "model", "activations", "report")
-    study, model, store, sink = map(built, [settled(plain[name], KNOWN, name) for name in names])
+    settings = {name: settled(plain[name], KNOWN, name) for name in names}
+    if HydraConfig.get().mode == RunMode.RUN:  # in a sweep what is idle in one job may count in another
+        refuse_idle(settings, HydraConfig.get().overrides.task)
+    study, model, store, sink = map(built, settings.values())
     _answer(study, model, store, sink, config, started)
 
 
@@ -87,5 +90,6 @@ def main() -> None:
         return
     register()
     with one_line(debug="debug=true" in sys.argv):
+        check_arguments(sys.argv[1:])
         sys.argv[1:] = sweep_arguments(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()

@@ -50,6 +50,7 @@ def register() -> None:
     resolvers: dict[str, Callable[..., Any]] = {"question": _question, "room": _room, "sweep": _sweep, "slug": _slug}
     for name, resolver in resolvers.items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+    OmegaConf.register_new_resolver("unused", unused, replace=True, use_cache=True)  # once a run, as `now` is
 
 
 def help_text() -> str:
@@ -81,6 +82,20 @@ def _question(choices: DictConfig) -> str:
 def _sweep() -> str | None:
     config = HydraConfig.get()
     return Path(config.sweep.dir).name if config.mode == RunMode.MULTIRUN else None
+
+
+def unused(folder: str) -> str:
+    """A folder of that name, made now; where another run has it, with the next number behind."""
+    for name in (folder, *(f"{folder}_{n}" for n in range(2, 1000))):
+        try:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).mkdir()
+            return name
+        except FileExistsError:
+            continue
+        except OSError:  # said, with the remedy, by what writes there first
+            break
+    return folder
 
 
 def _slug(text: str) -> str:

@@ -20,6 +20,7 @@ def account_of(study: object, found: SteeringFindings, model: Model) -> Report:
     direction, place = found.direction, {"layer": found.direction.level.label, "site": found.direction.hook_name}
     ledger = Ledger({"study": "steering", "task": direction.name, "method": found.settings.edit, **place})
     numbers(found, ledger)
+    data = direction.card.get("data", {}).get("fingerprint")
     selected = enumerate(found.selection.pictures if found.selection else ())
     return account(
         study, model, ledger,
@@ -34,7 +35,7 @@ def account_of(study: object, found: SteeringFindings, model: Model) -> Report:
         exports=found.exports,
         artifacts={f"directions/{direction.name}.safetensors": direction.packed()},
         labels={"strength": found.strengths[0]} if len(found.strengths) == 1 else {},
-        provenance={"direction": {"name": direction.name, "hook_name": direction.hook_name}},
+        provenance={"direction": {"name": direction.name, "hook_name": direction.hook_name, "data": data}},
     )  # fmt: skip
 
 
@@ -125,7 +126,8 @@ def headline(found: SteeringFindings, model: Model) -> str:
     ends = {strength: found.doses[strength] for strength in sorted(found.ends)}
     parts = [f"{one['effect']:+.2f} nats at {at:+g} (KL {one['kl'].value:.2f})" for at, one in ends.items()]
     where = f"the {found.direction.name} direction at {found.direction.level.place} of {model.name}"
-    said = f"{found.kind.verb} {where} changes its log-odds by {' and '.join(parts) or 'nothing'}."
+    scored = getattr(found.settings.trials, "scored", "the tokens that count")
+    said = f"{found.kind.verb} {where} changes its log-odds of {scored} by {' and '.join(parts) or 'nothing'}."
     return f"{said} {found.verdict.said} {_of_necessity(found)}".strip()
 
 

@@ -32,10 +32,16 @@ def eligible(direction: Direction, n_layers: int) -> list[Direction]:
     return found
 
 
-def rises_of(steerer: Steerer, direction: Direction, dev: Trials, doses: Doses) -> dict[int, float]:
-    """By block, the least rise of the effect per unit of strength, in nats; the block with the largest is chosen."""
+def rises_of(
+    steerer: Steerer, direction: Direction, dev: Trials, doses_at: Callable[[Direction], Doses]
+) -> dict[int, float]:
+    """By block, the least rise of the effect per unit of strength, in nats; the block with the largest is chosen.
+
+    Args:
+        doses_at: the strengths at each block, as the sweep would have them there.
+    """
     places = eligible(direction, steerer.model.n_layers)
-    steps = _rises(steerer, [[here] for here in places], dev.at(range(min(PROMPTS, len(dev)))), doses)
+    steps = _rises(steerer, [[here] for here in places], dev.at(range(min(PROMPTS, len(dev)))), doses_at)
     return dict(zip([int(here.layer or 0) for here in places], steps[:, 0].tolist(), strict=True))
 
 
@@ -46,17 +52,18 @@ def choosing(
     places = eligible(direction, steerer.model.n_layers)
     kept = np.unique(np.linspace(0, len(places) - 1, min(NULL_BLOCKS, len(places))).round().astype(int))
     everywhere = [made(places[i]) for i in kept]
-    best = _rises(steerer, everywhere, dev.at(range(min(NULL_PROMPTS, len(dev)))), doses).argmax(0)
+    best = _rises(steerer, everywhere, dev.at(range(min(NULL_PROMPTS, len(dev)))), lambda _: doses).argmax(0)
     chosen = [everywhere[block][i] for i, block in enumerate(best)]
     return sorted(chosen, key=lambda one: one.layer or 0)  # what is steered at one block runs together
 
 
 def _rises(
-    steerer: Steerer, places: Sequence[list[Direction]], trials: Trials, doses: Doses
+    steerer: Steerer, places: Sequence[list[Direction]], trials: Trials, doses_at: Callable[[Direction], Doses]
 ) -> Float[np.ndarray, "place direction"]:
     bar = tqdm(places, unit="block", desc=f"{steerer.model.name}: where to steer", mininterval=1)
-    effects = [response(steerer, trials, (here, doses)).change.mean(2) for here in bar]
-    return np.array([[least_rise(one, list(doses), steerer.kind.neutral) for one in some] for some in effects])
+    found = [response(steerer, trials, (here, doses_at(here[0]))) for here in bar]
+    neutral = steerer.kind.neutral
+    return np.array([[least_rise(own, one.strengths, neutral) for own in one.change.mean(2)] for one in found])
 
 
 def least_rise(effects: Float[np.ndarray, " strength"], strengths: Sequence[float], neutral: float | None) -> float:

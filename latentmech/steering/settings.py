@@ -6,13 +6,14 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.direction import DirectionSettings
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, Below, Control, Count, Draws, OneOf, Positive, check
+from latentmech.fields import AtLeast, Below, Control, Count, Draws, Idle, OneOf, Positive, check
 from latentmech.model import ScopeSettings
 
 UNITS = ("resid", "raw", "std", "kl")
 EDITS = ("addition", "rotation", "clamp")  # one line each in `edits.EDIT_KINDS`
 ABLATIONS = ("plain", "sink_aware", "affine")
 GATES = ("cosine", "projection")
+ASIDE = ("compare", "transfer", "observer", "random_draws", "shuffles", "push")  # of a direction, beside finding it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class SteeringSettings:
         file: a saved direction: a path, `wandb:...` or `hub:...`.
         allow_foreign: use a direction that was found in other weights; the report says so.
         layer: block where it is used: a number, `found` (where it was found) or `dev` (where it works best on dev).
+        choose_by: strengths by which `dev` chooses the block; default `strengths`. A sweep over strengths gives all of
+            them to every job, so that it has one block.
         trials: the prompts, and the next tokens that count.
         strengths: how much, each in a row of its own; what 0 means is the edit's to say.
         unit: of the strengths: `resid` (median residual norms), `raw` (the direction's own length), `std` (spreads of a
@@ -47,10 +50,17 @@ class SteeringSettings:
 
     builds: ClassVar[str] = "latentmech.steering.study.SteeringStudy"
 
-    direction: DirectionSettings = field(default_factory=DirectionSettings)
+    direction: Annotated[
+        DirectionSettings,
+        Idle(lambda own: own.file is not None, "the direction is loaded from steering.file"),
+        Idle(lambda _: True, "steering only finds the direction; direction=... says what it is worth", ASIDE),
+    ] = field(default_factory=DirectionSettings)
     file: str | None = None
-    allow_foreign: bool = False
+    allow_foreign: Annotated[bool, Idle(lambda own: own.file is None, "steering.file is not set")] = False
     layer: int | str = "dev"
+    choose_by: Annotated[
+        Sequence[float | int] | None, Idle(lambda own: own.layer != "dev", "steering.layer is not dev", noted=False)
+    ] = None
     trials: Any = None
     strengths: Sequence[float | int] = (-0.5, -0.25, -0.1, 0.0, 0.1, 0.25, 0.5)
     unit: Annotated[str, OneOf(*UNITS)] = "resid"
@@ -66,7 +76,7 @@ class SteeringSettings:
     necessity: Any = None
     export: Annotated[str, OneOf("none", "weights")] = "none"
     draws: Draws = 1000
-    seed: int = 0
+    seed: Annotated[int, Idle(lambda own: not (own.random or own.exchanged), "nothing is drawn")] = 0
 
     def __post_init__(self) -> None:
         check(self, "steering")
@@ -74,15 +84,21 @@ class SteeringSettings:
             raise BadInput("steering.trials is not set; choose steering=sentiment or another option, or give trials")
         if self.file == "":
             raise BadInput("steering.file is not set; name a saved direction: steering.file=PATH, wandb:... or hub:...")
-        values = [] if isinstance(self.strengths, str) else list(self.strengths)
-        if not values or not all(isinstance(value, int | float) for value in values):
-            raise BadInput(f"steering.strengths={self.strengths}; expected numbers, such as strengths=[-0.5,0,0.5]")
-        if len({float(value) for value in values}) < len(values):
-            raise BadInput(f"steering.strengths={values} holds a number twice; expected each of them once")
+        for name, values in (("strengths", self.strengths), ("choose_by", self.choose_by)):
+            if values is not None:
+                _check_strengths(name, values)
         if len(self.prompting) not in (0, 2):
             raise BadInput(f"steering.prompting has {len(self.prompting)} entries; expected one for and one against")
         if isinstance(self.layer, str) and self.layer not in ("dev", "found"):
             raise BadInput(f"steering.layer={self.layer} is unknown; expected a block number, dev or found")
+
+
+def _check_strengths(name: str, values: Any) -> None:
+    given = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else []
+    if not given or not all(isinstance(value, int | float) for value in given):
+        raise BadInput(f"steering.{name}={values}; expected numbers, such as {name}=[-0.5,0,0.5]")
+    if len({float(value) for value in given}) < len(given):
+        raise BadInput(f"steering.{name}={given} holds a number twice; expected each of them once")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +125,11 @@ class StemsSettings:
         for name in ("prompts", "towards", "away"):
             _check_words(f"trials.{name}", getattr(self, name))
 
+    @property
+    def scored(self) -> str:
+        """What the log-odds are of."""
+        return f"{_some(self.towards)} against {_some(self.away)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LettersSettings:
@@ -124,6 +145,11 @@ class LettersSettings:
 
     def __post_init__(self) -> None:
         check(self, "trials")
+
+    @property
+    def scored(self) -> str:
+        """What the log-odds are of."""
+        return "the letter of the answer with the property against the other"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +174,11 @@ class RequestsSettings:
     def __post_init__(self) -> None:
         check(self, "trials")
         _check_words("trials.phrases", self.phrases)
+
+    @property
+    def scored(self) -> str:
+        """What the log-odds are of."""
+        return f"answers that begin with {_some(self.phrases)} against all others"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +250,11 @@ class RefusalRateSettings:
 
     def __post_init__(self) -> None:
         check(self, "observer")
+
+
+def _some(words: Sequence[str], n: int = 4) -> str:
+    """The first of some words, and how many more there are."""
+    return ", ".join(words[:n]) + (f" and {len(words) - n} more" if len(words) > n else "")
 
 
 def _check_words(name: str, words: Sequence[object]) -> None:

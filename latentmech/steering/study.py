@@ -13,7 +13,7 @@ from latentmech.activations import ActivationStore
 from latentmech.data import Contrast, Corpus
 from latentmech.direction import Choice, Direction, DirectionStudy, Parts, load_direction, method_of, rows_at
 from latentmech.errors import BadInput
-from latentmech.model import Model, Scope, levels_of, refuse_without, writers
+from latentmech.model import Model, Scope, levels_of, refuse_without, tokenise, writers
 from latentmech.report import Report
 from latentmech.statistics import clusters_of
 from latentmech.steering.account import account_of
@@ -44,8 +44,10 @@ from latentmech.steering.weights import exports
 Prompts = Callable[[str], Trials]  # of a split
 Exports = Mapping[str, Callable[[Path], object]]
 Rises = Mapping[int, float]  # by block
+Sizing = Callable[[Direction, Sequence[float]], tuple[Doses, list[str]]]  # strengths at a place, and what was missed
 NEUTRAL_WORDS = 1500  # whose states stand for those of a saved direction's texts
 CHOOSING = 10  # random directions that choose a block of their own
+NO_EFFECT = "the score is of the token that their last state gives, so every effect would be 0 by construction"
 SAME_LINE = 0.99  # cosine at which exchanging labels has left a direction on the line where it was
 
 
@@ -79,8 +81,10 @@ class SteeringStudy(SteeringSettings):
         prompts: Prompts = cache(partial(self.trials, model, origin.contrast))
         source = self._null_source(model, store, origin)
         steerer = Steerer(model=model, kind=self.kind, scope=self.scope, gate_at=self._gates(origin, source))
-        direction, rises = self._placed(steerer, origin.direction, prompts)
-        doses, missed = self._doses(steerer, direction, prompts)
+        reach = self._reached(model, prompts)
+        sized = self._sizing(steerer, prompts)
+        direction, rises = self._placed(steerer, origin.direction, prompts, sized)
+        doses, missed = sized(direction, [float(strength) for strength in self.strengths])
         exported = self._exports(model, origin.direction, direction, doses)
         ends, trials = spans(list(doses), self.kind.neutral), prompts("test")
         last = {value: doses[value] for end in ends for value in end.strengths}
@@ -98,7 +102,7 @@ class SteeringStudy(SteeringSettings):
             settings=self, direction=direction, trials=trials, kind=self.kind, neutral=self.kind.neutral, sweep=sweep,
             clusters=clusters_of(trials.groups), singles=singles, same_line=same_line, draws=self.draws, rises=rises,
             selection=origin.selection, necessity=necessity, exports=exported,
-            notes=(*origin.notes, *missed, *self._left_out(same_line)),
+            notes=(*origin.notes, *reach, *missed, *self._left_out(same_line)),
         )  # fmt: skip
 
     @property
@@ -111,6 +115,8 @@ class SteeringStudy(SteeringSettings):
         if isinstance(self.layer, int) and not 0 <= self.layer < model.n_layers:
             seen = f"steering.layer={self.layer} is out of range"
             raise BadInput(f"{seen}; {model.name} has blocks 0 to {model.n_layers - 1}")
+        if not self.scope.prompt:
+            raise BadInput(f"steering.scope.prompt=false leaves the prompts as they are; {NO_EFFECT}: leave it out")
         if self.unit == "kl" and (self.kind.neutral != 0 or self.kind.unit):
             seen = f"steering.unit=kl counts nats from a strength of 0, and with steering.edit={self.edit}"
             raise BadInput(f"{seen} {self.kind.zero}; choose another unit")
@@ -157,37 +163,67 @@ class SteeringStudy(SteeringSettings):
 
         return learn
 
-    def _placed(self, steerer: Steerer, direction: Direction, prompts: Prompts) -> tuple[Direction, Rises | None]:
+    def _reached(self, model: Model, prompts: Prompts) -> list[str]:
+        """What must be said of prompts whose last token, which gives the token that is scored, the scope leaves out.
+
+        Raises:
+            BadInput: it leaves all tokens of every prompt as they are.
+        """
+        scope, texts = self.scope, prompts("test").texts
+        lengths = tokenise(model, texts, [f"prompt {i}" for i in range(len(texts))]).lengths
+        bare = sum(n <= scope.first for n in lengths)
+        if bare == len(lengths):
+            seen = f"steering.scope.first={scope.first} leaves all tokens of every prompt as they are"
+            raise BadInput(f"{seen}; {NO_EFFECT}: the longest prompt has {max(lengths)} tokens, set less")
+        past = 0 if scope.last is None else sum(n > scope.last for n in lengths)
+        n, through = (
+            len(lengths),
+            "whose state gives the scored token: what is edited acts on it through attention alone",
+        )
+        said = {
+            f"The scope leaves {bare} of {n} prompts as they are: their effect is 0 by construction.": bare,
+            f"In {past} of {n} prompts the scope leaves out the last token, {through}.": past,
+        }
+        return [sentence for sentence, count in said.items() if count]
+
+    def _placed(
+        self, steerer: Steerer, direction: Direction, prompts: Prompts, sized: Sizing
+    ) -> tuple[Direction, Rises | None]:
         """The direction at the block where it is used."""
         site = direction.card.get("site", "resid_post")
         if self.layer == "found":
             return direction, None
         if self.layer != "dev":
             return direction.at(f"blocks.{self.layer}.hook_{site}"), None
-        unit, neutral = self.kind.unit or ("resid" if self.unit == "kl" else self.unit), self.kind.neutral
-        values = [float(s) for s in self.strengths if s != neutral] or [(neutral or 0.0) + 1.0]
-        rises = rises_of(steerer, direction, prompts("dev"), {value: Strength(value, unit) for value in values})
+        neutral = self.kind.neutral
+        values = [float(s) for s in self.choose_by or self.strengths if s != neutral] or [(neutral or 0.0) + 1.0]
+        rises = rises_of(steerer, direction, prompts("dev"), lambda here: sized(here, values)[0])
         return direction.at(f"blocks.{max(rises, key=rises.__getitem__)}.hook_{site}"), rises
 
-    def _doses(self, steerer: Steerer, direction: Direction, prompts: Prompts) -> tuple[Doses, list[str]]:
-        """Every strength as the edit is given it, and what must be said of those in nats that were not reached."""
-        values, unit = [float(strength) for strength in self.strengths], self.kind.unit or self.unit
+    def _sizing(self, steerer: Steerer, prompts: Prompts) -> Sizing:
+        """What gives strengths, at any block, as the edit is given them, and says of nats whether they were reached."""
+        unit = self.kind.unit or self.unit
         if unit != "kl":
-            return {value: Strength(value, unit) for value in values}, []
-        model, size = steerer.model, Strength(1.0, "resid").along(direction)
-        runs = untouched_runs(model, prompts("dev").texts, self.kl_tokens)
+            return lambda _, values: ({value: Strength(value, unit) for value in values}, [])
+        runs = untouched_runs(steerer.model, prompts("dev").texts, self.kl_tokens)
 
-        def kl_at(length: float) -> float:
-            variant = steerer(direction, Strength(length / size, "resid"))
-            return float(divergence(model, [variant], runs, scope=self.scope).kl.mean())
+        def sized(here: Direction, values: Sequence[float]) -> tuple[Doses, list[str]]:
+            size = Strength(1.0, "resid").along(here)
 
-        found = {nats: calibrated(kl_at, nats, 0.1 * size) for nats in values}
-        missed = [
-            f"Of {nats:+g} nats {kl:.3g} were reached on dev prompts, at {length / size:+.3g} median residual norms."
-            for nats, (length, kl) in found.items()
-            if not is_close(kl, nats)
-        ]
-        return {nats: Strength(length / size, "resid") for nats, (length, _) in found.items()}, missed
+            @cache  # the strengths double from the same beginning
+            def kl_at(length: float) -> float:
+                variant = steerer(here, Strength(length / size, "resid"))
+                return float(divergence(steerer.model, [variant], runs, scope=self.scope).kl.mean())
+
+            found = {nats: calibrated(kl_at, nats, 0.1 * size) for nats in values}
+            missed = [
+                f"Of {nats:+g} nats {kl:.3g} were reached on dev prompts, at {length / size:+.3g} residual norms."
+                for nats, (length, kl) in found.items()
+                if not is_close(kl, nats)
+            ]
+            return {nats: Strength(length / size, "resid") for nats, (length, _) in found.items()}, missed
+
+        return sized
 
     def _nulls(
         self, steerer: Steerer, direction: Direction, source: NullSource, doses: Doses, last: Doses, prompts: Prompts

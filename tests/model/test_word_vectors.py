@@ -73,3 +73,9 @@ def test_a_changed_word_list_is_noticed(wheel, monkeypatch, tmp_path):
     words.write_text(words.read_text().replace("paris", "roma"))
     with pytest.raises(IntegrityError, match=r"words\.json is not what was written"):
         WordVectors()(["Paris"])
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "1e99"])
+def test_a_row_that_is_no_number_is_refused_by_its_line(tmp_path, cell):
+    with pytest.raises(BadInput, match=r"mine\.txt:2: rome holds NaN or infinity; delete the line"):
+        text_file(tmp_path, f"paris 1 2\nrome {cell} 2\n")(["paris", "rome"])

@@ -98,7 +98,7 @@ def test_directions_without_meaning_choose_their_blocks_by_the_same_rule(tiny):
 
     chosen = choosing(steerer(tiny), here, both_ways, dev, doses)
     layers = {one.cosine(here.at(one.hook_name)) > 0: one.layer for one in chosen}
-    rises = [rises_of(steerer(tiny), own, dev, doses) for own in (here, -here)]
+    rises = [rises_of(steerer(tiny), own, dev, lambda _: doses) for own in (here, -here)]
     wanted = [max(some, key=some.get) for some in rises]
     assert [layers[True], layers[False]] == wanted and wanted[0] != wanted[1]
     assert [one.layer for one in chosen] == sorted(one.layer for one in chosen)

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.direction import Direction, layer_of, unit
+from latentmech.direction.direction import OF_ONE_LEVEL, Direction, layer_of, unit
 from latentmech.errors import BadInput
 from latentmech.storage import file_sha256
 from latentmech.tensors import load_tensors, save_tensors
@@ -103,9 +103,14 @@ def from_blocks(
     if chosen not in kept:
         blocks = ", ".join(str(layer_of(name)) for name in kept)
         raise BadInput(f"{path} has vectors for blocks {blocks or '(none)'}; layer={layer} is none of them, choose one")
-    own = {key: value for key, value in card.items() if key != "hook_name"}
-    return Direction(
-        hook_name=chosen, vectors={name: unit(vector) for name, vector in kept.items()}, positive_means={},
-        negative_means={}, norms={name: float(vector.double().norm()) for name, vector in kept.items()}, resid_norms={},
+    stated = card.get("hook_name", chosen)
+    stray = () if stated in kept else OF_ONE_LEVEL  # true of a block that is not here
+    own = {key: value for key, value in card.items() if key not in ("hook_name", *stray)}
+    units = {name: unit(vector) for name, vector in kept.items()}
+    lengths = {name: float(vector.double().norm()) for name, vector in kept.items()}
+    found = Direction(
+        hook_name=stated if stated in kept else chosen, vectors=units, norms=lengths, positive_means={},
+        negative_means={}, resid_norms={},
         card={"name": path.stem, **own, "imported": {"file": path.name, "sha256": file_sha256(path)}},
     )  # fmt: skip
+    return found.at(chosen)

@@ -7,9 +7,11 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.data import Corpus, Pairs
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, Below, Control, Count, Draws, Positive, check
+from latentmech.fields import AtLeast, Below, Control, Count, Draws, Idle, Positive, check
 from latentmech.model import ModelSettings
 
+NO_CONTRAST = Idle(lambda own: own.contrast is None, "there is no contrast")
+NO_TRIALS = Idle(lambda own: own.contrast is None or own.trials is None, "no effect of a direction is measured")
 FEWEST = 30  # words below which no measure says anything
 
 
@@ -26,7 +28,7 @@ class CompareSettings:
         k: neighbours of each word.
         components: principal components that span the subspace of a level.
         contrast: the texts whose direction is found in both models; None leaves it out.
-        chat_template: put these into the models' chat template, if they have one.
+        chat_template: put these into the models' chat template, if they have one; by default all but bundled sentences.
         direction: a saved one (a path, `wandb:...` or `hub:...`) instead of that found in the model's own states; the
             contrast should be that which it was found with.
         allow_foreign: use it although it was found in other weights; the report says so.
@@ -47,18 +49,20 @@ class CompareSettings:
 
     other: ModelSettings | None = None
     others: Sequence[str] = ()
-    data: Corpus = field(default_factory=Corpus)
+    data: Corpus = field(default_factory=lambda: Corpus(limit=8000))
     words: Annotated[int, AtLeast(FEWEST)] = 1000
     k: Annotated[int, AtLeast(1), Below(FEWEST)] = 10
     components: Positive = 10
-    contrast: Annotated[Pairs | None, Control("direction of a contrast")] = field(default_factory=Pairs)
-    chat_template: bool = True
-    direction: str | None = None
-    allow_foreign: bool = False
+    contrast: Annotated[Pairs | None, Control("direction of a contrast")] = field(
+        default_factory=lambda: Pairs(name="refusal")
+    )
+    chat_template: Annotated[bool | None, NO_CONTRAST] = None
+    direction: Annotated[str | None, NO_CONTRAST] = None
+    allow_foreign: Annotated[bool, Idle(lambda own: own.direction is None, "no saved direction is given")] = False
     probe: Annotated[str | None, Control("probes")] = "pos"
-    trials: Annotated[Any, Control("effect of the direction")] = None
-    effect_levels: Positive = 8
-    random: Positive = 10
+    trials: Annotated[Any, Control("effect of the direction"), NO_CONTRAST] = None
+    effect_levels: Annotated[Positive, NO_TRIALS] = 8
+    random: Annotated[Positive, NO_TRIALS] = 10
     random_init: Annotated[bool, Control("random-init twin")] = True
     shuffles: Positive = 3
     halves: Count = 20

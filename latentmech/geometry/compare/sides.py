@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Contrast, Examples
-from latentmech.direction import Direction, covariance_directions, isotropic_directions
+from latentmech.direction import Direction, covariance_directions, isotropic_directions, templated
 from latentmech.errors import BadInput
 from latentmech.geometry.compare.drift import Classes, classes_in, fitted
 from latentmech.geometry.compare.effect import Changes, beside_random, changes
@@ -133,7 +133,9 @@ class Gathering:
         activations = self.store.get(loaded, self.examples, levels, "word_last")
         classes, probes = None, {}
         if self.contrast is not None:
-            classes = classes_in(loaded, self.store, self.contrast, levels, self.settings.chat_template)
+            asked = self.settings.contrast
+            template = asked is not None and templated(asked, self.settings.chat_template)
+            classes = classes_in(loaded, self.store, self.contrast, levels, template)
         if self.problem is not None:
             probes = fitted(self.problem, activations, levels, f"{model.name}: probes")
         return Side(model, levels, activations, self.words, classes, probes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, OneOf, Positive, check
+from latentmech.fields import AtLeast, Idle, OneOf, Positive, check
 from latentmech.model import Layers
 
 PAIRS = (
@@ -38,7 +38,7 @@ class InterpolationSettings:
 
     start: str | None = None
     end: str | None = None
-    pairs: Sequence[Sequence[str]] = PAIRS
+    pairs: Annotated[Sequence[Sequence[str]], Idle(lambda own: own.start is not None, "start and end are set")] = PAIRS
     layers: Layers = "all"
     tokens: Annotated[str, OneOf("differing", "last")] = "differing"
     steps: Annotated[int, AtLeast(3)] = 9

@@ -6,10 +6,14 @@ from typing import Annotated, ClassVar
 
 from latentmech.data import Corpus, Task, task
 from latentmech.errors import BadInput
-from latentmech.fields import AtLeast, Count, Positive, SomeOf, check
+from latentmech.fields import AtLeast, Count, Idle, Positive, SomeOf, check
 from latentmech.model import Layers, Position, Site
 
 METHODS = ("pca", "tsne", "umap")
+
+
+def _without(method: str) -> Idle:
+    return Idle(lambda own: method not in own.methods, f"{method} is not among the methods")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ class MapSettings:
 
     builds: ClassVar[str] = "latentmech.geometry.map.study.MapStudy"
 
-    task: str = "pos"
+    task: Annotated[str, Idle(lambda own: own.column is not None, "column is set")] = "pos"
     column: str | None = None
     data: Corpus = field(default_factory=Corpus)
     site: Site = "resid_post"
@@ -57,9 +61,9 @@ class MapSettings:
     repeats: bool = False
     standardise: bool = True
     neighbours: Positive = 10
-    perplexity: Annotated[float, AtLeast(1)] = 30.0
-    umap_neighbours: Annotated[int, AtLeast(2)] = 15
-    min_dist: float = 0.1
+    perplexity: Annotated[float, AtLeast(1), _without("tsne")] = 30.0
+    umap_neighbours: Annotated[int, AtLeast(2), _without("umap")] = 15
+    min_dist: Annotated[float, _without("umap")] = 0.1
     min_cluster_size: Annotated[int, AtLeast(2)] = 10
     cluster_axes: Count = 5
     permutations: Annotated[int, AtLeast(20)] = 100

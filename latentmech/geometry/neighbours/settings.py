@@ -43,7 +43,7 @@ class NeighboursSettings:
         "She took the money to the [bank] on Monday.",
     )
     texts: Sequence[str] = ("The soup was cold and the waiter was rude.",)
-    data: Corpus = field(default_factory=Corpus)
+    data: Corpus = field(default_factory=lambda: Corpus(limit=4000))
     common: Annotated[int | None, AtLeast(0)] = None
     template: str = "The word is {}"
     similarity: Similarity = "cosine"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from latentmech.data import TASKS, Corpus, Pairs, Task, bundled_pairs
 from latentmech.errors import BadInput, expected
-from latentmech.fields import Control, Count, Draws, OneOf, Positive, SomeOf, check
+from latentmech.fields import Control, Count, Draws, Idle, OneOf, Positive, SomeOf, check
 from latentmech.model import Layers, Position, Site
 from latentmech.probe.settings import Penalties, ProbeMethod
 
@@ -21,6 +21,10 @@ WITH_TEXTS = {name: Task(name, LABEL, stage="semantics") for name in ("coreferen
 def known_rows() -> tuple[str, ...]:
     """Every row that has a name: a new task of `TASKS` is one by itself."""
     return (*TASKS, *WITH_TEXTS, NEXT_TOKEN)
+
+
+def _not_asked(task: str) -> Idle:
+    return Idle(lambda own: task not in own.tasks, f"{task} is not among the tasks")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +57,12 @@ class AtlasSettings:
     tasks: Sequence[str] = field(default_factory=known_rows)
     extra: Mapping[str, str] | None = None
     transfer: Mapping[str, Sequence[str]] | None = None
-    data: Corpus = field(default_factory=Corpus)
-    coreference: Corpus = field(default_factory=lambda: Corpus(name="coreference"))
-    sentiment: Pairs = field(default_factory=lambda: Pairs(name="sentiment"))
-    truth: Pairs = field(default_factory=lambda: Pairs(name="truth"))
+    data: Corpus = field(default_factory=lambda: Corpus(limit=60000))
+    coreference: Annotated[Corpus, _not_asked("coreference")] = field(
+        default_factory=lambda: Corpus(name="coreference")
+    )
+    sentiment: Annotated[Pairs, _not_asked("sentiment")] = field(default_factory=lambda: Pairs(name="sentiment"))
+    truth: Annotated[Pairs, _not_asked("truth")] = field(default_factory=lambda: Pairs(name="truth"))
     pairings: Annotated[Sequence[str], SomeOf(*PAIRINGS)] = PAIRINGS
     site: Site = "resid_post"
     layers: Layers = "all"
@@ -66,10 +72,10 @@ class AtlasSettings:
     strengths: Penalties = None
     unseen_classes: Annotated[str, OneOf("drop", "error")] = "drop"
     random_init: Annotated[bool, Control("random-init twin")] = True
-    twin_step: Positive = 3
+    twin_step: Annotated[Positive, Idle(lambda own: not own.random_init, "random_init is off")] = 3
     control_seeds: Annotated[Count, Control("control task")] = 2
     shuffles: Annotated[Count, Control("shuffled labels")] = 1
-    next_tokens: Positive = 600
+    next_tokens: Annotated[Positive, _not_asked(NEXT_TOKEN)] = 600
     draws: Draws = 1000
     seed: int = 0
 
