@@ -31,7 +31,8 @@ class Source(Protocol):
 def name_of(source: Source) -> str:
     """What is loaded, in a word or two: the name of a folder, a file, a package or a model on the hub."""
     if isinstance(source, Local):
-        return Path(source.path).expanduser().resolve().name
+        path = Path(source.path).expanduser()
+        return path.name if path.name not in ("", "..") else path.resolve().name
     if base := getattr(source, "base", None):
         return f"{name_of(base)}-{Path(source.adapter).name}"  # type: ignore[attr-defined]
     named = (getattr(source, field, None) for field in ("name", "member", "package"))

@@ -403,7 +403,7 @@ def test_a_frozen_probe_reads_nothing_in_a_turned_space_and_all_of_it_in_the_sam
 def test_what_a_probe_loses_is_counted_over_test_words_and_resampled_by_document():
     """Forty documents of three words; the commonest label of train is a rare one of dev and of test."""
     names, parts = tuple(f"d{i}" for i in range(40)), ("train",) * 10 + ("dev",) * 10 + ("test",) * 20
-    tags = {"train": ("NOUN", "NOUN", "VERB"), "dev": ("VERB", "VERB", "VERB"), "test": ("VERB", "NOUN", "VERB")}
+    tags = {"train": ("NOUN", "NOUN", "VERB"), "dev": ("VERB", "NOUN", "VERB"), "test": ("VERB", "NOUN", "VERB")}
     examples = Examples(
         ids=names, texts=("a b c",) * 40, groups=names, splits=parts, spans=(((0, 1), (2, 3), (4, 5)),) * 40,
         columns={"upos": tuple(tags[part] for part in parts)}, word_columns=frozenset({"upos"}),
