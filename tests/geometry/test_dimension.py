@@ -14,6 +14,8 @@ from latentmech.geometry.dimension.estimates import (
     participation_ratio,
     two_nn,
 )
+from latentmech.geometry.dimension.findings import DimensionFindings
+from latentmech.geometry.dimension.settings import DimensionSettings
 from latentmech.geometry.dimension.study import words_shuffled
 from latentmech.geometry.rows import drawn, first_of_each, forms_of, off_the_first, said_of_the_first
 from latentmech.model import Model, Tiny
@@ -130,3 +132,8 @@ def test_a_mean_over_a_text_is_not_said_to_leave_the_first_position_out(examples
     model = Model(name="tiny", source=Tiny(), prepend_bos=prepend_bos)
     assert off_the_first(model, replace(examples, spans=None), "text_mean").all()
     assert "left out" not in said_of_the_first("text_mean") and "left out" in said_of_the_first("word_mean")
+
+
+def test_rows_of_texts_are_called_texts(examples):
+    found = DimensionFindings(settings=DimensionSettings(), examples=examples, levels=[], by_who={})
+    assert found.unit == "words" and replace(found, examples=replace(examples, spans=None)).unit == "texts"

@@ -16,6 +16,7 @@ from latentmech.geometry.analogies.findings import AnalogiesFindings, SpaceResul
 from latentmech.geometry.analogies.offsets import answers_in
 from latentmech.geometry.analogies.questions import Asked
 from latentmech.geometry.analogies.settings import AnalogiesSettings
+from latentmech.geometry.map.account import _on_map
 from latentmech.geometry.map.findings import LevelFindings, MapFindings
 from latentmech.geometry.map.levels import Seen
 from latentmech.geometry.map.points import MapDraw, Points, shuffled_labels
@@ -164,3 +165,17 @@ def test_labels_of_whole_documents_are_exchanged_by_document():
     assert found[0] > 0.9 and np.mean(found[1:] >= found[0]) == 1
     mixed = rng.integers(0, 2, 120)
     assert any(len(set(one[documents == 0])) > 1 for one in [shuffled_labels(mixed, documents, rng)])
+
+
+def test_the_headline_of_a_map_is_that_of_the_flat_one_that_keeps_most_neighbours():
+    def seen(recall):
+        return {"label_agreement": 0.5, "neighbour_recall": recall, "trustworthiness": 0.9}
+
+    flat, deep = np.zeros((4, 2)), np.zeros((4, 3))
+    maps = {"pca_2d": (flat, 0.2), "tsne_2d": (flat, 0.4), "umap_3d": (deep, 0.9)}
+    own = [
+        Seen(np.array([0.6, 0.3, 0.3]), {name: at for name, (at, _) in maps.items()},
+             {name: seen(recall) for name, (_, recall) in maps.items()}, {})
+    ]  # fmt: skip
+    said = _on_map(LevelFindings(level=Level(0, ""), seen=own, remoteness=np.ones(4), remoteness_null=1.0))
+    assert said.startswith("The t-SNE 2-D map shows 50%") and "keeps 40% of the true neighbours" in said
