@@ -23,7 +23,7 @@ from latentmech.direction.sample import LabelledRows
 def mean_of_unit_differences(sample: LabelledRows) -> Float[Tensor, " d_model"]:
     """The vector."""
     differences = sample.rows[sample.pairs[:, 0]] - sample.rows[sample.pairs[:, 1]]
-    return (differences / differences.norm(dim=1, keepdim=True)).mean(0)
+    return (differences / differences.norm(dim=1, keepdim=True).clamp(min=1e-9)).mean(0)
 '''
 EDIT = '''def scaling(direction: Direction, strength: Strength) -> Edit:
     """The part along the direction, so many times."""
