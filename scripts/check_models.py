@@ -159,7 +159,14 @@ class Bite:
     done: str
 
 
-TL, HF = "transformer_lens/model_bridge/supported_architectures", "transformers/models"
+TL = "transformer_lens/model_bridge/supported_architectures"
+
+
+def hf(kind: str, what: str = "modeling") -> str:
+    """Where transformers has a kind of model."""
+    return f"transformers/models/{kind}/{what}_{kind}.py"
+
+
 PARALLEL = Bite(
     "blocks run attention and MLP side by side; there is no resid_mid",
     "transformer_lens/model_bridge/generalized_components/block.py, ParallelBlockBridge",
@@ -167,7 +174,7 @@ PARALLEL = Bite(
 )
 STATEFUL = Bite(
     "keeps a state of its own between steps and swallows a cache of keys and values",
-    f"{HF}/<type>/modeling_<type>.py, the arguments of forward",
+    f"{hf('<type>')}, the arguments of forward",
     "measured: every step of a generation runs the whole text where that differs",
 )
 HYBRID = Bite(
@@ -177,52 +184,52 @@ HYBRID = Bite(
 )
 HEADED = Bite(
     "a dense layer and a norm stand between the last block and the head",
-    f"{HF}/<type>/modeling_<type>.py, the prediction head",
+    f"{hf('<type>')}, the prediction head",
     "the lens is refused by measure",
 )
 BITES = {
     "opt": Bite(
         "the head is fed by model.decoder, so a hook on the backbone never narrows what it reads",
-        f"{HF}/opt/modeling_opt.py, OPTForCausalLM.forward",
+        f"{hf('opt')}, OPTForCausalLM.forward",
         "tokens are chosen at the input of the head, and the width of what comes out is checked",
     ),
-    "opt 350m form": Bite("norms behind the residual, project_out before the head", f"{HF}/opt/modeling_opt.py",
+    "opt 350m form": Bite("norms behind the residual, project_out before the head", hf("opt"),
                           "lens and ablation are refused by measure"),
     "granite": Bite("attn_out and mlp_out are wired at the first whole forward; the stream takes a multiple of them",
                     f"{TL.rpartition('/')[0]}/generalized_components/block.py, ScaledResidualBlockBridge",
                     "one forward with everything in it at boot; a folded addition is divided by the multiple"),
     "openai-gpt": Bite("a block returns a list, and hook_resid_post fires for tensors and tuples",
-                       f"{HF}/openai/modeling_openai.py, Block.forward", "refused: the hook point never fires"),
-    "rwkv": Bite("forward wants `state`, swallows past_key_values, ignores the mask", f"{HF}/rwkv/modeling_rwkv.py",
+                       f"{hf('openai')}, Block.forward", "refused: the hook point never fires"),
+    "rwkv": Bite("forward wants `state`, swallows past_key_values, ignores the mask", hf("rwkv"),
                  "right padding, one text at a time, no cache"),
-    "recurrent_gemma": Bite("padding on the left is read as text", f"{HF}/recurrent_gemma/modeling_recurrent_gemma.py",
+    "recurrent_gemma": Bite("padding on the left is read as text", hf("recurrent_gemma"),
                             "right padding, one text at a time"),
-    "bloom": Bite("no max_position_embeddings: positions are ALiBi", f"{HF}/bloom/configuration_bloom.py",
+    "bloom": Bite("no max_position_embeddings: positions are ALiBi", hf("bloom", "configuration"),
                   "the limit is taken from where the folder has one, or none is set"),
-    "mpt": Bite("no max_position_embeddings: positions are ALiBi", f"{HF}/mpt/configuration_mpt.py",
+    "mpt": Bite("no max_position_embeddings: positions are ALiBi", hf("mpt", "configuration"),
                 "the limit is taken from where the folder has one, or none is set"),
     "llama4_text": Bite("what the experts put out has lost its shape of batch and position", f"{TL}/llama4.py",
                         "mlp_out is refused by its shape, and ablation with it"),
-    "bloom post-norm": Bite("the residual is taken behind the norm", f"{HF}/bloom/modeling_bloom.py, BloomBlock",
+    "bloom post-norm": Bite("the residual is taken behind the norm", f"{hf('bloom')}, BloomBlock",
                             "ablation is refused by measure"),
-    "falcon_h1": Bite("a Mamba mixer writes to the stream beside attention", f"{HF}/falcon_h1/modeling_falcon_h1.py",
+    "falcon_h1": Bite("a Mamba mixer writes to the stream beside attention", hf("falcon_h1"),
                       "ablation is refused by measure"),
-    "gemma4_text": Bite("a per-layer input and a scale stand behind the MLP", f"{HF}/gemma4/modeling_gemma4.py",
+    "gemma4_text": Bite("a per-layer input and a scale stand behind the MLP", hf("gemma4"),
                         "ablation is refused by measure"),
-    "hunyuan_v1_dense": Bite("norms stand behind the rotation, so positions must be given", f"{HF}/hunyuan_v1_dense",
+    "hunyuan_v1_dense": Bite("norms stand behind the rotation, so positions must be given", hf("hunyuan_v1_dense"),
                              "positions are always given with left padding"),
     "bert, no decoder": Bite("with is_decoder=false attention sees what follows, and transformers only warns",
-                 f"{HF}/bert/modeling_bert.py", "refused: a state must know nothing of what follows"),
+                 hf("bert"), "refused: a state must know nothing of what follows"),
     "falcon 40b form": Bite("grouped keys and values are split wrongly", f"{TL}/falcon.py", "refused with its error"),
     "gpt_bigcode MHA": Bite("the adapter knows one shared head only", f"{TL}/gpt_bigcode.py", "refused with its error"),
-    "deepseek_v4": Bite("four streams are handed on side by side", f"{HF}/deepseek_v4/modeling_deepseek_v4.py",
+    "deepseek_v4": Bite("four streams are handed on side by side", hf("deepseek_v4"),
                         "refused: what blocks hand on is no residual stream"),
     "hrm_text": Bite("blocks lie in stacks of stacks, none of them as long as the model is said to be deep",
-                     f"{HF}/hrm_text/modeling_hrm_text.py", "refused: there are no blocks to compare with"),
+                     hf("hrm_text"), "refused: there are no blocks to compare with"),
     "granitemoehybrid": Bite("without rotary positions a component of TransformerLens has nothing in it",
                              f"{TL}/granite_moe_hybrid.py", "refused with its error"),
     "nemotron_h": Bite("the backbone asks every block for its kind, and a block is attention or mixer or MLP",
-                       f"{HF}/nemotron_h/modeling_nemotron_h.py",
+                       hf("nemotron_h"),
                        "the part inside a component answers; sites but resid_post are refused by name"),
     **dict.fromkeys(("jamba", "bamba", "qwen3_next", "qwen3_5_text", "zamba2"), HYBRID),
     **dict.fromkeys(("bert", "modernbert-decoder"), HEADED),

@@ -102,7 +102,7 @@ def test_many_indexes_in_one_database(database):
     assert database.open("n24", CARD | {"pooling": "24"}, 4).card["pooling"] == "24"
 
 
-def test_an_address_stays_as_it_is_and_a_folder_may_be_in_the_home(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/of/mine")
+def test_an_address_stays_as_it_is_and_a_folder_may_be_in_the_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
     assert VectorDatabase(uri="s3://bucket/~/vectors").where == "s3://bucket/~/vectors"
-    assert VectorDatabase(uri="~/vectors").where == "/home/of/mine/vectors"
+    assert VectorDatabase(uri="~/vectors").where == str(tmp_path / "vectors")

@@ -7,6 +7,7 @@ weights runs the same code with other numbers: the record of the trained model s
 
 import importlib.metadata
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -49,7 +50,8 @@ def refuse_without(model: Model, need: str, why: str) -> None:
     trusted(model)
     for check in model.seen["checks"]:
         if check.need == need and not check.passed:
-            raise BadInput(f"{why} {model.name}: {check.failure}")
+            said = f"{why} {model.name}: "
+            raise BadInput(said + (check.level.removeprefix(said) if math.isnan(check.size) else check.failure))
 
 
 def recorded(model: Model) -> tuple[Check, ...]:
