@@ -33,8 +33,8 @@ class ActivationStore(ActivationStoreSettings):
     """Content-addressed activations: read from disk where they are there, else collected.
 
     An entry is a folder of shards with a manifest. A killed run resumes after the last recorded shard; two
-    processes that want the same entry take turns, and the second finds it done. Its settings are those of
-    `ActivationStoreSettings`.
+    processes that want the same entry take turns, and the second finds it done. An entry with more hook points than
+    are asked for serves as well. Its settings are those of `ActivationStoreSettings`.
     """
 
     _verified: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
@@ -58,14 +58,20 @@ class ActivationStore(ActivationStoreSettings):
         key = self._ingredients(model, examples, hook_names, position)
         folder = self._root() / fingerprint(key)[:40]
         shards = _complete(folder, key)
+        if shards is None and (wider := self._wider(key)):
+            folder, shards = wider
         if shards is None:
             shards = self._fill(folder, key, self._request(model, examples, hook_names, position))
         else:
             trusted(model)  # what was collected before this was checked is not handed out
-        Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
-        self._verified.update(folder / shard.file for shard in shards)
+        self._verify(folder, shards)
         paths = tuple(folder / shard.file for shard in shards)
         return Activations(hook_names, sum(shard.rows for shard in shards), model.d_model, paths)
+
+    def _verify(self, folder: Path, shards: Sequence[Shard]) -> None:
+        """Compare with their checksums those shards that this process has not seen yet."""
+        Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
+        self._verified.update(folder / shard.file for shard in shards)
 
     def _root(self) -> Path:
         return Path(self.root).expanduser() if self.root else cache_root() / "activations"
@@ -89,12 +95,38 @@ class ActivationStore(ActivationStoreSettings):
             "spans": fingerprint(spans),
         } | ({"without_bos": fingerprint(unbegun)} if unbegun else {})
 
+    def _wider(self, key: dict[str, Any]) -> tuple[Path, list[Shard]] | None:
+        """A finished, sound entry that differs from `key` by more hook points alone; those with the fewest first."""
+        found = []
+        for name in _names_in(self._index(key)):
+            try:
+                own = json.loads((self._root() / name / "entry.json").read_bytes())["key"]
+                if set(own["hook_names"]) >= set(key["hook_names"]) and own | {"hook_names": key["hook_names"]} == key:
+                    found.append((len(own["hook_names"]), self._root() / name, own))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # damaged, or deleted
+        for _, folder, own in sorted(found, key=lambda entry: entry[:2]):
+            try:
+                if shards := _complete(folder, own):
+                    self._verify(folder, shards)
+                    return folder, shards
+            except IntegrityError:
+                continue  # whoever asks for that very entry is told
+        return None
+
+    def _index(self, key: dict[str, Any]) -> Path:
+        """A folder with an empty file, by their names, for every entry that is like `key` but for its hook points."""
+        return self._root() / "index" / fingerprint({k: v for k, v in key.items() if k != "hook_names"})[:40]
+
     def _fill(self, folder: Path, key: dict[str, Any], request: Request) -> list[Shard]:
         """Collect what is missing, under a lock that dies with its process."""
         make_folder(folder)  # not before the texts are known to be sound: bad input leaves no empty entry
         with _turn(self._root() / "locks" / f"{folder.name}.lock"):
             done = _complete(folder, key)  # another process may have finished it meanwhile
-            return done if done is not None else self._collect(folder, key, request)
+            if done is not None:
+                return done
+            write_bytes(self._index(key) / folder.name, b"")  # first: a kill must not leave an entry that is not in it
+            return self._collect(folder, key, request)
 
     def _collect(self, folder: Path, key: dict[str, Any], request: Request) -> list[Shard]:
         chunks = _chunks(request, self.shard_rows)
@@ -127,6 +159,11 @@ class ActivationStore(ActivationStoreSettings):
 def _begins_without_bos(model: Model, text: str) -> bool:
     """Whether a chat template wrote the text without the BOS that the model's other texts begin with."""
     return isinstance(text, Templated) and not text.startswith(model.tokenizer.bos_token or "")
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Names of the files there, but for those that are being written."""
+    return [path.name for path in folder.glob("[!.]*")]
 
 
 def _complete(folder: Path, key: dict[str, Any]) -> list[Shard] | None:

@@ -58,7 +58,7 @@ def store(root: Path) -> ActivationStore:
 
 
 def entry(root: Path) -> Path | None:
-    return next((p for p in root.iterdir() if p.name != "locks"), None) if root.exists() else None
+    return next((p for p in root.iterdir() if p.name not in ("locks", "index")), None) if root.exists() else None
 
 
 def contents(folder: Path) -> dict[str, bytes]:

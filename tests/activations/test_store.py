@@ -43,7 +43,7 @@ def prompts(*texts: str) -> Examples:
 
 def entries(store: ActivationStore) -> list[Path]:
     root = Path(store.root)
-    return sorted(p for p in root.iterdir() if p.name != "locks") if root.exists() else []
+    return sorted(p for p in root.iterdir() if p.name not in ("locks", "index")) if root.exists() else []
 
 
 @pytest.mark.parametrize("position", ["word_last", "word_first", "word_mean", "text_last", "text_first", "text_mean"])
@@ -226,3 +226,74 @@ def test_a_model_that_overflows_is_an_integrity_error_and_nothing_is_recorded(st
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def shared(store: ActivationStore, tiny, unloadable, examples, levels=LEVELS[1:3], **asked) -> bool:
+    """Whether fewer levels than LEVELS come from the disk, and are those that LEVELS has."""
+    wide = store.get(tiny, examples, LEVELS)
+    try:
+        few = replace(store).get(unloadable, examples, levels, **asked)
+    except AssertionError:
+        return False
+    assert few.hook_names == tuple(level.hook_name for level in levels)
+    assert all(torch.equal(few.level(name), wide.level(name)) for name in few.hook_names)
+    return True
+
+
+def test_an_entry_with_more_hook_points_serves_a_question_for_fewer(store, tiny, unloadable, examples):
+    assert shared(store, tiny, unloadable, examples)
+    assert shared(store, tiny, unloadable, examples, LEVELS[3:0:-2])  # in another order, with a gap
+    assert len(entries(store)) == 1
+    with pytest.raises(KeyError, match=r"hook_resid_pre was not collected"):
+        store.get(unloadable, examples, LEVELS[1:3]).level(LEVELS[0].hook_name)
+
+
+def test_it_does_not_serve_what_it_does_not_hold_or_what_is_otherwise_another_question(
+    store, tiny, unloadable, examples
+):
+    store.get(tiny, examples, LEVELS[1:])
+    other = replace(examples, texts=("Other", *examples.texts[1:]))
+    for model, texts, levels, position in (
+        (unloadable, examples, LEVELS, "word_last"),
+        (unloadable, examples, levels_of(3, "resid_mid")[1:2], "word_last"),
+        (unloadable, examples, LEVELS[1:2], "word_first"),
+        (unloadable, other, LEVELS[1:2], "text_last"),
+        *((replace(unloadable, **changed), examples, LEVELS[1:2], "word_last") for changed in MODEL_SETTINGS),
+    ):
+        with pytest.raises(AssertionError, match="the weights were loaded"):
+            store.get(model, texts, levels, position)
+
+
+def test_a_kill_before_the_last_shard_leaves_nothing_that_serves(store, tiny, unloadable, examples, monkeypatch):
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("latentmech.activations.store._write_shard", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.get(tiny, examples, LEVELS)
+    with pytest.raises(AssertionError, match="the weights were loaded"):
+        store.get(unloadable, examples, LEVELS[1:3])
+    assert shared(store, tiny, unloadable, examples)
+
+
+DAMAGE = {
+    "a shard": lambda entry: (entry / "shard-00001.safetensors").write_bytes(b"x"),
+    "the record": lambda entry: (entry / "manifest.jsonl").write_text("x\n"),
+    "the description": lambda entry: (entry / "entry.json").write_text("[]"),
+    "another's description": lambda entry: (entry / "entry.json").write_text(
+        (entry / "entry.json").read_text().replace('"shards": ', '"shards": 1')
+    ),
+    "all of it": shutil.rmtree,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_entry_is_passed_over_for_one_that_is_sound(store, tiny, unloadable, examples, damage):
+    expected = store.get(tiny, examples, LEVELS).level(LEVELS[1].hook_name)
+    DAMAGE[damage](entries(store)[0])
+    with pytest.raises(AssertionError, match="the weights were loaded"):
+        replace(store).get(unloadable, examples, LEVELS[1:2])
+    replace(store).get(tiny, examples, LEVELS[1:3])
+    few = replace(store).get(unloadable, examples, LEVELS[1:2])
+    torch.testing.assert_close(few.level(LEVELS[1].hook_name), expected)
