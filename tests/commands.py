@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 FAST = ["model=tiny", "report=console"]
 SMALL = {
     "probe": {"data.limit": 900, "draws": 100, "control_seeds": 1, "unseen_classes": "drop"},
-    "direction": {"data.limit": 80, "draws": 100, "shuffles": 5, "random_draws": 5, "halvings": 2, "compare": "false"},
+    "direction": {"data.limit": 80, "draws": 100, "shuffles": 5, "random_draws": 5, "halvings": 2},
     "steering": {
         "direction.data.limit": 80,
         "draws": 100,

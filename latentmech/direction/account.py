@@ -174,6 +174,8 @@ def notes(found: DirectionFindings, model: Model) -> Iterator[str]:
     if (texts := found.sizes["train"]) < FEW_TEXTS:
         yield f"Few texts: the direction is found from {texts} training texts of both kinds together."
     yield from _transfer_notes(found)
+    if not found.settings.compare:
+        yield "Other bundled directions were not looked at; direction.compare=true reads their texts for the cosines."
     if found.shown is not None and found.shown.positive - found.shown.negative < 0.5:
         yield _behaviour(found, model)
 

@@ -50,7 +50,8 @@ class DirectionSettings:
         random_draws: random directions beside it: drawn evenly, and as many drawn as the states vary.
         shuffles: exchanges of the labels beside it; each costs a fit at every level and one for every group.
         halvings: random halves of the training groups.
-        compare: cosines to the directions of the other bundled sets.
+        compare: cosines to the directions of the other bundled sets, each of which is read once for every model,
+            template and position.
         transfer: other data to read with it: bundled names or paths.
         push: a hub repository, `owner/name`, that the direction is uploaded to when the run has its results.
         draws: bootstrap resamples of groups.
@@ -72,7 +73,7 @@ class DirectionSettings:
     random_draws: Annotated[Count, Control("random directions")] = 200
     shuffles: Annotated[Count, Control("exchanged labels")] = 99
     halvings: Annotated[Count, Control("split halves")] = 20
-    compare: Annotated[bool, Control("cosines to other directions")] = True
+    compare: bool = False
     transfer: Sequence[str] = ()
     push: str | None = None
     draws: Draws = 1000

@@ -12,7 +12,7 @@ from latentmech.data import Pairs
 from latentmech.direction import DirectionStudy
 
 WIDTH = 24
-QUICK = {"random_draws": 39, "shuffles": 39, "halvings": 5, "compare": False, "chat_template": False, "draws": 100}
+QUICK = {"random_draws": 39, "shuffles": 39, "halvings": 5, "chat_template": False, "draws": 100}
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,7 @@ def test_too_few_nulls_are_noted(tiny, tmp_path):
     report = found_in(paired(tmp_path / "p.csv", rows), reads("good"), tiny, shuffles=18, random_draws=0)
     assert "18 directions of exchanged labels cannot be beaten at p = 0.05; that takes at least 19." in report.notes
     assert "Switched off by setting: random directions." in report.notes
+    assert any(note.startswith("Other bundled directions were not looked at") for note in report.notes)
     assert "directions of exchanged labels (95th percentile" in report.headline
 
 
