@@ -112,6 +112,7 @@ def test_a_gate_edits_fewer_tokens(tmp_path):
         run = ["steering=sentiment", *quick("steering"), "steering.strengths=[5]", "steering.layer=1"]
         code, _, err = invoke(*run, f"steering.gate={gate}", f"hydra.run.dir=gate-{gate}")
         assert code == 0, err
+        assert re.search(r"latentmech: .*: steering \d+ prompts at \+5: \d+ rows, [\d,]+ tokens read, ", err)
         effects.append(json.loads((tmp_path / f"gate-{gate}" / "metrics.json").read_text())["steering/kl@+5.00"])
     assert effects[1] < effects[0]
 
@@ -119,8 +120,9 @@ def test_a_gate_edits_fewer_tokens(tmp_path):
 def test_directions_are_compared_and_read_other_data(tmp_path):
     write_pairs()
     extra = ["direction.transfer=[mine.csv,formality]", "direction.compare=true"]
-    code, _, err = invoke("direction=sentiment", *quick("direction"), *extra)
+    code, out, err = invoke("direction=sentiment", *quick("direction"), *extra)
     assert code == 0, err
+    assert "were not looked at" not in out
     metrics = json.loads((only_run(tmp_path) / "metrics.json").read_text())
     assert {"direction/cosine/truth", "direction/transfer/mine/auroc", "direction/transfer/formality/auroc"} <= set(
         metrics

@@ -103,6 +103,19 @@ def collect_into(
             _fill(run, aim, batch, [buffer[filled : filled + size] for buffer in buffers])
             filled += size
             progress(int(request.tokens.lengths[batch].sum()))
+    _arrived(request.model.torch_device)
+
+
+def host_memory(n_bytes: int, device: torch.device) -> Tensor:
+    """Bytes on the host for rows to be put into: page-locked for a GPU, which computes on while it copies there."""
+    return torch.empty(n_bytes, dtype=torch.uint8, pin_memory=device.type == "cuda")
+
+
+def _arrived(device: torch.device) -> None:
+    """Wait until all that was sent to page-locked memory is there."""
+    if device.type == "cuda":
+        for i in range(torch.cuda.device_count()):
+            torch.cuda.synchronize(i)
 
 
 class _Aim:
@@ -130,7 +143,8 @@ class _Aim:
         names = poolings_of(self.request.pooling)
         for i, name in enumerate(names):
             own = slice(i, None, len(names))
-            pool(name, activation, self.place[own], self.first[own], self.last[own], self.target[level][own])
+            place, first, last = (index[own].to(activation.device) for index in (self.place, self.first, self.last))
+            pool(name, activation, place, first, last, self.target[level][own])
 
 
 def _fill(run: Callable[[Batch], None], aim: _Aim, batch: list[int], target: Sequence[Tensor]) -> None:
@@ -171,7 +185,7 @@ def pool(name: str, activation: Resid, place: Index, first: Index, last: Index, 
         tokens = activation[place[inside], first[inside] + offset].float()
         total.index_add_(0, inside, tokens, alpha=offset + 1 if rising else 1)
     size = (last - first + 1).unsqueeze(1)
-    out.copy_(total / (size * (size + 1) / 2 if rising else size))
+    out.copy_(total / (size * (size + 1) / 2 if rising else size), non_blocking=out.is_pinned())
 
 
 def _pick(activation: Resid, place: Index, token: Index, out: Rows) -> None:
@@ -181,7 +195,7 @@ def _pick(activation: Resid, place: Index, token: Index, out: Rows) -> None:
     if out.device == activation.device and out.is_contiguous():
         torch.index_select(tokens, 0, index, out=out)
     else:
-        out.copy_(tokens[index])
+        out.copy_(tokens[index], non_blocking=out.is_pinned())
 
 
 def poolings_of(names: str) -> tuple[str, ...]:

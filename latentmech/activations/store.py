@@ -1,6 +1,7 @@
 """`ActivationStore`: activations on disk under a name made of everything that they depend on."""
 
 import json
+import math
 import shutil
 import sys
 from collections.abc import Sequence
@@ -16,11 +17,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.activations.activations import ROW, Activations, Manifest, Shard, damaged
-from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, poolings_of
+from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, host_memory, poolings_of
 from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
 from latentmech.model import Level, Model, Templated, length_sorted, text_rows, tokenise, trusted, word_rows
+from latentmech.report import announce
 from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
 from latentmech.tensors import blank_tensors
 
@@ -136,7 +138,12 @@ class ActivationStore(ActivationStoreSettings):
         _check_space(folder, sum(len(request.rows_in(chunks[n])) for n in todo) * request.bytes_per_row)
         tokens = int(sum(request.tokens.lengths[chunks[n]].sum() for n in todo))
         most = max((len(request.rows_in(texts)) for texts in chunks), default=0)  # room for any shard, used for all
-        memory = torch.empty(most * (request.bytes_per_row + torch.int64.itemsize) + HEADER, dtype=torch.uint8)
+        room = most * (request.bytes_per_row + torch.int64.itemsize) + HEADER
+        memory = host_memory(room, request.model.torch_device)
+        if todo:
+            announce(
+                _called(request.model), _plan(request, [text for n in todo for text in chunks[n]], self.token_budget)
+            )
         with _bar(request.model, tokens) as bar:
             for number in todo:
                 shard = _write_shard(folder, number, request, chunks[number], memory, self.token_budget, bar.update)
@@ -246,8 +253,20 @@ def _turn(path: Path) -> AbstractContextManager[object]:
         return lock.acquire()
 
 
+def _plan(request: Request, texts: Sequence[int], token_budget: int) -> dict[str, int]:
+    """What collecting these texts takes; as few forwards as if no batch had any padding."""
+    tokens, size = int(request.tokens.lengths[texts].sum()), len(request.rows_in(texts)) * request.bytes_per_row
+    forwards = math.ceil(tokens / token_budget)
+    return {"texts": len(texts), "tokens": tokens, "forwards at least": forwards, "bytes on disk": size}
+
+
+def _called(model: Model) -> str:
+    return f"{model.name}{' (random init)' if model.random_init else ''}: activations"
+
+
 def _bar(model: Model, n_tokens: int) -> "tqdm[Any]":
     """Tokens done, speed and time left; on a log file a line every ten seconds."""
-    name = f"{model.name}{' (random init)' if model.random_init else ''}: activations"
     interval = 0.2 if sys.stderr.isatty() else 10
-    return tqdm(total=n_tokens, unit="tok", unit_scale=True, desc=name, mininterval=interval, disable=n_tokens == 0)
+    return tqdm(
+        total=n_tokens, unit="tok", unit_scale=True, desc=_called(model), mininterval=interval, disable=n_tokens == 0
+    )

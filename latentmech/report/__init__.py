@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from latentmech.report.figures.points import PointMap, point_maps
     from latentmech.report.figures.style import OKABE_ITO
     from latentmech.report.files import render_html, write_run
+    from latentmech.report.plan import announce
     from latentmech.report.report import ROW_COLUMNS, Curve, Ledger, Method, Picture, Report, Table
     from latentmech.report.sinks import ConsoleSink, WandbSink, fetch_artifact
     from latentmech.report.sweep import at_strength, joined, print_sweep

@@ -9,6 +9,8 @@ from torch import Tensor, stack
 from tqdm import tqdm
 
 from latentmech.direction import Direction
+from latentmech.model import tokenise
+from latentmech.report import announce
 from latentmech.steering.damage import Divergence, divergence, kl_of, neutral_perplexity, untouched_runs
 from latentmech.steering.edits import Steerer, Strength
 from latentmech.steering.generation import completions, next_logits
@@ -89,6 +91,11 @@ def swept(
     model, scope, ((direction,), doses) = steerer.model, steerer.scope, own
     variants = [{}, *(steerer(direction, strength) for strength in doses.values())]
     rows = 3 * len(doses) + 2 + sum(1 + len(some) * len(at) for some, at in others.values())
+    read = int(tokenise(model, trials.texts, [f"{i}" for i in range(len(trials))]).lengths.sum())
+    written = len(variants) * len(trials) * asked.n_tokens
+    amounts = {"rows": rows * len(trials), "tokens read": rows * read, "tokens written at most": written}
+    asked_for = ", ".join(f"{strength:+g}" for strength in doses)
+    announce(f"{model.name}: steering {len(trials)} prompts at {asked_for}", amounts)
     with tqdm(total=rows * len(trials), unit="row", desc=f"{model.name}: steering", mininterval=1) as bar:
 
         def told(texts: Sequence[str]) -> Prompts:

@@ -157,3 +157,20 @@ def small_memory(fits: int, sizes: list[int], error: str = "RuntimeError: not en
         run(batch)
 
     return reading_some
+
+
+def test_rows_for_a_gpu_go_to_page_locked_memory_and_are_waited_for(monkeypatch):
+    """There is none here: what is asked of torch, and when."""
+    asked, empty = [], torch.empty
+
+    def made(*shape, pin_memory=False, **kwargs):
+        asked.append(pin_memory)
+        return empty(*shape, **kwargs)
+
+    monkeypatch.setattr(torch, "empty", made)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda i: asked.append(f"cuda:{i}"))
+    for kind in ("cpu", "cuda"):
+        assert len(module.host_memory(7, torch.device(kind))) == 7
+        module._arrived(torch.device(kind))
+    assert asked == [False, True, "cuda:0", "cuda:1"]

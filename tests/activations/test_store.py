@@ -5,6 +5,7 @@ import os
 import shutil
 from collections import namedtuple
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -297,3 +298,39 @@ def test_a_damaged_entry_is_passed_over_for_one_that_is_sound(store, tiny, unloa
     replace(store).get(tiny, examples, LEVELS[1:3])
     few = replace(store).get(unloadable, examples, LEVELS[1:2])
     torch.testing.assert_close(few.level(LEVELS[1].hook_name), expected)
+
+
+def plans(capsys) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("latentmech: tiny: activations")]
+
+
+def test_a_plan_is_said_once_for_what_is_collected_and_not_for_what_is_there(store, tiny, examples, capsys):
+    tokens = int(tokenise(tiny, examples.texts, examples.ids).lengths.sum())
+    n_bytes = sum(examples.sizes()) * len(LEVELS) * tiny.d_model * 4
+    store.get(tiny, examples, LEVELS)
+    (said,) = plans(capsys)
+    assert f"{len(examples)} texts, {tokens:,} tokens, {-(-tokens // store.token_budget)} forwards at least, " in said
+    assert said.endswith(f"{n_bytes / 1000:.1f} kB on disk")
+    store.get(tiny, examples, LEVELS)
+    store.get(tiny, examples, LEVELS[1:])
+    assert plans(capsys) == []
+
+
+def test_what_is_left_of_a_killed_run_is_what_is_planned(store, tiny, examples, capsys, monkeypatch):
+    write, done = import_module("latentmech.activations.store")._write_shard, []
+
+    def killed(*args):
+        if done:
+            raise KeyboardInterrupt
+        done.append(args)
+        return write(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("latentmech.activations.store._write_shard", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.get(tiny, examples, LEVELS)
+    whole = plans(capsys)
+    store.get(tiny, examples, LEVELS)
+    (rest,) = plans(capsys)
+    n = [int(line.split(" texts")[0].rsplit(" ", 1)[1]) for line in (*whole, rest)]
+    assert n == [len(examples), len(examples) - len(done[0][3])]
