@@ -16,6 +16,7 @@ from latentmech.tensors import finite, load_tensors, save_tensors
 FORMAT = "latentmech.direction/1"
 PER_LEVEL = ("vector", "positive_mean", "negative_mean")  # tensors: a field, without its s, by hook point
 NUMBERS = ("norms", "resid_norms", "spreads")
+PASSING = ("versions", "device_map")  # of an identity: another version, or other devices, are no other model
 OF_ONE_LEVEL = ("layer", "selection", "scores", "projections")  # what a card says about the level that was chosen
 
 
@@ -166,9 +167,9 @@ class Direction:
             raise BadInput(f"{self.name} belongs to {self.hook_name}, {model.name} has {model.n_layers} blocks")
         theirs, ours = self.card.get("model", {}).get("identity", {}), model.identity
         differing = {
-            key: (f"{theirs.get(key)}", f"{ours[key]}")
-            for key in ours
-            if key != "versions" and theirs.get(key) != ours[key]  # another version of a library is no other model
+            key: (f"{theirs.get(key)}", f"{ours.get(key)}")
+            for key in {**ours, **theirs}
+            if key not in PASSING and theirs.get(key) != ours.get(key)
         }
         if not differing:
             return ()

@@ -35,7 +35,7 @@ from latentmech.errors import BadInput
 from latentmech.model import Dialogue, Model, fits, levels_of
 from latentmech.report import Report
 from latentmech.statistics import Estimate
-from latentmech.storage import fingerprint
+from latentmech.storage import fingerprint, plain
 
 LICENCE = "Apache-2.0"
 BIBTEX = (
@@ -180,4 +180,4 @@ def direction_of(
 def source_of(model: Model) -> dict[str, Any]:
     """Which weights these are, as a card says it."""
     own = {"name": model.called, "revision": model.checkpoint.revision, "fingerprint": model.fingerprint}
-    return {**own, "identity": model.identity, "note": model.checkpoint.note}
+    return {**own, "identity": model.identity, "note": model.checkpoint.note, "weights": plain(model.weights)}

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 
-def wire(bridge: "TransformerBridge") -> None:
+def wire(bridge: "TransformerBridge", device: torch.device) -> None:
     """One forward over one token, with all of TransformerLens's components in it.
 
     Some connect their hook points at their first forward; one in which they are left out would never do it.
     """
     backbone: Any = bridge.original_model.base_model
-    token = torch.zeros(1, 1, dtype=torch.long, device=next(bridge.parameters()).device)
+    token = torch.zeros(1, 1, dtype=torch.long, device=device)
     with torch.inference_mode():
         backbone(input_ids=token, attention_mask=torch.ones_like(token), use_cache=False)
 

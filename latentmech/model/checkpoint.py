@@ -5,6 +5,7 @@ Folders are there whole or not at all.
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -76,6 +77,17 @@ class Checkpoint:
             with safe_open(path, framework="np") as file:
                 names += file.keys()
         return tuple(names)
+
+    @property
+    def n_weights(self) -> int:
+        """How many numbers the tensors hold, from their headers."""
+        from safetensors import safe_open
+
+        n = 0
+        for path in self.weight_files:
+            with safe_open(path, framework="np") as file:
+                n += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+        return n
 
     @cached_property
     def config(self) -> dict[str, Any]:

@@ -66,6 +66,9 @@ def writers(model: Model) -> Writers:
         raise BadInput(
             f"model.{setting}=true: these weights are in no folder to start from; export with it set to false"
         )
+    if model.as_kept:
+        setting, value = next(iter(model.as_kept.items()))
+        raise BadInput(f"model.{setting}={value}: weights are folded in single precision, in one place; leave it out")
     mapping: Any = model.bridge.adapter.component_mapping
     _check_parts(model, mapping)
     refuse_without(model, "ablation", "the weights known here are not all that writes to the stream of")

@@ -14,6 +14,7 @@ import torch
 from latentmech.errors import BadInput, ResourceError, first_line
 from latentmech.model.boot import explained, wire
 from latentmech.model.checkpoint import Checkpoint
+from latentmech.model.precision import SHARING, best_dtype, quantised_by
 from latentmech.model.settings import ModelSettings
 from latentmech.model.sources import name_of
 from latentmech.model.weights import load_weights, quiet
@@ -41,6 +42,7 @@ class Model(ModelSettings):
 
     Attributes:
         seen: what was found out about it while it was used, such as the hook points that were seen to fire.
+        dtype: as in `ModelSettings`; one that was `auto` is what was chosen, from the first moment on.
     """
 
     seen: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -50,6 +52,11 @@ class Model(ModelSettings):
         kind = self.device.partition(":")[0]
         if kind != "auto" and not AVAILABLE[kind]():
             raise BadInput(f"model.device={self.device} is not there on this machine; model.device=auto takes what is")
+        quantised_by(self.quantization)
+        if self.dtype == "auto":
+            chosen, why = best_dtype(self.torch_device)
+            object.__setattr__(self, "dtype", chosen)
+            self.seen["dtype"] = f"model.dtype=auto took {chosen} ({why})"
 
     @property
     def called(self) -> str:
@@ -138,8 +145,36 @@ class Model(ModelSettings):
             "dtype": self.dtype,
             "compatibility_mode": self.compatibility_mode,
             "prepend_bos": self.prepend_bos,
-            "versions": {package: importlib.metadata.version(package) for package in COMPUTING},
-        }
+            "versions": {package: importlib.metadata.version(package) for package in COMPUTING}
+            | (quantised_by(self.quantization) if self.as_kept else {}),
+        } | self.as_kept
+
+    @property
+    def as_kept(self) -> dict[str, Any]:
+        """How weights that are read are kept, where that is not as they are, all in one place."""
+        if self.random_init:
+            return {}
+        asked = {"quantization": self.quantization, "device_map": self.device_map}
+        return {name: value for name, value in asked.items() if value not in ("none", None)}
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        """What a card says of them: in what they are kept and computed, who chose that, how far it is from float32."""
+        road = self.seen.get("road")
+        found = {"dtype": self.dtype, **self.as_kept, "chosen": self.seen.get("dtype")}
+        return found | {"off_float32": road.off_float32 if road and not self.random_init else None}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know of the weights, of what they are computed in, and of how the model is run."""
+        chosen, road = self.seen.get("dtype"), self.seen.get("road")
+        said = [f"{self.name}: {chosen}."] if chosen else []
+        if self.as_kept:
+            kept = ", ".join(f"{name} {value}" for name, value in self.as_kept.items())
+            said.append(f"{self.name}: weights are not kept as they were published ({kept}), computed in {self.dtype}.")
+        if self.as_kept.get("quantization") in SHARING:
+            said.append(f"{self.name}: {SHARING[self.quantization]}.")
+        return said + (list(road.notes(self.name)) if road else [])
 
     @property
     def fingerprint(self) -> str:
@@ -167,7 +202,7 @@ class Model(ModelSettings):
         try:
             with quiet(), explained(self.name, self.config):
                 bridge = self._boot_random() if self.random_init else self._boot_trained()
-                wire(bridge)
+                wire(bridge, self.torch_device)
                 bridge.requires_grad_(False)
                 if self.compatibility_mode:
                     bridge.enable_compatibility_mode()
@@ -180,13 +215,13 @@ class Model(ModelSettings):
     def _boot_trained(self) -> "TransformerBridge":
         from transformer_lens.model_bridge import TransformerBridge
 
-        hf_model = load_weights("AutoModelForCausalLM", self.checkpoint, self.dtype, self.torch_device)
+        hf_model = load_weights("AutoModelForCausalLM", self.checkpoint, self.dtype, self.torch_device, **self.as_kept)
         with quiet():
             bridge = TransformerBridge.boot_transformers(
                 str(self.checkpoint.folder),
                 hf_model=hf_model,
                 tokenizer=self.tokenizer,
-                device=self.torch_device,
+                device=None if self.device_map is not None else self.torch_device,
                 dtype=getattr(torch, self.dtype),
             )
         return bridge.eval()

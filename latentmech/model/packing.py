@@ -189,7 +189,7 @@ def _shared(
         return
     runner.take(batch, lengths_of(batch))
     output = _run_below(runner, width, n_blocks, cache)
-    rows = torch.arange(len(batch.ids), device=batch.ids.device).repeat(times)
+    rows = torch.arange(len(batch.ids)).repeat(times)  # on the host: blocks may lie on several devices
     below: list[Any] = [] if cache is None else cache.layers[:n_blocks]
     for layer in below:
         layer.batch_select_indices(rows)

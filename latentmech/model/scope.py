@@ -78,4 +78,4 @@ class Aim:
                 f"the edit at {name} returned {list(new.shape)} in {new.dtype}; "
                 f"expected {list(resid.shape)} in {resid.dtype}, as it was given"
             )
-        return new if self._now is None else torch.where(self._now, new, resid)
+        return new if self._now is None else torch.where(self._now.to(resid.device), new, resid)

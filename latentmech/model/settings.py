@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from latentmech.errors import BadInput
-from latentmech.fields import Idle, OneOf, check
+from latentmech.fields import Idle, OneOf, Rule, check
 from latentmech.model.sources import Source, label
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PLACES = ("auto", "balanced", "sequential")
+
+
+def _no_map(value: Any) -> str | None:
+    known = value is None or value in PLACES or (isinstance(value, Mapping) and bool(value))
+    return None if known else f" is unknown; expected null, {', '.join(PLACES)}, or devices by the names of modules"
+
+
+def _drawn(own: Any) -> bool:
+    return bool(own.random_init)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +30,12 @@ class ModelSettings:
         source: gives the folder with config, tokenizer and weights.
         random_init: the same architecture with fresh weights drawn with `seed`: the control.
         device: `auto` picks CUDA, then MPS, then the CPU.
-        dtype: `float32`, `bfloat16` or `float16`, of weights and computation.
+        dtype: `float32`, `bfloat16` or `float16`, of weights and computation; `auto` takes bfloat16 where there are
+            matrix units for it, else float32, and the report says which, and how far its states are from float32's.
+        quantization: `int8` or `nf4` (bitsandbytes), `int8_weight_only` (torchao): weights in fewer bits, quantised
+            while they are read. `dtype` is what is computed in. Other weights, and so part of the fingerprint.
+        device_map: `auto`, `balanced` or `sequential`: blocks are spread over the GPUs, or over CPU and disk, by
+            accelerate; or a device for every module, such as `{model.layers.0: 0, ...}`.
         compatibility_mode: TransformerLens's folded and centred weights. They give other residual streams,
             so the flag is part of the fingerprint.
         prepend_bos: put the tokenizer's BOS token before every text (if it has one). A text that a chat template
@@ -35,7 +50,11 @@ class ModelSettings:
     random_init: bool = False
     seed: Annotated[int, Idle(lambda own: not own.random_init, "model.random_init is off")] = 0
     device: str = "auto"
-    dtype: Annotated[str, OneOf("float32", "bfloat16", "float16")] = "float32"
+    dtype: Annotated[str, OneOf("auto", "float32", "bfloat16", "float16")] = "float32"
+    quantization: Annotated[
+        str, OneOf("none", "int8", "nf4", "int8_weight_only"), Idle(_drawn, "weights drawn at random are not quantised")
+    ] = "none"
+    device_map: Annotated[Any, Rule(_no_map), Idle(_drawn, "weights drawn at random lie on one device")] = None
     compatibility_mode: bool = False
     prepend_bos: bool = True
     chat_arguments: Mapping[str, Any] | None = None
@@ -45,6 +64,13 @@ class ModelSettings:
         object.__setattr__(self, "name", label(self.name, self.source))
         if self.device.partition(":")[0] not in DEVICES:
             raise BadInput(f"model.device={self.device} is unknown; expected {', '.join(DEVICES)}")
+        if self.device_map is not None and self.device != "auto":
+            raise BadInput(
+                f"model.device={self.device} and model.device_map={self.device_map} both say where; give one"
+            )
+        if self.compatibility_mode and (self.quantization != "none" or self.device_map is not None):
+            other = "device_map" if self.device_map is not None else "quantization"
+            raise BadInput(f"model.compatibility_mode=true folds weights, which model.{other} does not let it; set one")
 
 
 @dataclass(frozen=True, kw_only=True)

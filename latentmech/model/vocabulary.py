@@ -49,7 +49,7 @@ def _readable(model: Model) -> Iterator[None]:
 
 def embedding(model: Model) -> Float[Tensor, "token d_model"]:
     """The row of every token in `W_E`, as float32."""
-    return model.bridge.W_E.detach().float().cpu()
+    return _in_memory(model, model.bridge.W_E).float().cpu()
 
 
 def unembedding(model: Model) -> Float[Tensor, "token d_model"]:
@@ -59,7 +59,13 @@ def unembedding(model: Model) -> Float[Tensor, "token d_model"]:
     that a LayerNorm takes off), the logit of a token is its product with the last state. With tied weights it differs
     from the embedding by that scale only.
     """
-    return model.bridge.W_U.detach().T.float().cpu() * _final_scale(model)
+    return _in_memory(model, model.bridge.W_U).T.float().cpu() * _final_scale(model)
+
+
+def _in_memory(model: Model, table: Tensor) -> Tensor:
+    if table.is_meta:
+        raise BadInput(f"a table of {model.name} lies on the disk; give model.device_map a place in memory for it")
+    return table.detach()
 
 
 def _final_scale(model: Model) -> Float[Tensor, " d_model"]:

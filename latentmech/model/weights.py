@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from latentmech.errors import BadInput, IntegrityError, first_line
 from latentmech.model.checkpoint import Checkpoint
+from latentmech.model.precision import loading
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +28,8 @@ def load_weights(
     dtype: str = "float32",
     device: Any = "cpu",
     zeroed: str = "",
+    quantization: str = "none",
+    device_map: Any = None,
     **settings: Any,
 ) -> Any:
     """transformers' own model with the weights of a folder, in memory of its own, ready to be read.
@@ -34,6 +37,8 @@ def load_weights(
     Args:
         kind: one of transformers' automatic classes. `AutoModel` leaves the head of a whole model aside.
         zeroed: a pattern of names that may be missing; they are zero then.
+        quantization: as `ModelSettings` has it.
+        device_map: the same; `device` is not looked at then.
         settings: what else `from_pretrained` is to know.
 
     Raises:
@@ -42,12 +47,17 @@ def load_weights(
     """
     import torch
 
-    before = checkpoint.contents
+    before, placed = checkpoint.contents, device_map is not None or quantization != "none"
+    if quantization != "none" and "quantization_config" in checkpoint.config:
+        raise BadInput(f"the weights in {checkpoint.folder} are quantised already; set model.quantization=none")
+    if placed:
+        settings |= loading(quantization, dtype) | {"device_map": device_map or {"": device}}
     hf_model, info = from_pretrained(kind, checkpoint.folder, dtype=getattr(torch, dtype), **settings)
     refuse_gaps(info, f"the weights in {checkpoint.folder}", zeroed, _head_of(hf_model, checkpoint))
     for name in info["missing_keys"]:
         hf_model.get_parameter(name).data.zero_()
-    torch.nn.Module.to(hf_model, device)
+    if not placed:
+        torch.nn.Module.to(hf_model, device)
     _unmap(hf_model)
     checkpoint.verify(before)
     return hf_model.eval()
@@ -117,7 +127,7 @@ def _unmap(hf_model: "torch.nn.Module") -> None:
     model.
     """
     for weight in hf_model.parameters():
-        if weight.device.type == "cpu":
+        if weight.device.type == "cpu" and type(weight).__name__ == "Parameter":  # a quantised one is a copy already
             weight.data = weight.data.clone()
 
 

@@ -24,6 +24,7 @@ from latentmech.report import (
     values,
 )
 from latentmech.statistics import FEWEST, Estimate, verdict
+from latentmech.storage import plain
 
 TITLES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1": "F1", "auroc": "AUROC"}
 
@@ -314,5 +315,6 @@ def card(found: ProbeFindings, model: Model) -> dict[str, object]:
     return best.probe.card() | {
         "kind": "linear_probe", "task": found.task, "method": found.method, "strength": best.strength,
         "site": found.site, "position": found.position, "model": model.name, "model_identity": model.identity,
+        "weights": plain(model.weights),
         "test": {metric: vars(score) for metric, score in found.test["probe"].scores.items()},
     }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 from latentmech.fields import idle, switched_off
 from latentmech.report.report import Curve, Ledger, Method, Report
 from latentmech.statistics import FEW, Estimate
-from latentmech.storage import fingerprint
+from latentmech.storage import fingerprint, plain
 
 TOO_FEW = 10  # groups: below, an interval is wide and is said to be
 
@@ -35,13 +35,14 @@ def account(
     """
     facts: dict[str, Any] = {
         "model": {"name": model.called, "fingerprint": model.fingerprint, "revision": model.checkpoint.revision}
+        | {"weights": plain(getattr(model, "weights", None))}
     }
     named = re.compile(rf"(?<!\w){re.escape(model.name)}(?!\w)")
     own |= {line: named.sub(lambda _: model.called, own[line]) for line in ("title", "headline")}
     if data is not None:
         facts["data"] = {"source": data.source, "fingerprint": fingerprint([data.texts, data.splits, data.spans])}
     about = [f"{model.name}: {model.checkpoint.note}."] if model.checkpoint.note else []
-    about += road.notes(model.name) if (road := getattr(model, "seen", {}).get("road")) else []
+    about += getattr(model, "notes", ())
     said = [*(data.notes if data is not None else ()), *about, *notes, *_few(ledger, groups)]
     off = [f"Switched off by setting: {name}." for name in switched_off(study)]
     room = type(study).__module__.split(".")[1]

@@ -25,6 +25,7 @@ SPECIAL = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
 CONFIGS = {
     "gpt2": lambda: GPT2Config(n_layer=3, n_embd=32, n_head=4, n_positions=256, vocab_size=259, **SPECIAL),
     "llama": lambda: LlamaConfig(**SHARED, **SPECIAL),
+    "llama_wide": lambda: LlamaConfig(**SHARED | {"hidden_size": 128, "intermediate_size": 192}, **SPECIAL),
     "gemma3": lambda: Gemma3TextConfig(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
     "gemma2": lambda: Gemma2Config(**SHARED, **SPECIAL, head_dim=8, sliding_window=8, query_pre_attn_scalar=8),
     "granite": lambda: GraniteConfig(**SHARED, **SPECIAL, residual_multiplier=0.5),

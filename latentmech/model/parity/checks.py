@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.errors import first_line
+from latentmech.errors import ResourceError, first_line
 from latentmech.model.batching import Batch, out_of_memory, pad
 from latentmech.model.handle import Model
 from latentmech.model.intervention import hooked_editing, hooked_reading
@@ -30,14 +30,18 @@ from latentmech.model.scope import Edit
 from latentmech.model.vocabulary import read_out
 
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+COARSE = {"int8": 0.25, "nf4": 5e-2}  # bitsandbytes: outliers are those of a batch, kernels go by its size
+FAR = 0.25  # of a state, beyond which it is hardly that of the published weights any more
+AGAINST_FLOAT32 = "states, against those in float32"
 TINY = 1e-30
-LEFT, CACHE, ABLATION, LENS = "left padding", "cache", "ablation", "lens"  # what can be done without
+LEFT, CACHE, ABLATION, LENS, NEAR = "left padding", "cache", "ablation", "lens", "near"  # what can be done without
 REMEDIES = {
     LEFT: "texts are padded on the right, and generated from one at a time",
     CACHE: "every step of a generation runs the whole text",
     ABLATION: "ablation is refused",
     LENS: "what reads states through the head is refused",
     "site": "this site is refused",
+    NEAR: "what is found holds of these weights, in these numbers",
 }
 
 
@@ -86,7 +90,9 @@ def checks_of(model: Model, truth: Truth) -> tuple[Check, ...]:
 def road_of(checks: Sequence[Check]) -> Road:
     """How a model is run that passed these."""
     failed = {check.need for check in checks if not check.passed}
-    return Road(left_padding=LEFT not in failed, cache=CACHE not in failed)
+    off = next((check for check in checks if check.name == AGAINST_FLOAT32), None)
+    road = Road(left_padding=LEFT not in failed, cache=CACHE not in failed)
+    return road if off is None else replace(road, off_float32=off.size, because=off.level)
 
 
 Sized = tuple[str, float]
@@ -103,7 +109,8 @@ class _Measuring:
     def checks(self) -> list[Check]:
         """All of them."""
         self._say("a state knows nothing of what follows", lambda: ("", self.truth.earlier))
-        self._say("states, one text", partial(self._states, [[row] for row in self.truth.ids], "right"))
+        alone = partial(self._states, [[row] for row in self.truth.ids], "right")
+        self._say("states, one text", alone, tolerance=TOLERANCES[self.model.dtype])
         self._say("states, padded right", partial(self._states, [self.truth.ids], "right"))
         self._say("states, padded left", partial(self._states, [self.truth.ids], "left"), LEFT)
         self._say("logits, padded right", partial(self._logits, "right"))
@@ -119,6 +126,8 @@ class _Measuring:
             self._say(f"every block has {site}", partial(self._site, site), "site", 0.0)
         self._say("attn_out and mlp_out are all that is written", self._writes, ABLATION)
         self._say("ablation leaves nothing behind", self._ablation, ABLATION)
+        if self.truth.unrounded is not None:
+            self._say(AGAINST_FLOAT32, self._unrounded, NEAR, FAR)
         return self.done
 
     def _say(self, name: str, measure: Callable[[], Sized], need: str = "", tolerance: float | None = None) -> None:
@@ -129,7 +138,8 @@ class _Measuring:
             if out_of_memory(error):
                 raise
             level, size = first_line(error), float("nan")
-        allowed = TOLERANCES[self.model.dtype] if tolerance is None else tolerance
+        rounding = max(TOLERANCES[self.model.dtype], COARSE.get(self.model.quantization, 0))
+        allowed = rounding if tolerance is None else tolerance
         self.done.append(Check(name=name, level=level, size=size, tolerance=allowed, need=need))
 
     @property
@@ -170,6 +180,16 @@ class _Measuring:
         found = [state for rows in batches for state in read(self.model, pad(rows, 0, side, self.model.torch_device))]
         return self._worst(found, self._expected())
 
+    def _unrounded(self) -> Sized:
+        """Plain transformers with these weights in these numbers, against its own in float32: the median token."""
+        unrounded = self.truth.unrounded
+        if isinstance(unrounded, str):
+            raise ResourceError(unrounded)
+        pairs = zip(self.truth.states, unrounded or (), strict=True)
+        sizes = torch.stack([relative(own, other).median(-1).values for own, other in pairs]).amax(0)
+        level = int(sizes.argmax())
+        return levels_of(self.model.n_layers)[level].label, float(sizes[level])
+
     def _worst(self, found: Sequence[Tensor], expected: Sequence[Tensor]) -> Sized:
         """The level that differs most, and how much."""
         each = [self._over(relative(own, other)) for own, other in zip(found, expected, strict=True)]
@@ -179,7 +199,8 @@ class _Measuring:
 
     def _over(self, errors: Float[Tensor, "*level token"]) -> Float[Tensor, "*level"]:
         """One size of many tokens; one that is no number stays so."""
-        return errors.amax(-1) if self.model.dtype == "float32" else errors.median(-1).values
+        exact = self.model.dtype == "float32" and self.model.quantization not in COARSE
+        return errors.amax(-1) if exact else errors.median(-1).values
 
     def _cached_states(self) -> Sized:
         """The last tokens of each text, each read in a forward of its own on a cache of those before."""

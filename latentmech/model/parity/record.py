@@ -1,8 +1,8 @@
 """First use: a model that nobody has checked here is checked before it gives a result, and what was found is kept.
 
 The record stands under what it depends on: weights, configuration, precision, kind of device, and the versions of
-torch, transformers and TransformerLens. Once it is there, neither weights nor time are needed. A twin with random
-weights runs the same code with other numbers: the record of the trained model stands for it.
+torch, transformers, TransformerLens and what quantises. Once it is there, neither weights nor time are needed. A twin
+with random weights runs the same code with other numbers: the record of the trained model stands for it.
 """
 
 import importlib.metadata
@@ -18,10 +18,11 @@ from latentmech.errors import BadInput
 from latentmech.model.handle import Model
 from latentmech.model.parity.checks import Check, checks_of, road_of
 from latentmech.model.parity.truth import truth_of
+from latentmech.model.precision import quantised_by
 from latentmech.model.road import Road
 from latentmech.storage import cache_root, fingerprint, plain, save_json
 
-FORMAT = 1  # raise when what is checked changes
+FORMAT = 2  # raise when what is checked changes
 LIBRARIES = ("torch", "transformers", "transformer-lens")
 
 
@@ -90,8 +91,8 @@ def record_path(model: Model) -> Path:
 
 def _key(model: Model) -> dict[str, Any]:
     own: dict[str, Any] = {"weights": model.checkpoint.weights_sha256, "config": model.checkpoint.config_sha256}
-    own |= {"dtype": model.dtype, "compatibility_mode": model.compatibility_mode}
-    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    own |= {"dtype": model.dtype, "compatibility_mode": model.compatibility_mode, **model.as_kept}
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES} | quantised_by(model.quantization)
     return {"format": FORMAT, **own, "device": model.torch_device.type, "versions": versions}
 
 

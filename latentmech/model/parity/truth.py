@@ -6,7 +6,7 @@ once more, and hooks are torch's own, on the list of blocks that transformers' b
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from latentmech.errors import BadInput, LatentmechError, ResourceError, first_line
 from latentmech.model.batching import out_of_memory
 from latentmech.model.handle import Model
+from latentmech.model.precision import free_memory
 from latentmech.model.tokens import tokenise
 from latentmech.model.weights import load_weights
 
@@ -26,6 +27,7 @@ TEXTS = (
     "The capital of France is Paris, and that of Sweden is Stockholm.",
 )
 Ids = tuple[Int[np.ndarray, "_"], ...]
+ROOM = 1.2  # what weights take in memory, with what runs beside them
 LENGTH = 0.5  # of the vector that is added, in median norms of the states there
 
 
@@ -41,6 +43,7 @@ class Truth:
         edited: logits at the last token with the vector added at every token.
         steps: greedy continuation of the first texts: the logits that each new token was taken from.
         earlier: the largest relative change of a state when the tokens behind it are left out.
+        unrounded: the states of the unquantised weights in float32, or why there are none; None where they are these.
     """
 
     ids: Ids
@@ -51,6 +54,7 @@ class Truth:
     edited: tuple[Float[Tensor, " vocab"], ...]
     steps: tuple[Float[Tensor, "step vocab"], ...]
     earlier: float
+    unrounded: tuple[Float[Tensor, "level _ d_model"], ...] | str | None = None
 
 
 def truth_of(model: Model, texts: Sequence[str] = TEXTS, n_tokens: int = 5, continued: int | None = 2) -> Truth:
@@ -67,7 +71,7 @@ def truth_of(model: Model, texts: Sequence[str] = TEXTS, n_tokens: int = 5, cont
     """
     ids = tokenise(model, texts, texts).ids
     try:
-        return _truth_of(model, ids, n_tokens, continued)
+        return replace(_truth_of(model, ids, n_tokens, continued), unrounded=_unrounded(model, ids))
     except LatentmechError:
         raise
     except Exception as error:
@@ -100,15 +104,29 @@ def _truth_of(model: Model, ids: Ids, n_tokens: int, continued: int | None) -> T
     )
 
 
+def _unrounded(model: Model, ids: Ids) -> tuple[Tensor, ...] | str | None:
+    if model.dtype == "float32" and model.quantization == "none":
+        return None
+    needed, there = model.checkpoint.n_weights * torch.float32.itemsize, free_memory(model.torch_device)
+    if needed * ROOM > there:
+        return f"float32 weights of {needed / 2**30:.1f} GiB do not fit into {there / 2**30:.1f} GiB"
+    hf = load_weights(
+        "AutoModelForCausalLM", model.checkpoint, "float32", model.torch_device, attn_implementation="eager"
+    )
+    blocks, device = blocks_of(hf, model.n_layers), model.torch_device
+    with torch.inference_mode():
+        return tuple(_run(hf, blocks, torch.from_numpy(row).to(device)[None])[0] for row in ids)
+
+
 def plain_model(model: Model) -> Any:
-    """transformers' own model from the folder, untouched by TransformerLens.
+    """transformers' own model from the folder, kept as the model asks for it, untouched by TransformerLens.
 
     Raises:
         IntegrityError: tensors are missing.
     """
-    return load_weights(
-        "AutoModelForCausalLM", model.checkpoint, model.dtype, model.torch_device, attn_implementation="eager"
-    )
+    eager = {"attn_implementation": "eager"}
+    checkpoint, device = model.checkpoint, model.torch_device
+    return load_weights("AutoModelForCausalLM", checkpoint, model.dtype, device, **model.as_kept, **eager)
 
 
 def blocks_of(hf: Any, n_layers: int) -> nn.ModuleList:
