@@ -172,7 +172,7 @@ class Runner:
         del head
         hidden, kept = args[0], self._kept
         rows = torch.arange(len(hidden), device=hidden.device)[:, None]
-        return (hidden[:, -1:].contiguous() if kept is None else hidden[rows, kept], *args[1:])
+        return (hidden[:, -1:].contiguous() if kept is None else hidden[rows, kept.to(hidden.device)], *args[1:])
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import torch
 from latentmech.errors import BadInput, ResourceError, first_line
 from latentmech.model.boot import explained, wire
 from latentmech.model.checkpoint import Checkpoint
-from latentmech.model.precision import SHARING, best_dtype, quantised_by
+from latentmech.model.precision import SHARING, SMALLER, best_dtype, quantised_by
 from latentmech.model.settings import ModelSettings
 from latentmech.model.sources import name_of
 from latentmech.model.weights import load_weights, quiet
@@ -207,9 +207,8 @@ class Model(ModelSettings):
                 if self.compatibility_mode:
                     bridge.enable_compatibility_mode()
         except (MemoryError, torch.OutOfMemoryError) as error:
-            raise ResourceError(
-                f"{self.name} does not fit into the memory of {self.torch_device}; set model.dtype=bfloat16"
-            ) from error
+            remedy = "leave out what has random weights" if self.random_init else SMALLER
+            raise ResourceError(f"{self.name} does not fit into the memory of {self.torch_device}; {remedy}") from error
         return bridge
 
     def _boot_trained(self) -> "TransformerBridge":

@@ -21,6 +21,7 @@ SHARING = {
     "int8": "LLM.int8() rounds activations too, and which columns it spares depends on the batch, so that a state "
     "depends on the texts beside it and on what follows; int8_weight_only rounds weights alone"
 }
+SMALLER = "set model.dtype=bfloat16, model.quantization=nf4 or model.device_map=auto"
 EXTRA = "pip install 'latentmech[quantization]'"
 
 
@@ -32,7 +33,7 @@ def best_dtype(device: "torch.device") -> tuple[str, str]:
         return "bfloat16", "a GPU with units for it"
     if device.type == "cpu" and torch.cpu._is_amx_tile_supported():
         return "bfloat16", "a CPU with AMX"
-    return "float32", f"{device.type} has no matrix units for bfloat16"
+    return "float32", f"no matrix units for bfloat16 on this {device.type}"
 
 
 def free_memory(device: "torch.device") -> int:

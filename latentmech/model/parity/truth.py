@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from latentmech.errors import BadInput, LatentmechError, ResourceError, first_line
 from latentmech.model.batching import out_of_memory
 from latentmech.model.handle import Model
-from latentmech.model.precision import free_memory
+from latentmech.model.precision import SMALLER, free_memory
 from latentmech.model.tokens import tokenise
 from latentmech.model.weights import load_weights
 
@@ -76,9 +76,8 @@ def truth_of(model: Model, texts: Sequence[str] = TEXTS, n_tokens: int = 5, cont
         raise
     except Exception as error:
         if out_of_memory(error):
-            raise ResourceError(
-                f"{model.name} does not fit into the memory of {model.torch_device}; set model.dtype=bfloat16"
-            ) from error
+            seen = f"{model.name} does not fit into the memory of {model.torch_device}"
+            raise ResourceError(f"{seen}; {SMALLER}") from error
         kind = f"{type(error).__name__}, {first_line(error)}"
         raise BadInput(f"transformers cannot run {model.name}, so nothing can be compared with it: {kind}") from error
 
