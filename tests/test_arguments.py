@@ -81,6 +81,8 @@ IDLE = {
     "probe=pos probe.method=mass_mean probe.strengths=[0.1]": "probe.strengths changes nothing here: mass_mean has nei",
     "probe=pos probe.data.limit_seed=1": "probe.data.limit_seed changes nothing here: data.limit is not set",
     "probe=pos model.seed=1": "model.seed changes nothing here: model.random_init is off",
+    "probe=pos model.random_init=true model.quantization=nf4": "model.quantization changes nothing here: weights drawn",
+    "probe=pos model.random_init=true model.device_map=auto": "model.device_map changes nothing here: weights drawn",
     "probe=atlas probe.tasks=[pos] probe.truth.limit=80": "probe.truth changes nothing here: truth is not",
     "probe=atlas probe.random_init=false probe.twin_step=2": "probe.twin_step changes nothing here: random_init is off",
     "direction=sentiment direction.data.positive=good": "direction.data.positive changes nothing here: bundled sets",
