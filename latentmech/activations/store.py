@@ -16,11 +16,24 @@ from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.activations.activations import ROW, Activations, Manifest, Shard, damaged
-from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, poolings_of
 from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import Level, Model, Templated, length_sorted, text_rows, tokenise, trusted, word_rows
+from latentmech.model import (
+    POOLINGS,
+    Level,
+    Model,
+    Progress,
+    Request,
+    Templated,
+    collect_into,
+    length_sorted,
+    poolings_of,
+    text_rows,
+    tokenise,
+    trusted,
+    word_rows,
+)
 from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
 from latentmech.tensors import blank_tensors
 

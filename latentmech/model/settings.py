@@ -9,6 +9,7 @@ from latentmech.fields import Idle, OneOf, check
 from latentmech.model.sources import Source, label
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+GATES = ("cosine", "projection")  # of an edit that leaves tokens alone
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from latentmech.errors import ResourceError
-from latentmech.model import Batch, Model, Tokens, batches_under, out_of_memory, pad, reading
+from latentmech.model.batching import Batch, batches_under, out_of_memory, pad
+from latentmech.model.doors import reading
+from latentmech.model.handle import Model
+from latentmech.model.tokens import Tokens
 
 POOLINGS = ("last", "first", "mean", "weighted_mean")
 Progress = Callable[[int], object]

@@ -13,7 +13,7 @@ from latentmech.activations import Request, collect
 from latentmech.errors import ResourceError
 from latentmech.model import length_sorted, levels_of, pad, reading, text_rows, tokenise, word_rows
 
-module = import_module("latentmech.activations.collection")  # the package's attribute of that name is the function
+module = import_module("latentmech.model.collection")  # the package's attribute of that name is the function
 HOOKS = tuple(level.hook_name for level in levels_of(3))
 POOL = {"last": lambda t: t[-1], "first": lambda t: t[0], "mean": lambda t: t.mean(0)}
 SAME = {"rtol": 1e-5, "atol": 1e-5}
