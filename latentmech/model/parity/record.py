@@ -16,7 +16,8 @@ from typing import Any
 
 from latentmech.errors import BadInput
 from latentmech.model.handle import Model
-from latentmech.model.parity.checks import Check, checks_of, road_of
+from latentmech.model.parity.check import Check, road_of
+from latentmech.model.parity.checks import checks_of
 from latentmech.model.parity.truth import truth_of
 from latentmech.model.road import Road
 from latentmech.storage import cache_root, fingerprint, plain, save_json
