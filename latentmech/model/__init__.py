@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from latentmech.model.long_texts import fits, within
     from latentmech.model.moments import Moments
     from latentmech.model.packing import Variant, packed_generate, packed_logits
-    from latentmech.model.parity import Check, Truth, checks_of, refuse_without, trusted, truth_of
+    from latentmech.model.parity import Check, Truth, every_check, refuse_without, trusted, truth_of, verified
     from latentmech.model.rows import POOLINGS, Progress, Request, pool, poolings_of
     from latentmech.model.scope import Edit, Scope
     from latentmech.model.sentence_encoder import SentenceEncoder

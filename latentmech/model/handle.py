@@ -149,10 +149,10 @@ class Model(ModelSettings):
             "compatibility_mode": self.compatibility_mode,
             "prepend_bos": self.prepend_bos,
             "versions": {package: importlib.metadata.version(package) for package in COMPUTING},
-        } | self._elsewhere
+        } | self.elsewhere
 
     @property
-    def _elsewhere(self) -> dict[str, Any]:
+    def elsewhere(self) -> dict[str, Any]:
         """The engine, where it is not the reference; a twin with random weights is always run by that."""
         if self.engine == "transformers" or self.random_init:
             return {}

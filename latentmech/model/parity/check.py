@@ -11,6 +11,7 @@ from latentmech.model.road import Road
 
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 TINY = 1e-30
+Sized = tuple[str, float]  # where, and how much
 LEFT, CACHE, ABLATION, LENS = "left padding", "cache", "ablation", "lens"  # what can be done without
 REMEDIES = {
     LEFT: "texts are padded on the right, and generated from one at a time",
@@ -72,3 +73,11 @@ def relative(found: Float[Tensor, "*rows d"], expected: Float[Tensor, "*rows d"]
 def centred(logits: Float[Tensor, "*rows vocab"]) -> Float[Tensor, "*rows vocab"]:
     """Without the mean of each row."""
     return logits - logits.mean(-1, keepdim=True)
+
+
+def regret(ids: Tensor, steps: Float[Tensor, "step vocab"]) -> float:
+    """In standard deviations of the logits. Behind a token that is another the text goes on differently."""
+    for token, logits in zip(ids.tolist(), steps, strict=True):
+        if token != int(logits.argmax()):
+            return float((logits.max() - logits[token]) / logits.std())
+    return 0.0

@@ -30,7 +30,9 @@ from latentmech.model.parity.check import (
     TINY,
     TOLERANCES,
     Check,
+    Sized,
     centred,
+    regret,
     relative,
     road_of,
 )
@@ -44,9 +46,6 @@ from latentmech.model.vocabulary import read_out
 def checks_of(model: Model, truth: Truth) -> tuple[Check, ...]:
     """Every check, in the order in which they are read."""
     return tuple(_Measuring(model, truth).checks())
-
-
-Sized = tuple[str, float]
 
 
 @dataclass
@@ -186,7 +185,7 @@ class _Measuring:
         with hooked_editing(self.model, {}, road=replace(self.road, cache=use_cache)) as runner:
             found = runner.generate(batch, n_tokens, stop=()).ids.cpu()
         steps = self.truth.steps[: len(found)]
-        regrets = [_regret(ids, logits) for ids, logits in zip(found, steps, strict=True)]
+        regrets = [regret(ids, logits) for ids, logits in zip(found, steps, strict=True)]
         return "", float(self._over(torch.tensor(regrets)))
 
     def _lens(self) -> Sized:
@@ -282,11 +281,3 @@ def _kept(seen: list[Tensor], resid: Tensor) -> Tensor:
     """An edit that changes nothing, and keeps what it was given."""
     seen.append(resid.clone())
     return resid
-
-
-def _regret(ids: Tensor, steps: Float[Tensor, "step vocab"]) -> float:
-    """In standard deviations of the logits. Behind a token that is another the text goes on differently."""
-    for token, logits in zip(ids.tolist(), steps, strict=True):
-        if token != int(logits.argmax()):
-            return float((logits.max() - logits[token]) / logits.std())
-    return 0.0

@@ -18,8 +18,10 @@ from latentmech.errors import BadInput
 from latentmech.model.handle import Model
 from latentmech.model.parity.check import Check, road_of
 from latentmech.model.parity.checks import checks_of
-from latentmech.model.parity.truth import truth_of
+from latentmech.model.parity.engine_checks import engine_checks
+from latentmech.model.parity.truth import Truth, truth_of
 from latentmech.model.road import Road
+from latentmech.model.vllm import VllmEngine
 from latentmech.storage import cache_root, fingerprint, plain, save_json
 
 FORMAT = 1  # raise when what is checked changes
@@ -73,15 +75,32 @@ def checked(model: Model) -> tuple[Check, ...]:
     Raises:
         BadInput: it is not.
     """
-    truth = truth_of(model)  # the plain model is gone before TransformerLens loads its own
-    assert model.bridge is not None  # what cannot be booted says so itself
-    checks = checks_of(model, truth)
+    checks = every_check(model, truth_of(model))  # the plain model is gone before TransformerLens loads its own
     if failed := [check for check in checks if not check.passed and not check.need]:
         raise BadInput(
             f"{model.name} does not compute here what plain transformers computes: {failed[0].failure}; verify=model "
             "shows every check"
         )
     return checks
+
+
+def every_check(model: Model, truth: Truth) -> tuple[Check, ...]:
+    """Every check of the engine that runs the model.
+
+    Raises:
+        BadInput: it cannot be booted there.
+    """
+    if model.engine == "vllm":
+        assert VllmEngine(model).llm is not None  # what cannot be booted says so itself
+        return engine_checks(model, truth)
+    assert model.bridge is not None
+    return checks_of(model, truth)
+
+
+def verified(model: Model) -> str:
+    """SHA-256 over what was found when the model was compared with plain transformers."""
+    trusted(model)
+    return fingerprint([plain(asdict(check)) for check in model.seen["checks"]])
 
 
 def record_path(model: Model) -> Path:
@@ -91,7 +110,7 @@ def record_path(model: Model) -> Path:
 
 def _key(model: Model) -> dict[str, Any]:
     own: dict[str, Any] = {"weights": model.checkpoint.weights_sha256, "config": model.checkpoint.config_sha256}
-    own |= {"dtype": model.dtype, "compatibility_mode": model.compatibility_mode}
+    own |= {"dtype": model.dtype, "compatibility_mode": model.compatibility_mode} | model.elsewhere
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return {"format": FORMAT, **own, "device": model.torch_device.type, "versions": versions}
 

@@ -99,6 +99,7 @@ def _booted(folder: Path, dtype: str, asked: str) -> Any:
             llm = LLM(
                 model=str(folder), dtype=dtype, enforce_eager=True, worker_extension_cls=EXTENSION,
                 trust_remote_code=False, load_format="safetensors", skip_tokenizer_init=True, disable_log_stats=True,
+                use_tqdm_on_load=False,
                 **json.loads(asked),
             )  # fmt: skip
     except MemoryError as error:

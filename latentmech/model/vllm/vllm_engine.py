@@ -28,11 +28,12 @@ Variant = Mapping[str, Edit]
 READABLE = ("resid_post", "resid_pre")
 EVERYWHERE = Scope()
 FOREVER = 2**31
+EXACT = ("last", "first")  # poolings that copy one token
 NAMES = count()
 
 
 @dataclass(frozen=True)
-class Asked:
+class VllmRequest:
     """One request: its tokens, what is wanted of them, and how many new ones."""
 
     ids: Sequence[int]
@@ -78,7 +79,7 @@ class VllmEngine:
         del token_budget
         self.refuse_points(request.hook_names)
         levels = [level_of(name) for name in request.hook_names]
-        found = self.run(list(_readings(request, texts)), progress, levels=levels, request=request)
+        found = self.run(list(_readings(request, texts)), progress, levels=levels)
         for level, buffer in zip(levels, buffers, strict=True):
             buffer.copy_(found.rows[level])
 
@@ -93,7 +94,7 @@ class VllmEngine:
         shape = (len(variants), *at.shape)
         heads = torch.arange(at.numel() * len(variants)).reshape(shape)
         asked = [
-            Asked(ids, {"heads": list(zip(at[i].tolist(), heads[v, i].tolist(), strict=True))} | edits)
+            VllmRequest(ids, {"heads": list(zip(at[i].tolist(), heads[v, i].tolist(), strict=True))} | edits)
             for v, variant in enumerate(variants)
             for i, (ids, edits) in enumerate(_edited(variant, v, batch, prompts, scope))
         ]
@@ -109,7 +110,7 @@ class VllmEngine:
         lengths = lengths_of(with_room(self.model, batch, n_tokens)) - n_tokens
         ends, size = list(end_ids(self.model) if stop is None else stop), len(batch.ids)
         asked = [
-            Asked(ids, {"heads": [(len(ids) - 1, v * size + i)]} | edits, n_tokens, ends)
+            VllmRequest(ids, {"heads": [(len(ids) - 1, v * size + i)]} | edits, n_tokens, ends)
             for v, variant in enumerate(variants)
             for i, (ids, edits) in enumerate(_edited(variant, v, batch, lengths.cpu(), scope))
         ]
@@ -134,8 +135,8 @@ class VllmEngine:
         return unpacked(next(answer for answer in answers if answer is not None))
 
     def run(
-        self, asked: Sequence[Asked], progress: Progress = int, *, levels: Sequence[int] = (),
-        request: Request | None = None, variants: Sequence[Variant] = (), heads: int = 0,
+        self, asked: Sequence[VllmRequest], progress: Progress = int, *, levels: Sequence[int] = (),
+        variants: Sequence[Variant] = (), heads: int = 0,
     ) -> Brought:  # fmt: skip
         """Put all requests into the queue, run it empty, and take what the workers have.
 
@@ -144,8 +145,8 @@ class VllmEngine:
             IntegrityError: the hooks did not see every token once.
             ResourceError: memory ran out.
         """
-        n_tokens = _tokens_wanted(request, asked) if levels else np.zeros(0, dtype=np.int64)
-        exact = request is None or all(name in ("last", "first") for name in poolings_of(request.pooling))
+        n_tokens = _tokens_wanted(asked)
+        exact = all(POOLED[row[3]] in EXACT for one in asked for row in one.plan.get("rows", ()))
         described = [self._described(variant) for variant in variants]
         self._call("latentmech_want", list(levels), len(n_tokens), heads, described, exact)
         tokens = self._queue(asked, progress)
@@ -166,7 +167,7 @@ class VllmEngine:
         except ValueError as error:
             raise BadInput(f"{self.model.name}: {error}; set model.engine=transformers") from error
 
-    def _queue(self, asked: Sequence[Asked], progress: Progress) -> list[list[int]]:
+    def _queue(self, asked: Sequence[VllmRequest], progress: Progress) -> list[list[int]]:
         """New tokens of each request, in the order in which they were asked."""
         engine, names = self.llm.llm_engine, [f"latentmech-{next(NAMES)}" for _ in asked]
         place, found = {name: i for i, name in enumerate(names)}, [list[int]() for _ in asked]
@@ -228,21 +229,23 @@ def level_of(hook_name: str) -> int:
     return int(layer) + (site == "resid_post")
 
 
-def _readings(request: Request, texts: Sequence[int]) -> Iterator[Asked]:
+def _readings(request: Request, texts: Sequence[int]) -> Iterator[VllmRequest]:
     """A request for each text; its rows lie in the buffers as `request.rows_in(texts)` has them."""
     names, at = [POOLED.index(name) for name in poolings_of(request.pooling)], 0
     for text in texts:
         rows = request.rows[request.of_text.get(text, np.empty(0, dtype=np.int64))]
         plan = [[int(f), int(to), at + i, names[(at + i) % len(names)]] for i, (_, f, to) in enumerate(rows.tolist())]
         at += len(plan)
-        yield Asked(request.tokens.ids[text].tolist(), {"rows": plan})
+        yield VllmRequest(request.tokens.ids[text].tolist(), {"rows": plan})
 
 
-def _tokens_wanted(request: Request | None, asked: Sequence[Asked]) -> Int[np.ndarray, " row"]:
+def _tokens_wanted(asked: Sequence[VllmRequest]) -> Int[np.ndarray, " row"]:
     """How many tokens go into each row."""
-    assert request is not None
-    rows = [row for one in asked for row in one.plan["rows"]]
-    return np.array([1 if POOLED[how] in ("last", "first") else to - f + 1 for f, to, _, how in rows], dtype=np.int64)
+    rows = [row for one in asked for row in one.plan.get("rows", ())]
+    found = np.zeros(len(rows), dtype=np.int64)
+    for first, last, to, how in rows:
+        found[to] = 1 if POOLED[how] in EXACT else last - first + 1
+    return found
 
 
 def _edited(
@@ -261,13 +264,13 @@ def spans_of(scope: Scope, n_prompt: int) -> list[tuple[int, int]]:
     return [(low, high) for a, b in halves if (low := max(a, scope.first)) < (high := min(b, last))]
 
 
-def _prompt(one: Asked) -> dict[str, Any]:
+def _prompt(one: VllmRequest) -> dict[str, Any]:
     """Tokens; edited ones with a salt of their own, for a prefix cache does not look at edits."""
     salted = {"cache_salt": f"latentmech-{next(NAMES)}"} if "variant" in one.plan else {}
     return {"prompt_token_ids": list(one.ids)} | salted
 
 
-def _sampling(one: Asked) -> Any:
+def _sampling(one: VllmRequest) -> Any:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
