@@ -28,6 +28,7 @@ from latentmech.model import (
     Templated,
     collect_into,
     length_sorted,
+    made,
     poolings_of,
     text_rows,
     tokenise,
@@ -68,6 +69,7 @@ class ActivationStore(ActivationStoreSettings):
             ResourceError: disk or memory do not suffice.
         """
         hook_names = tuple(dict.fromkeys(level.hook_name for level in levels))
+        made(model).refuse_points(hook_names)
         key = self._ingredients(model, examples, hook_names, position)
         folder = self._root() / fingerprint(key)[:40]
         shards = _complete(folder, key)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from latentmech.model.continuation import NextWords, next_words
     from latentmech.model.doors import intervening, reading
     from latentmech.model.edits import Ablation, Addition, AffineAblation, Clamp, Composed, Conditional, Rotation
-    from latentmech.model.engine import Engine, collect, collect_into, engine_of
+    from latentmech.model.engine import Engine, collect, collect_into, engine_of, made
     from latentmech.model.finetune import FineTuning, train_adapter
     from latentmech.model.fold import Writers, bias_place, fold_ablation, fold_addition, save_folded, writers
     from latentmech.model.generation import Generated, Runner, end_ids

@@ -5,7 +5,7 @@ vllm           many requests as one queue, each with its own plan: fast, and as 
                blocks only, edits that are values and no code
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -104,18 +104,20 @@ class TransformersEngine:
         return packed_generate(self.model, variants, batch, n_tokens, stop=stop, scope=scope)
 
 
-MADE: dict[str, Callable[[Model], Engine]] = {"transformers": TransformersEngine, "vllm": VllmEngine}
+def made(model: Model) -> Engine:
+    """The engine, not looked at yet and without weights."""
+    return VllmEngine(model) if model.hosted else TransformersEngine(model)
 
 
 def engine_of(model: Model) -> Engine:
-    """Where this model's forwards happen. A twin with random weights is drawn, and run, by TransformerLens.
+    """Where this model's forwards happen.
 
     Raises:
         BadInput: the model does not compute there what plain transformers computes.
     """
     if "engine" not in model.seen:
         trusted(model)
-        model.seen["engine"] = MADE["transformers" if model.random_init else model.engine](model)
+        model.seen["engine"] = made(model)
     return model.seen["engine"]
 
 

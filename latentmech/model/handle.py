@@ -152,9 +152,14 @@ class Model(ModelSettings):
         } | self.elsewhere
 
     @property
+    def hosted(self) -> bool:
+        """Whether another engine than the reference runs it; a twin with random weights is drawn and run by that."""
+        return self.engine != "transformers" and not self.random_init
+
+    @property
     def elsewhere(self) -> dict[str, Any]:
-        """The engine, where it is not the reference; a twin with random weights is always run by that."""
-        if self.engine == "transformers" or self.random_init:
+        """The engine, where it is not the reference."""
+        if not self.hosted:
             return {}
         version = {"version": version_of(*BUILDS[self.engine])}
         return {"engine": {"name": self.engine, "arguments": dict(self.engine_arguments or {})} | version}
@@ -180,8 +185,11 @@ class Model(ModelSettings):
         Raises:
             IntegrityError: the weights on disk have changed since they were recorded.
             ResourceError: they do not fit into memory.
-            BadInput: TransformerLens does not know this architecture, or fails at it.
+            BadInput: TransformerLens does not know this architecture, or fails at it; another engine runs the model.
         """
+        if self.hosted:
+            seen = f"model.engine={self.engine} has no hook points inside {self.name}"
+            raise BadInput(f"{seen}, and this asks for them; set model.engine=transformers")
         try:
             with quiet(), explained(self.name, self.config):
                 bridge = self._boot_random() if self.random_init else self._boot_trained()

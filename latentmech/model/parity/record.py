@@ -63,7 +63,8 @@ def recorded(model: Model) -> tuple[Check, ...]:
     path = record_path(own)
     found = _read(path)
     if found is None:
-        print(f"latentmech: first use of {own.name} here: comparing it with plain transformers", file=sys.stderr)
+        under = f" under {own.engine}" if own.hosted else ""
+        print(f"latentmech: first use of {own.name} here{under}: comparing it with plain transformers", file=sys.stderr)
         found = checked(own)
         save_json(path, {"key": _key(own), "checks": [plain(asdict(check)) for check in found]})
     return found
@@ -90,7 +91,7 @@ def every_check(model: Model, truth: Truth) -> tuple[Check, ...]:
     Raises:
         BadInput: it cannot be booted there.
     """
-    if model.engine == "vllm":
+    if model.hosted:
         assert VllmEngine(model).llm is not None  # what cannot be booted says so itself
         return engine_checks(model, truth)
     assert model.bridge is not None
