@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ def arguments(model: Model) -> dict[str, Any]:
     Raises:
         BadInput: an argument that is not the user's to set.
     """
-    asked: Mapping[str, Any] = model.engine_arguments or {}
+    asked = dict(model.engine_arguments or {})
     if taken := sorted(set(asked) & set(FIXED)):
         raise BadInput(
             f"model.engine_arguments has {taken[0]}, which model.dtype, model.source or the hooks settle; leave it out"

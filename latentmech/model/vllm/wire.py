@@ -17,7 +17,7 @@ def packed(tensor: Tensor) -> dict[str, Any]:
     """A tensor as shape, dtype and bytes, which are not copied where it lies in one piece on the CPU."""
     own = tensor.detach().cpu().contiguous()
     dtype, raw = str(own.dtype).removeprefix("torch."), own.flatten().view(torch.uint8)
-    return {"dtype": dtype, "shape": list(own.shape), BYTES: memoryview(raw.numpy())}
+    return {"dtype": dtype, "shape": list(own.shape), BYTES: raw.numpy().data}
 
 
 def unpacked(said: Mapping[str, Any]) -> Tensor:

@@ -173,7 +173,8 @@ class LatentmechExtension:
         dtype = self.model_runner.model_config.dtype if exact else torch.float32
         device, width = self.model_runner.device, self.model_runner.model_config.get_hidden_size()
         mine = [level for level in levels if level - 1 in inside.owned or level == 0 == inside.owned[0]]
-        inside.plans.clear(), inside.run_to.clear()
+        inside.plans.clear()
+        inside.run_to.clear()
         inside.wanted = Wanted(
             rows={level: torch.zeros(n_rows, width, dtype=dtype, device=device) for level in mine},
             done=torch.zeros(n_rows if levels else 0, dtype=torch.long, device=device),
