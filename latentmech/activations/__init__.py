@@ -6,9 +6,8 @@ from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
     from latentmech.activations.activations import Activations
-    from latentmech.activations.collection import Request, collect
-    from latentmech.activations.moments import Moments
     from latentmech.activations.settings import ActivationStoreSettings
     from latentmech.activations.store import ActivationStore
+    from latentmech.model import Moments, Request, collect
 
 __getattr__, __dir__, __all__ = lazily(__name__)

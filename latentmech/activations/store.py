@@ -17,11 +17,26 @@ from torch import Tensor
 from tqdm import tqdm
 
 from latentmech.activations.activations import ROW, Activations, Manifest, Shard, damaged
-from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, host_memory, poolings_of
 from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import Level, Model, Templated, length_sorted, text_rows, tokenise, trusted, word_rows
+from latentmech.model import (
+    POOLINGS,
+    Level,
+    Model,
+    Progress,
+    Request,
+    Templated,
+    collect_into,
+    host_memory,
+    length_sorted,
+    made,
+    poolings_of,
+    text_rows,
+    tokenise,
+    trusted,
+    word_rows,
+)
 from latentmech.report import announce
 from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
 from latentmech.tensors import blank_tensors
@@ -57,6 +72,7 @@ class ActivationStore(ActivationStoreSettings):
             ResourceError: disk or memory do not suffice.
         """
         hook_names = tuple(dict.fromkeys(level.hook_name for level in levels))
+        made(model).refuse_points(hook_names)
         key = self._ingredients(model, examples, hook_names, position)
         folder = self._root() / fingerprint(key)[:40]
         shards = _complete(folder, key)

@@ -11,17 +11,27 @@ if TYPE_CHECKING:
     from latentmech.model.checkpoint import Checkpoint
     from latentmech.model.continuation import NextWords, next_words
     from latentmech.model.doors import intervening, reading
+    from latentmech.model.edits import Ablation, Addition, AffineAblation, Clamp, Composed, Conditional, Rotation
+    from latentmech.model.engine import Engine, collect, collect_into, engine_of, made
     from latentmech.model.finetune import FineTuning, train_adapter
     from latentmech.model.fold import Writers, bias_place, fold_ablation, fold_addition, save_folded, writers
     from latentmech.model.generation import Generated, Runner, end_ids
     from latentmech.model.handle import Model
     from latentmech.model.levels import EMBED_HOOK, POSITIONS, SITES, Layers, Level, Position, Site, levels_of
     from latentmech.model.long_texts import fits, within
+    from latentmech.model.moments import Moments
     from latentmech.model.packing import Variant, packed_generate, packed_logits
-    from latentmech.model.parity import Check, Truth, checks_of, refuse_without, trusted, truth_of
+    from latentmech.model.parity import Check, Truth, every_check, refuse_without, trusted, truth_of, verified
+    from latentmech.model.rows import POOLINGS, Progress, Request, host_memory, pool, poolings_of
     from latentmech.model.scope import Edit, Scope
     from latentmech.model.sentence_encoder import SentenceEncoder
-    from latentmech.model.settings import ModelSettings, ScopeSettings, SentenceEncoderSettings, WordVectorsSettings
+    from latentmech.model.settings import (
+        GATES,
+        ModelSettings,
+        ScopeSettings,
+        SentenceEncoderSettings,
+        WordVectorsSettings,
+    )
     from latentmech.model.sources import Hub, Local, PackageFolder, RegistryPackage, Source
     from latentmech.model.tiny import Tiny
     from latentmech.model.tokens import Tokens, text_rows, tokenise, word_rows

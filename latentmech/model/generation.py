@@ -62,7 +62,7 @@ class Runner:
             BadInput: a text has no such position.
         """
         batch = batch if self.road.left_padding else batch.right_padded()
-        kept = _columns(batch, keep)
+        kept = columns_of(batch, keep)
         self.take(batch, lengths_of(batch) if n_prompt is None else n_prompt)
         return self.forward(0, batch.ids.shape[1], kept=kept)
 
@@ -206,7 +206,7 @@ def lengths_of(batch: Batch) -> Int[Tensor, " batch"]:
     return batch.mask.sum(1)
 
 
-def _columns(batch: Batch, keep: int | Int[Tensor, "batch kept"]) -> Int[Tensor, "batch kept"]:
+def columns_of(batch: Batch, keep: int | Int[Tensor, "batch kept"]) -> Int[Tensor, "batch kept"]:
     """Where the wanted tokens lie in the padded batch."""
     lengths = lengths_of(batch)[:, None]
     if isinstance(keep, int):
@@ -249,8 +249,7 @@ def pad_id(model: Model) -> int:
 
 def end_ids(model: Model) -> tuple[int, ...]:
     """Tokens that end a text: those the model and its tokenizer name, and the usual ends of a turn it has."""
-    hf: Any = model.bridge.original_model
-    named = [hf.generation_config.eos_token_id, model.config.eos_token_id, model.tokenizer.eos_token_id]
+    named = [model.generation_ends, model.config.eos_token_id, model.tokenizer.eos_token_id]
     added = model.tokenizer.get_added_vocab()
     ids = [added[token] for token in TURN_ENDS if token in added]
     for one in named:

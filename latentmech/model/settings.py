@@ -10,6 +10,7 @@ from latentmech.model.sources import Source, label
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PLACES = ("auto", "balanced", "sequential")
+GATES = ("cosine", "projection")  # of an edit that leaves tokens alone
 
 
 def _no_map(value: Any) -> str | None:
@@ -41,6 +42,8 @@ class ModelSettings:
         prepend_bos: put the tokenizer's BOS token before every text (if it has one). A text that a chat template
             wrote begins as the template begins it.
         chat_arguments: what the chat template is told besides, such as `{enable_thinking: false}`.
+        engine: where forwards happen: `transformers` (the reference) or `vllm`, which `scripts/venv vllm` installs.
+        engine_arguments: what vLLM is told besides, such as `{tensor_parallel_size: 2}`.
     """
 
     builds: ClassVar[str] = "latentmech.model.handle.Model"
@@ -58,9 +61,21 @@ class ModelSettings:
     compatibility_mode: bool = False
     prepend_bos: bool = True
     chat_arguments: Mapping[str, Any] | None = None
+    engine: Annotated[str, OneOf("transformers", "vllm")] = "transformers"
+    engine_arguments: Annotated[
+        Mapping[str, Any] | None, Idle(lambda own: own.engine == "transformers", "model.engine is transformers")
+    ] = None
 
     def __post_init__(self) -> None:
         check(self, "model")
+        if self.engine != "transformers" and self.compatibility_mode:
+            raise BadInput(
+                f"model.compatibility_mode=true folds weights, which model.engine={self.engine} does not; choose one"
+            )
+        if self.engine != "transformers" and (self.quantization != "none" or self.device_map is not None):
+            other = "device_map" if self.device_map is not None else "quantization"
+            seen = f"model.{other} is done by transformers, and model.engine={self.engine}"
+            raise BadInput(f"{seen}; say it to the engine, in model.engine_arguments")
         object.__setattr__(self, "name", label(self.name, self.source))
         if self.device.partition(":")[0] not in DEVICES:
             raise BadInput(f"model.device={self.device} is unknown; expected {', '.join(DEVICES)}")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from latentmech.errors import BadInput, first_line
 from latentmech.model.handle import Model
+from latentmech.model.vllm import VllmEngine
 
 
 def read_out(model: Model, states: Float[Tensor, "row d_model"]) -> Float[Tensor, "row vocab"]:
@@ -24,6 +25,8 @@ def read_out(model: Model, states: Float[Tensor, "row d_model"]) -> Float[Tensor
     """
     from transformer_lens.tools.analysis import logit_readout
 
+    if model.hosted:
+        return VllmEngine(model).head(states).log_softmax(-1)
     with torch.inference_mode(), _readable(model):
         return logit_readout(model.bridge, states, return_type="log_probs").values.float()
 
@@ -32,6 +35,8 @@ def says(model: Model, states: Float[Tensor, "row d_model"], token: Int[Tensor, 
     """Whether each state, read through the head, puts its token first; BadInput as `read_out`. Loads the weights."""
     from transformer_lens.tools.analysis import logit_readout
 
+    if model.hosted:
+        return read_out(model, states).argmax(-1).cpu() == token.cpu()
     with _readable(model):
         ranks = logit_readout(model.bridge, states, targets=token).target_ranks
     assert ranks is not None
@@ -49,7 +54,7 @@ def _readable(model: Model) -> Iterator[None]:
 
 def embedding(model: Model) -> Float[Tensor, "token d_model"]:
     """The row of every token in `W_E`, as float32."""
-    return _in_memory(model, model.bridge.W_E).float().cpu()
+    return _table(model, "input") if model.hosted else _in_memory(model, model.bridge.W_E).float().cpu()
 
 
 def unembedding(model: Model) -> Float[Tensor, "token d_model"]:
@@ -59,7 +64,8 @@ def unembedding(model: Model) -> Float[Tensor, "token d_model"]:
     that a LayerNorm takes off), the logit of a token is its product with the last state. With tied weights it differs
     from the embedding by that scale only.
     """
-    return _in_memory(model, model.bridge.W_U).T.float().cpu() * _final_scale(model)
+    table = _table(model, "output") if model.hosted else _in_memory(model, model.bridge.W_U).T.float().cpu()
+    return table * _final_scale(model)
 
 
 def _in_memory(model: Model, table: Tensor) -> Tensor:
@@ -75,6 +81,35 @@ def _final_scale(model: Model) -> Float[Tensor, " d_model"]:
     """
     sign = torch.tensor([1.0, -1.0], device=model.torch_device).repeat((model.d_model + 1) // 2)[: model.d_model]
     sign = sign.to(getattr(torch, model.dtype))
-    with torch.inference_mode():
-        there, back = (model.bridge.ln_final(x[None, None])[0, 0].float() for x in (sign, -sign))
+    there, back = _normed(model, torch.stack([sign, -sign]))
     return ((there - back) / 2 * sign.float()).cpu()
+
+
+def _normed(model: Model, states: Float[Tensor, "row d_model"]) -> Float[Tensor, "row d_model"]:
+    """States behind the final norm."""
+    if model.hosted:
+        return VllmEngine(model).head(states, only_norm=True)
+    with torch.inference_mode():
+        return model.bridge.ln_final(states[None])[0].float()
+
+
+def _table(model: Model, which: str) -> Float[Tensor, "token d_model"]:
+    """The `input` or `output` embedding as the folder has it: the rows of a model that is spread over workers.
+
+    Raises:
+        BadInput: the folder has it under a name that transformers does not give it.
+    """
+    from safetensors import safe_open
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    folder = model.checkpoint.folder
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        hf = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    wanted = getattr(hf, f"get_{which}_embeddings")().weight
+    names = {name for name, weight in hf.named_parameters(remove_duplicate=False) if weight is wanted}
+    for path in model.checkpoint.weight_files:
+        with safe_open(path, framework="pt") as file:
+            for name in names & set(file.keys()):
+                return file.get_tensor(name).float()
+    raise BadInput(f"{folder} has no tensor {' or '.join(sorted(names))}; set model.engine=transformers")

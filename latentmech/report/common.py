@@ -42,6 +42,10 @@ def account(
     if data is not None:
         facts["data"] = {"source": data.source, "fingerprint": fingerprint([data.texts, data.splits, data.spans])}
     about = [f"{model.name}: {model.checkpoint.note}."] if model.checkpoint.note else []
+    if getattr(model, "engine", "transformers") != "transformers":
+        about.append(
+            f"{model.name} was run by {model.engine}; a twin with random weights, where there is one, by transformers."
+        )
     about += getattr(model, "notes", ())
     said = [*(data.notes if data is not None else ()), *about, *notes, *_few(ledger, groups)]
     off = [f"Switched off by setting: {name}." for name in switched_off(study)]

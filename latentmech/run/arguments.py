@@ -66,6 +66,19 @@ def refuse_idle(settings: Mapping[str, Any], typed: Iterable[str]) -> None:
                 raise BadInput(f"{name} changes nothing here: {why}; leave it out")
 
 
+def refuse_inside(settings: Mapping[str, Any]) -> None:
+    """Refuse a question that takes hook points of TransformerLens where another engine runs the model.
+
+    Raises:
+        BadInput: one does.
+    """
+    engine = settings["model"].engine
+    for group, own in settings.items():
+        if engine != "transformers" and (what := getattr(own, "inside", "")):
+            seen = f"model.engine={engine}: this question of {group} {what}, which that engine does not do"
+            raise BadInput(f"{seen}; set model.engine=transformers")
+
+
 def sweep_arguments(arguments: list[str]) -> list[str]:
     """Arguments of a sweep as Hydra needs them; others as they are.
 

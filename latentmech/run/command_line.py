@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.provenance import set_status
-from latentmech.run.arguments import check_arguments, refuse_idle, sweep_arguments
+from latentmech.run.arguments import check_arguments, refuse_idle, refuse_inside, sweep_arguments
 from latentmech.run.complaints import one_line
 from latentmech.run.questions import CONF, KNOWN, ROOMS, help_text, register
 from latentmech.settings import built, published, settled
@@ -39,6 +39,7 @@ def run(config: DictConfig) -> None:
         raise BadInput(f"{len(asked)} questions were asked ({asked}), expected one; try probe=pos, or --help")
     names = (asked[0], "model", "activations", "report")
     settings = {name: settled(plain[name], KNOWN, name) for name in names}
+    refuse_inside(settings)
     if HydraConfig.get().mode == RunMode.RUN:  # in a sweep what is idle in one job may count in another
         refuse_idle(settings, HydraConfig.get().overrides.task)
     study, model, store, sink = map(built, settings.values())

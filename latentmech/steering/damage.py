@@ -15,9 +15,8 @@ from latentmech.model import (
     Batch,
     Model,
     Scope,
+    engine_of,
     length_sorted,
-    packed_generate,
-    packed_logits,
     pad,
     text_rows,
     tokenise,
@@ -43,10 +42,10 @@ def untouched_runs(model: Model, texts: Sequence[str], n_tokens: int) -> list[Un
     """Greedy continuations of exactly `n_tokens` tokens (a text that would end goes on), a few prompts at a time."""
     runs = []
     for places, batch in batches(model, texts, 8):
-        (generated,) = packed_generate(model, [{}], batch, n_tokens, stop=())
+        (generated,) = engine_of(model).generate([{}], batch, n_tokens, stop=())
         mask, n_prompt = torch.cat([batch.mask, torch.ones_like(generated.ids)], 1), batch.mask.sum(1)
         whole = Batch(torch.cat([batch.ids, generated.ids], 1), mask, batch.shift)
-        logits = packed_logits(model, [{}], whole, n_tokens + 1, n_prompt=n_prompt)[0, :, :-1]
+        logits = engine_of(model).logits([{}], whole, n_tokens + 1, n_prompt=n_prompt)[0, :, :-1]
         runs.append(Untouched(places, whole, n_prompt, logits.float().log_softmax(-1), generated.ids))
     return runs
 
@@ -70,7 +69,7 @@ def divergence(
         n_tokens = run.targets.shape[1]
         for at in range(0, len(variants), 4):
             some = variants[at : at + 4]
-            logits = packed_logits(model, some, run.batch, n_tokens + 1, n_prompt=run.n_prompt, scope=scope)
+            logits = engine_of(model).logits(some, run.batch, n_tokens + 1, n_prompt=run.n_prompt, scope=scope)
             for offset, own in enumerate(logits[:, :, :-1]):
                 chances = own.float().log_softmax(-1)
                 kl[at + offset, run.places] = kl_of(run.log_probs, chances).mean(1).cpu()
@@ -97,7 +96,9 @@ def neutral_perplexity(
     for batch in _neutral(model, words, seed, max(1, rows // len(variants))):
         n += batch.ids[:, 1:].numel()
         for at in range(0, len(variants), rows):
-            logits = packed_logits(model, variants[at : at + rows], batch, batch.ids.shape[1], scope=scope)[:, :, :-1]
+            logits = engine_of(model).logits(variants[at : at + rows], batch, batch.ids.shape[1], scope=scope)[
+                :, :, :-1
+            ]
             for offset, own in enumerate(logits):
                 picked = own.float().log_softmax(-1).gather(2, batch.ids[:, 1:].unsqueeze(2))
                 losses[at + offset] -= picked.double().sum().cpu()

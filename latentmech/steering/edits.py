@@ -21,9 +21,8 @@ from torch import Tensor
 
 from latentmech.direction import Direction
 from latentmech.errors import BadInput, expected
-from latentmech.model import Edit, Model, Scope
+from latentmech.model import Addition, Clamp, Conditional, Edit, Model, Rotation, Scope
 from latentmech.steering.generation import Variant
-from latentmech.steering.interventions import Addition, Clamp, Conditional, Rotation
 
 Gate = Callable[[Edit], Conditional]
 SIZES: dict[str, Callable[[Direction], float]] = {

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.model import Batch, Model, Scope, Variant, length_sorted, packed_generate, packed_logits, pad, tokenise
+from latentmech.model import Batch, Model, Scope, Variant, engine_of, length_sorted, pad, tokenise
 
 EVERYWHERE = Scope()
 ROWS = 96  # rows that run together: more gain nothing on a CPU
@@ -22,7 +22,7 @@ def completions(
     for at in range(0, len(variants), size):
         some = variants[at : at + size]
         for places, batch in batches(model, texts, max(1, ROWS // len(some))):
-            runs = packed_generate(model, some, batch, n_tokens, scope=scope)
+            runs = engine_of(model).generate(some, batch, n_tokens, scope=scope)
             for answers, generated in zip(found[at : at + size], runs, strict=True):
                 for place, ids, length in zip(places, generated.ids, generated.lengths.tolist(), strict=True):
                     answers[place] = str(model.tokenizer.decode(ids[:length], skip_special_tokens=True))
@@ -43,7 +43,7 @@ def next_logits(
     for places, batch in batches(model, texts, 16):
         size = max(1, ROWS // len(places))
         for at in range(0, len(variants), size):
-            logits = packed_logits(model, variants[at : at + size], batch, scope=scope)[:, :, 0]
+            logits = engine_of(model).logits(variants[at : at + size], batch, scope=scope)[:, :, 0]
             for variant, own in enumerate(logits, at):
                 one = read(own, places).float().cpu()
                 values = values if len(values) else torch.empty(len(variants), len(texts), *one.shape[1:])

@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 from latentmech.data import Contrast, Examples
 from latentmech.direction import Direction, ShownRates
-from latentmech.model import Dialogue, Model, Scope, Variant, dialogues
+from latentmech.model import Addition, Dialogue, Model, Scope, Variant, dialogues
 from latentmech.statistics import Estimate, Lead, Tally, clusters_of, estimate, leads, mean_of
 from latentmech.steering.damage import neutral_perplexity
 from latentmech.steering.generation import EVERYWHERE, completions
-from latentmech.steering.interventions import Addition, Plan, ablation
+from latentmech.steering.interventions import Plan, ablation
 from latentmech.steering.settings import ABLATIONS, NecessitySettings, RefusalRateSettings
 
 Made = Callable[[Direction, int], Sequence[Direction]]

@@ -22,11 +22,11 @@ from tqdm import tqdm
 
 from latentmech.direction import Choice, Direction
 from latentmech.errors import BadInput
-from latentmech.model import Dialogue, Level, Model, NextWords, next_words, refuse_without
+from latentmech.model import Addition, Dialogue, Level, Model, NextWords, next_words, refuse_without
 from latentmech.report import Picture, Table, heat_map
 from latentmech.steering.damage import divergence, untouched_runs
 from latentmech.steering.generation import next_logits
-from latentmech.steering.interventions import OTHERS_WRITE, Addition, Plan, ablation, check_affine
+from latentmech.steering.interventions import OTHERS_WRITE, Plan, ablation, check_affine
 from latentmech.steering.settings import CausalSettings
 from latentmech.steering.trials import log_odds_of
 

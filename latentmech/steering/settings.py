@@ -7,12 +7,11 @@ from typing import Annotated, Any, ClassVar
 from latentmech.direction import DirectionSettings
 from latentmech.errors import BadInput
 from latentmech.fields import AtLeast, Below, Control, Count, Draws, Idle, OneOf, Positive, check
-from latentmech.model import ScopeSettings
+from latentmech.model import GATES, ScopeSettings
 
 UNITS = ("resid", "raw", "std", "kl")
 EDITS = ("addition", "rotation", "clamp")  # one line each in `edits.EDIT_KINDS`
 ABLATIONS = ("plain", "sink_aware", "affine")
-GATES = ("cosine", "projection")
 ASIDE = ("compare", "transfer", "observer", "random_draws", "shuffles", "push")  # of a direction, beside finding it
 
 

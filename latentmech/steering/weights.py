@@ -20,9 +20,19 @@ from torch import Tensor
 from latentmech.data import Corpus
 from latentmech.direction import Direction, source_of
 from latentmech.errors import BadInput
-from latentmech.model import Batch, Local, Model, bias_place, fold_ablation, fold_addition, intervening, save_folded
+from latentmech.model import (
+    Addition,
+    Batch,
+    Local,
+    Model,
+    bias_place,
+    fold_ablation,
+    fold_addition,
+    intervening,
+    save_folded,
+)
 from latentmech.steering.generation import batches
-from latentmech.steering.interventions import Addition, Plan, ablation
+from latentmech.steering.interventions import Plan, ablation
 from latentmech.storage import plain
 
 SENTENCES, LONGEST = 8, 160  # how many neutral ones, and characters

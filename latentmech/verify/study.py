@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from latentmech.activations import ActivationStore
-from latentmech.model import Model, checks_of, truth_of
+from latentmech.model import Model, every_check, truth_of
 from latentmech.report import Report
 from latentmech.verify.account import account_of
 from latentmech.verify.findings import VerifyFindings
@@ -23,5 +23,5 @@ class VerifyStudy(VerifySettings):
         del store
         truth = truth_of(model, self.texts, self.n_tokens, continued=None)
         return VerifyFindings(
-            checks=checks_of(model, truth), lengths=[len(row) for row in truth.ids], n_tokens=self.n_tokens
+            checks=every_check(model, truth), lengths=[len(row) for row in truth.ids], n_tokens=self.n_tokens
         )

@@ -29,7 +29,7 @@ from latentmech.direction.nulls import exchanges
 from latentmech.errors import BadInput
 from latentmech.fields import OneOf
 
-moments = sys.modules["latentmech.activations.moments"]
+moments = sys.modules["latentmech.model.moments"]
 WIDTH = 24
 PLANTED = unit(torch.randn(WIDTH, generator=torch.Generator().manual_seed(9)))
 NO_PAIRS = torch.empty(0, 2, dtype=torch.long)

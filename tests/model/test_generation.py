@@ -122,7 +122,7 @@ def test_no_edit_is_called_where_it_reaches_nothing(tiny, scope, calls):
 def test_the_ends_are_those_the_model_names(model, monkeypatch):
     assert end_ids(model) == (1,)
     free = generated(model, batch_of(model), stop=()).ids
-    monkeypatch.setattr(model.bridge.original_model.generation_config, "eos_token_id", [1, int(free[0, 2])])
+    monkeypatch.setitem(model.__dict__, "generation_ends", [1, int(free[0, 2])])
     assert end_ids(model) == tuple(sorted({1, int(free[0, 2])}))
     assert generated(model, batch_of(model)).lengths[0] <= 3
 

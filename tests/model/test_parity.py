@@ -9,7 +9,7 @@ from architectures import write_checkpoint
 from safetensors.torch import load_file, save_file
 
 from latentmech.errors import IntegrityError
-from latentmech.model import Local, Model, Truth, checks_of, truth_of
+from latentmech.model import Local, Model, Truth, every_check, truth_of
 from latentmech.model.parity import checks
 from latentmech.model.scope import Aim
 
@@ -32,14 +32,14 @@ def truth(model) -> Truth:
 
 
 def failed(model, truth) -> set[str]:
-    return {check.name for check in checks_of(model, truth) if not check.passed}
+    return {check.name for check in every_check(model, truth) if not check.passed}
 
 
 @pytest.mark.parametrize("settings", [{}, {"compatibility_mode": True}, {"dtype": "bfloat16"}], ids=str)
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "gemma3", "gemma2", "granite"])
 def test_a_sound_model_passes_every_check(architecture, settings, tmp_path):
     model = model_in(write_checkpoint(tmp_path / "model", architecture), **settings)
-    found = checks_of(model, truth_of(model))
+    found = every_check(model, truth_of(model))
     assert [check for check in found if not check.passed] == []
     assert len({check.name for check in found}) == len(found) > 14
 
@@ -70,7 +70,7 @@ def given(model, **others):
 
 
 def sizes(model, truth) -> dict[str, float]:
-    return {check.name: check.size for check in checks_of(model, truth)}
+    return {check.name: check.size for check in every_check(model, truth)}
 
 
 def test_a_dropped_attention_mask_is_found(model, truth):
@@ -108,7 +108,7 @@ def test_a_hook_behind_the_norm_is_found(model, truth, monkeypatch):
 
 def test_a_block_that_is_off_by_one_is_found(model, truth, monkeypatch):
     reading_through(monkeypatch, name_of=lambda name: name.replace("2.hook_resid_post", "2.hook_in"))
-    found = [check for check in checks_of(model, truth) if not check.passed]
+    found = [check for check in every_check(model, truth) if not check.passed]
     assert [check.level for check in found if check.name == READ] == ["layer_02"]
 
 
@@ -131,7 +131,7 @@ def test_a_stale_adapter_is_found(model):
     weight = tensors["transformer.h.1.mlp.c_proj.weight"]
     weight += 0.01 * torch.randn(weight.shape[0], 1) @ torch.randn(1, weight.shape[1])
     save_file(tensors, path, {"format": "pt"})
-    found = [check for check in checks_of(model, truth_of(model_in(path.parent))) if not check.passed]
+    found = [check for check in every_check(model, truth_of(model_in(path.parent))) if not check.passed]
     assert [check.level for check in found if check.name == READ] in (["layer_01"], ["layer_02"])
 
 
@@ -177,11 +177,11 @@ def test_attention_that_sees_what_follows_is_found(model, truth):
 
 
 def test_what_has_no_number_has_not_passed(model, truth):
-    found = {check.name: check for check in checks_of(model, replace(truth, earlier=float("nan")))}
+    found = {check.name: check for check in every_check(model, replace(truth, earlier=float("nan")))}
     assert not found["a state knows nothing of what follows"].passed
 
 
 def test_a_check_that_raises_says_what(model, truth, monkeypatch):
     monkeypatch.setattr(checks, "read_out", lambda model, states: 1 / 0)
-    (lens,) = [check for check in checks_of(model, truth) if check.name == "the head on the last states"]
+    (lens,) = [check for check in every_check(model, truth) if check.name == "the head on the last states"]
     assert not lens.passed and lens.level == "division by zero" and "refused" in lens.remedy

@@ -14,7 +14,7 @@ from latentmech.activations import ActivationStore
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.model import Local, Model, embedding, fold_ablation, levels_of, trusted, unembedding
 from latentmech.model.parity import record, truth
-from latentmech.model.parity.checks import AGAINST_FLOAT32
+from latentmech.model.parity.check import AGAINST_FLOAT32
 from latentmech.model.precision import PACKAGES, best_dtype
 from latentmech.report import Ledger, account
 from latentmech.verify import VerifyStudy
@@ -139,6 +139,7 @@ def test_what_is_not_installed_is_named_at_once(made, monkeypatch, quantization)
 REFUSED = {
     "compatibility_mode=true folds weights, which model.device_map": {"device_map": "auto", "compatibility_mode": True},
     "device=cpu and model.device_map=auto both": {"device_map": "auto", "device": "cpu"},
+    "quantization is done by transformers, and model.engine=vllm": {"quantization": "nf4", "engine": "vllm"},
     "device_map=everywhere is unknown": {"device_map": "everywhere"},
     "quantization=int3 is unknown": {"quantization": "int3"},
 }

@@ -7,9 +7,8 @@ import pytest
 from direction.made import made
 
 from latentmech.data import Pairs
-from latentmech.model import EMBED_HOOK, dialogues, intervening
+from latentmech.model import EMBED_HOOK, AffineAblation, dialogues, intervening
 from latentmech.steering import Necessity, ablation, is_refusal, necessity
-from latentmech.steering.interventions import AffineAblation
 from latentmech.steering.nulls import stand_in
 
 

@@ -72,7 +72,7 @@ def test_the_answer_follows_from_the_checks(tiny, checks, headline, failure):
 def test_a_model_that_fails_ends_with_its_code_after_the_table(tmp_path, monkeypatch):
     from latentmech.verify import study
 
-    monkeypatch.setattr(study, "checks_of", lambda model, truth: (BROKEN,))
+    monkeypatch.setattr(study, "every_check", lambda model, truth: (BROKEN,))
     code, out, err = invoke("verify=model", *quick("verify"), "hydra.run.dir=run")
     assert code == 3
     assert "NO" in out and err.strip().startswith("latentmech: tiny: “states, one text” is off by 5.0e-01 at layer_01,")

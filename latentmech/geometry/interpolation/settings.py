@@ -35,6 +35,7 @@ class InterpolationSettings:
     """
 
     builds: ClassVar[str] = "latentmech.geometry.interpolation.study.InterpolationStudy"
+    inside: ClassVar[str] = "patches states of one text into another"  # which takes hook points
 
     start: str | None = None
     end: str | None = None

@@ -32,7 +32,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.errors import BadInput
-from latentmech.model import Batch, Level, Model, intervening, packed_logits, pad, tokenise
+from latentmech.model import Batch, Level, Model, engine_of, intervening, pad, tokenise
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +177,7 @@ def _said(
     said, between = torch.stack(alone)[is_end.int().argmax(0)], ~is_end.any(0)
     if bool(between.any()):
         variants = [{level.hook_name: Patch(states)} for states in points[between]]
-        said[between] = packed_logits(model, variants, batch)[:, 0, 0]
+        said[between] = engine_of(model).logits(variants, batch)[:, 0, 0]
     return said
 
 

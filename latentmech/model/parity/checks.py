@@ -18,68 +18,35 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.errors import ResourceError, first_line
+from latentmech.errors import first_line
 from latentmech.model.batching import Batch, out_of_memory, pad
 from latentmech.model.handle import Model
 from latentmech.model.intervention import hooked_editing, hooked_reading
 from latentmech.model.levels import EMBED_HOOK, levels_of
+from latentmech.model.parity.check import (
+    ABLATION,
+    AGAINST_FLOAT32,
+    CACHE,
+    LEFT,
+    LENS,
+    NEAR,
+    TINY,
+    TOLERANCES,
+    Check,
+    Sized,
+    centred,
+    regret,
+    relative,
+    road_of,
+)
 from latentmech.model.parity.truth import Truth
 from latentmech.model.points import heard
 from latentmech.model.road import Road
 from latentmech.model.scope import Edit
 from latentmech.model.vocabulary import read_out
 
-TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 COARSE = {"int8": 0.25, "nf4": 5e-2}  # bitsandbytes: outliers are those of a batch, kernels go by its size
 FAR = 0.25  # of a state, beyond which it is hardly that of the published weights any more
-AGAINST_FLOAT32 = "states, against those in float32"
-TINY = 1e-30
-LEFT, CACHE, ABLATION, LENS, NEAR = "left padding", "cache", "ablation", "lens", "near"  # what can be done without
-REMEDIES = {
-    LEFT: "texts are padded on the right, and generated from one at a time",
-    CACHE: "every step of a generation runs the whole text",
-    ABLATION: "ablation is refused",
-    LENS: "what reads states through the head is refused",
-    "site": "this site is refused",
-    NEAR: "what is found holds of these weights, in these numbers",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One comparison.
-
-    Attributes:
-        name: what was compared.
-        level: where the difference is largest, or what was raised in place of a number.
-        size: how large it is; NaN where there is no number.
-        tolerance: what rounding may do.
-        need: what is not to be had where it fails, a key of `REMEDIES`; empty if the model is of no use then.
-    """
-
-    name: str
-    level: str
-    size: float
-    tolerance: float
-    need: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether the difference is one of rounding."""
-        return self.size <= self.tolerance
-
-    @property
-    def remedy(self) -> str:
-        """What is done where it fails."""
-        return REMEDIES.get(self.need, "the model is refused")
-
-    @property
-    def failure(self) -> str:
-        """How it failed, in words."""
-        if math.isnan(self.size):
-            return f"“{self.name}” could not be measured ({self.level})"
-        place = f" at {self.level}" if self.level else ""
-        return f"“{self.name}” is off by {self.size:.1e}{place}, and up to {self.tolerance:g} is rounding"
 
 
 def checks_of(model: Model, truth: Truth) -> tuple[Check, ...]:
@@ -87,15 +54,17 @@ def checks_of(model: Model, truth: Truth) -> tuple[Check, ...]:
     return tuple(_Measuring(model, truth).checks())
 
 
-def road_of(checks: Sequence[Check]) -> Road:
-    """How a model is run that passed these."""
-    failed = {check.need for check in checks if not check.passed}
-    off = next((check for check in checks if check.name == AGAINST_FLOAT32), None)
-    road = Road(left_padding=LEFT not in failed, cache=CACHE not in failed)
-    return road if off is None else replace(road, off_float32=off.size, because=off.level)
-
-
-Sized = tuple[str, float]
+def against_float32(model: Model, truth: Truth) -> tuple[Check, ...]:
+    """Plain transformers with these weights in these numbers against its own in float32, where they differ."""
+    if truth.unrounded is None:
+        return ()
+    level, size = truth.unrounded if isinstance(truth.unrounded, str) else "", math.nan
+    if not isinstance(truth.unrounded, str):
+        pairs = zip(truth.states, truth.unrounded, strict=True)
+        sizes = torch.stack([relative(own, other).median(-1).values for own, other in pairs]).amax(0)
+        worst = int(sizes.argmax())
+        level, size = levels_of(model.n_layers)[worst].label, float(sizes[worst])
+    return (Check(name=AGAINST_FLOAT32, level=level, size=size, tolerance=FAR, need=NEAR),)
 
 
 @dataclass
@@ -126,8 +95,6 @@ class _Measuring:
             self._say(f"every block has {site}", partial(self._site, site), "site", 0.0)
         self._say("attn_out and mlp_out are all that is written", self._writes, ABLATION)
         self._say("ablation leaves nothing behind", self._ablation, ABLATION)
-        if self.truth.unrounded is not None:
-            self._say(AGAINST_FLOAT32, self._unrounded, NEAR, FAR)
         return self.done
 
     def _say(self, name: str, measure: Callable[[], Sized], need: str = "", tolerance: float | None = None) -> None:
@@ -179,16 +146,6 @@ class _Measuring:
     def _states(self, batches: Sequence[Sequence[Any]], side: str) -> Sized:
         found = [state for rows in batches for state in read(self.model, pad(rows, 0, side, self.model.torch_device))]
         return self._worst(found, self._expected())
-
-    def _unrounded(self) -> Sized:
-        """Plain transformers with these weights in these numbers, against its own in float32: the median token."""
-        unrounded = self.truth.unrounded
-        if isinstance(unrounded, str):
-            raise ResourceError(unrounded)
-        pairs = zip(self.truth.states, unrounded or (), strict=True)
-        sizes = torch.stack([relative(own, other).median(-1).values for own, other in pairs]).amax(0)
-        level = int(sizes.argmax())
-        return levels_of(self.model.n_layers)[level].label, float(sizes[level])
 
     def _worst(self, found: Sequence[Tensor], expected: Sequence[Tensor]) -> Sized:
         """The level that differs most, and how much."""
@@ -250,7 +207,7 @@ class _Measuring:
         with hooked_editing(self.model, {}, road=replace(self.road, cache=use_cache)) as runner:
             found = runner.generate(batch, n_tokens, stop=()).ids.cpu()
         steps = self.truth.steps[: len(found)]
-        regrets = [_regret(ids, logits) for ids, logits in zip(found, steps, strict=True)]
+        regrets = [regret(ids, logits) for ids, logits in zip(found, steps, strict=True)]
         return "", float(self._over(torch.tensor(regrets)))
 
     def _lens(self) -> Sized:
@@ -338,16 +295,6 @@ def read(model: Model, batch: Batch) -> list[Float[Tensor, "level _ d_model"]]:
     return [states[:, i, mask.bool()].float().cpu() for i, mask in enumerate(batch.mask)]
 
 
-def relative(found: Float[Tensor, "*rows d"], expected: Float[Tensor, "*rows d"]) -> Float[Tensor, "*rows"]:
-    """|difference| / |expected| of each vector."""
-    return (found - expected).norm(dim=-1) / expected.norm(dim=-1).clamp(min=TINY)
-
-
-def centred(logits: Float[Tensor, "*rows vocab"]) -> Float[Tensor, "*rows vocab"]:
-    """Without the mean of each row."""
-    return logits - logits.mean(-1, keepdim=True)
-
-
 def _copied(seen: dict[str, Tensor], name: str, resid: Tensor) -> None:
     seen[name] = resid.clone()
 
@@ -356,11 +303,3 @@ def _kept(seen: list[Tensor], resid: Tensor) -> Tensor:
     """An edit that changes nothing, and keeps what it was given."""
     seen.append(resid.clone())
     return resid
-
-
-def _regret(ids: Tensor, steps: Float[Tensor, "step vocab"]) -> float:
-    """In standard deviations of the logits. Behind a token that is another the text goes on differently."""
-    for token, logits in zip(ids.tolist(), steps, strict=True):
-        if token != int(logits.argmax()):
-            return float((logits.max() - logits[token]) / logits.std())
-    return 0.0

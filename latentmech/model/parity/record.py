@@ -16,10 +16,13 @@ from typing import Any
 
 from latentmech.errors import BadInput
 from latentmech.model.handle import Model
-from latentmech.model.parity.checks import Check, checks_of, road_of
-from latentmech.model.parity.truth import truth_of
+from latentmech.model.parity.check import Check, road_of
+from latentmech.model.parity.checks import against_float32, checks_of
+from latentmech.model.parity.engine_checks import engine_checks
+from latentmech.model.parity.truth import Truth, truth_of
 from latentmech.model.precision import quantised_by
 from latentmech.model.road import Road
+from latentmech.model.vllm import VllmEngine
 from latentmech.storage import cache_root, fingerprint, plain, save_json
 
 FORMAT = 2  # raise when what is checked changes
@@ -61,7 +64,8 @@ def recorded(model: Model) -> tuple[Check, ...]:
     path = record_path(own)
     found = _read(path)
     if found is None:
-        print(f"latentmech: first use of {own.name} here: comparing it with plain transformers", file=sys.stderr)
+        under = f" under {own.engine}" if own.hosted else ""
+        print(f"latentmech: first use of {own.name} here{under}: comparing it with plain transformers", file=sys.stderr)
         found = checked(own)
         save_json(path, {"key": _key(own), "checks": [plain(asdict(check)) for check in found]})
     return found
@@ -73,15 +77,32 @@ def checked(model: Model) -> tuple[Check, ...]:
     Raises:
         BadInput: it is not.
     """
-    truth = truth_of(model)  # the plain model is gone before TransformerLens loads its own
-    assert model.bridge is not None  # what cannot be booted says so itself
-    checks = checks_of(model, truth)
+    checks = every_check(model, truth_of(model))  # the plain model is gone before TransformerLens loads its own
     if failed := [check for check in checks if not check.passed and not check.need]:
         raise BadInput(
             f"{model.name} does not compute here what plain transformers computes: {failed[0].failure}; verify=model "
             "shows every check"
         )
     return checks
+
+
+def every_check(model: Model, truth: Truth) -> tuple[Check, ...]:
+    """Every check of the engine that runs the model.
+
+    Raises:
+        BadInput: it cannot be booted there.
+    """
+    if model.hosted:
+        assert VllmEngine(model).llm is not None  # what cannot be booted says so itself
+        return *engine_checks(model, truth), *against_float32(model, truth)
+    assert model.bridge is not None
+    return *checks_of(model, truth), *against_float32(model, truth)
+
+
+def verified(model: Model) -> str:
+    """SHA-256 over what was found when the model was compared with plain transformers."""
+    trusted(model)
+    return fingerprint([plain(asdict(check)) for check in model.seen["checks"]])
 
 
 def record_path(model: Model) -> Path:
@@ -91,7 +112,7 @@ def record_path(model: Model) -> Path:
 
 def _key(model: Model) -> dict[str, Any]:
     own: dict[str, Any] = {"weights": model.checkpoint.weights_sha256, "config": model.checkpoint.config_sha256}
-    own |= {"dtype": model.dtype, "compatibility_mode": model.compatibility_mode, **model.as_kept}
+    own |= {"dtype": model.dtype, "compatibility_mode": model.compatibility_mode, **model.as_kept} | model.elsewhere
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES} | quantised_by(model.quantization)
     return {"format": FORMAT, **own, "device": model.torch_device.type, "versions": versions}
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from latentmech.activations import Moments
-from latentmech.activations.moments import CHUNK
+from latentmech.model.moments import CHUNK
 
 HUGE = 2.6e4  # the mean of a massive dimension in the default model
 

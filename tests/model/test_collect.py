@@ -11,9 +11,9 @@ import torch
 
 from latentmech.activations import Request, collect
 from latentmech.errors import ResourceError
-from latentmech.model import length_sorted, levels_of, pad, reading, text_rows, tokenise, word_rows
+from latentmech.model import host_memory, length_sorted, levels_of, pad, reading, text_rows, tokenise, word_rows
 
-module = import_module("latentmech.activations.collection")  # the package's attribute of that name is the function
+module = import_module("latentmech.model.collection")  # the package's attribute of that name is the function
 HOOKS = tuple(level.hook_name for level in levels_of(3))
 POOL = {"last": lambda t: t[-1], "first": lambda t: t[0], "mean": lambda t: t.mean(0)}
 SAME = {"rtol": 1e-5, "atol": 1e-5}
@@ -171,6 +171,6 @@ def test_rows_for_a_gpu_go_to_page_locked_memory_and_are_waited_for(monkeypatch)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda i: asked.append(f"cuda:{i}"))
     for kind in ("cpu", "cuda"):
-        assert len(module.host_memory(7, torch.device(kind))) == 7
-        module._arrived(torch.device(kind))
+        assert len(host_memory(7, torch.device(kind))) == 7
+        module.arrived(torch.device(kind))
     assert asked == [False, True, "cuda:0", "cuda:1"]
