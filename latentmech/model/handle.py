@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 COMPUTING = ("torch", "transformers", "transformer-lens")  # packages whose versions decide what weights compute
+PARTS = ("_config", "decoder", "encoder", "generator")  # how keys of config.json end that hold another config
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 AVAILABLE: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
@@ -86,12 +87,22 @@ class Model(ModelSettings):
     @property
     def n_layers(self) -> int:
         """Number of blocks."""
-        return int(self.config.num_hidden_layers)
+        return self._size("num_hidden_layers")
 
     @property
     def d_model(self) -> int:
         """Width of the residual stream."""
-        return int(self.config.hidden_size)
+        return self._size("hidden_size")
+
+    def _size(self, name: str) -> int:
+        """A size as config.json writes it, if its parts have no settings of their own; else as transformers reads it.
+
+        Importing transformers takes longer than all else that a run needs whose activations are there.
+        """
+        written = self.checkpoint.config
+        parts = [key for key, value in written.items() if isinstance(value, dict) and key.endswith(PARTS)]
+        said = None if parts else written.get(name)
+        return said if isinstance(said, int) else int(getattr(self.config, name))
 
     @property
     def n_ctx(self) -> int:
@@ -206,10 +217,10 @@ class Model(ModelSettings):
 
 def _check_quantisation(config: "PretrainedConfig", folder: Path) -> None:
     """BadInput if the weights are quantised and what reads them is not installed."""
-    from transformers.quantizers import AutoHfQuantizer
-
     if not (asked := getattr(config, "quantization_config", None)):
         return
+    from transformers.quantizers import AutoHfQuantizer
+
     try:
         with quiet():
             AutoHfQuantizer.from_config(asked, pre_quantized=True).validate_environment()
