@@ -4,7 +4,7 @@ import importlib.metadata
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,12 @@ class Model(ModelSettings):
         kind = self.device.partition(":")[0]
         if kind != "auto" and not AVAILABLE[kind]():
             raise BadInput(f"model.device={self.device} is not there on this machine; model.device=auto takes what is")
+
+    def changed(self, **settings: Any) -> "Model":
+        """A handle with other settings on the same folder, whose files are hashed once for both."""
+        other = replace(self, **settings)
+        vars(other)["checkpoint"] = self.checkpoint
+        return other
 
     @property
     def called(self) -> str:
