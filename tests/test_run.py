@@ -490,7 +490,7 @@ def test_a_run_whose_activations_are_on_disk_imports_nothing_for_a_forward_pass(
     folder = Path(shutil.copytree(Tiny()().folder, tmp_path / "model"))
     named = json.loads((folder / "config.json").read_text()) | {"num_hidden_layers": 3, "hidden_size": 32}
     (folder / "config.json").write_text(json.dumps(named))
-    asked = ["probe=pos", *QUICK, "model=local", f"model.source.path={folder}"]
+    asked = ["probe=pos", *QUICK, "probe.method=mass_mean", "model=local", f"model.source.path={folder}"]
     code, _, err = invoke(*asked)
     assert code == 0, err
     script = f"import sys; sys.argv[1:] = {asked}; from latentmech.run import main; main(); "
