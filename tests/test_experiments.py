@@ -13,11 +13,13 @@ UNSEEN = ["steering.n_tokens=1", "steering.neutral_words=100"]
 FEWER = {
     "pos_across_layers": ["probe.control_seeds=1", "probe.shuffles=0", "probe.code_length=false"],
     "refusal_is_one_direction": [
+        *UNSEEN,
+        "steering.strengths=[-1,0,1]",
+        "steering.kl_tokens=1",
         "steering.random=1",
         "steering.exchanged=0",
         "steering.trials.limit=4",
         "steering.direction.selection.limit=4",
-        "steering.neutral_words=300",
         "steering.necessity.neutral_words=300",
         "steering.necessity.n_random=0",
         "steering.necessity.n_isotropic=0",
