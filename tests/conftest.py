@@ -1,13 +1,17 @@
 """What every room's tests share: a cache of their own, the tiny model, a few sentences, the real model on demand."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import checked
 import numpy as np
 import pytest
 
+checked.install()
+gc.disable()  # while modules are imported: they stay
 # huggingface_hub, transformers and tokenizers read these once, when they are imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -20,6 +24,13 @@ MACHINE_CACHE = os.environ.get("LATENTMECH_CACHE")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes comes first: begun last, it would run alone at the end while other processes have nothing."""
     items.sort(key=lambda item: item.get_closest_marker("real") is None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """What was imported stays until the end: the collector need not look at it again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -472,6 +475,30 @@ def test_one_run_for_each_strength(tmp_path):
     (summary,) = tmp_path.glob("sweeps/*/summary/metrics.json")
     assert {"sweep/effect@-1.00", "sweep/effect@+0.00", "sweep/effect@+1.00"} <= set(json.loads(summary.read_text()))
     assert "3 runs together" in out
+
+
+UNNEEDED = (
+    "transformers",
+    "transformer_lens",
+    "scipy.stats",
+    "scipy.optimize",
+    "sklearn",
+    "wandb",
+    "matplotlib.pyplot",
+)
+
+
+def test_a_run_whose_activations_are_on_disk_imports_nothing_for_a_forward_pass(tmp_path):
+    folder = Path(shutil.copytree(Tiny()().folder, tmp_path / "model"))
+    named = json.loads((folder / "config.json").read_text()) | {"num_hidden_layers": 3, "hidden_size": 32}
+    (folder / "config.json").write_text(json.dumps(named))
+    asked = ["probe=pos", *QUICK, "probe.method=mass_mean", "model=local", f"model.source.path={folder}"]
+    code, _, err = invoke(*asked)
+    assert code == 0, err
+    script = f"import sys; sys.argv[1:] = {asked}; from latentmech.run import main; main(); "
+    script += f"print('imported', sorted({{*{UNNEEDED}}} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("imported []\n")
 
 
 def test_help_names_the_questions():

@@ -5,6 +5,7 @@ A folder is read file by file; their names say which split each of them holds: `
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -70,9 +71,7 @@ class Corpus:
         if self.path is not None:
             path = given(self.path)
             return read_folder(path, self.text) if path.is_dir() else read_file(path, self.text)
-        with bundled("corpora") as folder:
-            file = next(path for path in folder.iterdir() if path.stem == self.name and path.suffix in READERS)
-            return replace(read_file(file), source=f"bundled {self.name}")
+        return _bundled(self.name)
 
     def _with_dev(self, examples: Examples) -> Examples:
         train = examples.in_split("train")
@@ -82,6 +81,14 @@ class Corpus:
         count = splits.count("dev")
         note = f"{examples.source} has no dev split: {count} of {len(train)} train texts were set aside as dev"
         return replace(examples, splits=splits, notes=(*examples.notes, note))
+
+
+@cache
+def _bundled(name: str) -> Examples:
+    """What comes with the package does not change: it is read once a process."""
+    with bundled("corpora") as folder:
+        file = next(path for path in folder.iterdir() if path.stem == name and path.suffix in READERS)
+        return replace(read_file(file), source=f"bundled {name}")
 
 
 def grouped(examples: Examples, column: str) -> Examples:

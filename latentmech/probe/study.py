@@ -53,7 +53,7 @@ class ProbeStudy(ProbeSettings):
         first, twin = labellings[:1] if own.coded else [], None
         codes = {kind: own.bits(labels) for kind, labels in first}
         if self.random_init:
-            fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, levels, position)
+            fresh = store.get(model.changed(random_init=True, seed=self.seed), examples, levels, position)
             bare = replace(fitting, controls=(), with_code=False)
             twin = probed(bare, fresh, f"{model.name} (random init)")
             test["random_init"] = twin.on_test(twin.chosen, twin.chosen.probe)

@@ -13,7 +13,6 @@ import pandas as pd
 
 from latentmech.report.cells import column_cells, columns_of, is_numeric, visible
 from latentmech.report.figures.page import filled
-from latentmech.report.figures.style import png
 from latentmech.report.report import Method, Report, references
 from latentmech.storage import plain, save_json, write_bytes
 from latentmech.tensors import save_tensors
@@ -40,7 +39,7 @@ def write_run(
     for name, text in texts.items():
         write_bytes(folder / name, text.encode())
     for name, picture in report.pictures.items():
-        write_bytes(folder / "figures" / f"{name}.png", png(picture.figure))
+        write_bytes(folder / "figures" / f"{name}.png", picture.png)
     for name, (tensors, card) in report.artifacts.items():
         save_tensors(folder / name, tensors, plain(card))
     for name, export in report.exports.items():
@@ -76,7 +75,7 @@ def render_html(report: Report, command: str, config_yaml: str, provenance: Mapp
         config_yaml=config_yaml,
         tables=[(table, columns, list(zip(*map(column_cells, columns), strict=True))) for table, columns in tables],
         is_numeric=is_numeric,
-        pictures=[(own, base64.b64encode(png(own.figure)).decode()) for own in report.pictures.values()],
+        pictures=[(own, base64.b64encode(own.png).decode()) for own in report.pictures.values()],
         metrics={name: column_cells(pd.Series([value]))[0] for name, value in sorted(report.metrics.items())},
         provenance=dict(flattened(plain(dict(report.provenance) | dict(provenance)))),
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from latentmech.report.figures.style import png
 from latentmech.statistics import Estimate
 
 ROW_COLUMNS = (
@@ -35,6 +36,11 @@ class Picture:
     title: str
     figure: Figure
     caption: str = ""
+
+    @cached_property
+    def png(self) -> bytes:
+        """As a PNG file, drawn once: the page, the folder and a tracker show the same."""
+        return png(self.figure)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,6 @@ import wandb
 from PIL import Image
 
 from latentmech.report.cells import visible
-from latentmech.report.figures.style import png
 from latentmech.report.report import Curve, Report, Table
 from latentmech.storage import plain
 from latentmech.tensors import save_tensors
@@ -47,7 +46,7 @@ def log(run: wandb.Run, report: Report) -> None:
     run.summary.update(plain(report.metrics))
     tables = {f"tables/{name}": _table(table) for name, table in report.tables.items()}
     pictures = {
-        f"figures/{name}": wandb.Image(Image.open(io.BytesIO(png(own.figure))), caption=own.caption or own.title)
+        f"figures/{name}": wandb.Image(Image.open(io.BytesIO(own.png)), caption=own.caption or own.title)
         for name, own in report.pictures.items()
     }
     # As they are: W&B would put a style sheet from its own server into them, which a page forbids itself.

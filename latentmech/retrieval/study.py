@@ -54,7 +54,7 @@ class RetrievalStudy(RetrievalSettings):
         rankings |= {"bm25": _bm25(test), "embed": exactly(both, embed[best_of(embed)], collection, "test", DEPTH)}
         twin: list[SearchCandidate] = []
         if self.random_init:  # the same architecture with fresh weights, its candidate chosen on dev likewise
-            fresh, twin = self._candidates(replace(model, random_init=True, seed=self.seed), store, collection)
+            fresh, twin = self._candidates(model.changed(random_init=True, seed=self.seed), store, collection)
             rankings["random_init"] = exactly(fresh, twin[best_of(twin)], collection, "test", DEPTH)
         thresholds = {} if pairs is None else _thresholds(searchers, pairs)
         return RetrievalFindings(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ PACKAGE = Path(__file__).parent.parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 
 
+@cache
 def register() -> None:
-    """Tell Hydra of the schemas and of what names are made from."""
+    """Tell Hydra of the schemas and of what names are made from; once is enough."""
     for name, cls in (STUDIES | SHARED).items():
         ConfigStore.instance().store(group="schema", name=name, node=schema(cls))
     resolvers: dict[str, Callable[..., Any]] = {"question": _question, "room": _room, "sweep": _sweep, "slug": _slug}

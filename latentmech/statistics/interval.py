@@ -19,8 +19,7 @@ would happen in fewer than 5 % of samples; a group that is not perfect counts as
 from functools import partial
 
 import numpy as np
-from scipy import stats
-from scipy.special import expit, logit
+from scipy.special import expit, logit, stdtr, stdtrit
 
 from latentmech.statistics.estimates import BOUND, INTERVAL, Estimate
 from latentmech.statistics.tally import Tally
@@ -66,7 +65,7 @@ def low_p(own: Tally, other: Tally) -> float:
         return 1.0
     if (spread := _spread(gap)) <= 1e-12:
         return float(0.5 ** (gap.groups - 1))
-    return float(stats.t.sf(gap.value / spread, gap.groups - 1)) if np.isfinite(spread) else 1.0
+    return float(stdtr(gap.groups - 1, -gap.value / spread)) if np.isfinite(spread) else 1.0
 
 
 def _gap(own: Tally, other: Tally) -> Tally:
@@ -81,7 +80,7 @@ def _spread(tally: Tally) -> float:
 
 
 def _by_leaving_out(value: float, tally: Tally) -> tuple[float, float]:
-    reach = float(stats.t.ppf(1 - ALPHA / 2, tally.groups - 1))
+    reach = float(stdtrit(tally.groups - 1, 1 - ALPHA / 2))
     if (tally.worst, tally.top) != (0, 1):  # no share, as accuracy, F1 and AUROC are
         spread = _spread(tally)
         return float(max(value - reach * spread, tally.worst)), float(min(value + reach * spread, tally.top))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from latentmech.statistics.tally import Tally
 
@@ -40,7 +40,7 @@ def confidence_set(tallies: Sequence[Tally], draws: int = 1000, seed: int = 0) -
     left = np.arange(len(tallies))
     while len(left) > 1:
         behind, largest = _apart(values[left], errors[:, left])
-        reach = stats.t.isf(stats.norm.sf(np.quantile(largest, 1 - ALPHA)), groups - 1)
+        reach = abs(stdtrit(groups - 1, ndtr(-np.quantile(largest, 1 - ALPHA))))
         if not (behind > reach).any():
             break
         left = left[behind <= reach]

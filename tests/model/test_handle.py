@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.model import Checkpoint, Local, Model, Tiny, levels_of
 from latentmech.model.checkpoint import CARD
+from latentmech.model.parity.record import record_path
 from latentmech.storage import file_sha256
 
 
@@ -41,6 +43,33 @@ def test_sizes_tokenizer_and_fingerprint_need_no_weights(folder):
     assert len(model.tokenizer("abc").input_ids) == 3
     assert len(model.fingerprint) == 64
     assert "bridge" not in vars(model)
+
+
+def configured(folder, **config):
+    (folder / "config.json").write_text(json.dumps(config))
+    return model_in(folder)
+
+
+def test_depth_and_width_that_config_json_names_are_read_without_transformers(folder):
+    model = configured(folder, model_type="llama", num_hidden_layers=3, hidden_size=32, rope_parameters={"factor": 2})
+    assert (model.n_layers, model.d_model) == (3, 32)
+    assert "config" not in vars(model)  # what transformers reads
+
+
+def test_a_config_with_parts_is_read_by_transformers(folder):
+    text = {"num_hidden_layers": 3, "hidden_size": 32, "layer_types": ["full_attention"] * 3}
+    model = configured(folder, model_type="gemma3", num_hidden_layers=9, hidden_size=8, text_config=text)
+    assert (model.n_layers, model.d_model) == (3, 32)
+
+
+def test_a_twin_hashes_no_file_again(folder, monkeypatch):
+    hashed = Counter()
+    monkeypatch.setattr("latentmech.model.checkpoint.file_sha256", lambda path: hashed.update([path.name]) or "0")
+    model = model_in(folder)
+    twins = [model.changed(random_init=True, seed=seed) for seed in (0, 1)]
+    assert len({one.fingerprint for one in (model, *twins)}) == 3
+    assert record_path(model) == record_path(twins[0].changed(random_init=False))
+    assert hashed["model.safetensors"] == 1 and set(hashed.values()) == {1}
 
 
 def test_the_tiny_model_is_the_same_wherever_it_is_made(tmp_path, monkeypatch):

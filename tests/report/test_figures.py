@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from scipy.optimize import isotonic_regression
 
 from latentmech.report import confusion, layer_curve
 from latentmech.report.figures.levels import spread
@@ -68,6 +69,14 @@ def test_labels_that_collide_are_moved_apart_and_others_stay():
     assert centres[0] == 0.1
     assert min(np.diff(centres)) >= 0.05 - 1e-9
     assert np.mean(centres[1:]) == pytest.approx(0.51)
+
+
+def test_labels_are_moved_by_least_squares():
+    wanted, heights = [0.1, 0.12, 0.13, 0.5, 0.55, 0.9], np.array([0.05, 0.1, 0.05, 0.1, 0.1, 0.05])
+    stacked = np.cumsum(heights) - heights / 2
+    found = spread(wanted, heights.tolist())
+    np.testing.assert_allclose(found, isotonic_regression(wanted - stacked).x + stacked, rtol=1e-12)
+    assert spread([], []) == []
 
 
 def test_confusion_shows_shares_of_the_true_class():

@@ -37,6 +37,14 @@ def test_the_returned_paths_exist(report, tmp_path):
     assert all(path.exists() for path in files.values())
 
 
+def test_a_picture_is_drawn_once(report, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("latentmech.report.report.png", lambda figure: drawn.append(figure) or b"png")
+    for name in ("run", "again"):
+        write_run(tmp_path / name, report, "", "", {})
+    assert drawn == [picture.figure for picture in report.pictures.values()]
+
+
 def test_metrics_are_flat_sorted_and_without_nan(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics == {"probe/best_layer": 1, "probe/dev/accuracy": 0.93, "probe/selectivity": None}

@@ -35,7 +35,7 @@ class AnalogiesStudy(AnalogiesSettings):
     def find(self, model: Model, store: ActivationStore) -> AnalogiesFindings:
         """Everything that the report is made of."""
         words = asked(model, self, self.static)
-        twin = replace(model, random_init=True, seed=self.seed)
+        twin = model.changed(random_init=True, seed=self.seed)
         bare, only_model = replace(self, random_draws=0, examples=()), replace(words, static=None)
         fresh = bare.results(twin, store, only_model) if self.random_init else []
         return AnalogiesFindings(

@@ -1,7 +1,7 @@
 """`CompareStudy`: how alike two models are inside, level by level, and whether a direction means the same in both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -53,7 +53,7 @@ class CompareStudy(CompareSettings):
         )
         own = gather.first(model, asked[0].get("test"))
         sides = [gather.beside(own, other, trials) for other, trials in zip(others, asked[1:], strict=True)]
-        twins = [replace(model, random_init=True, seed=self.seed)] if self.random_init else []
+        twins = [model.changed(random_init=True, seed=self.seed)] if self.random_init else []
         blanks = [gather.beside(own, twin, {}) for twin in twins]
         rest = (labels, asked[0]["test"].groups if asked[0] else ())
         found = [self._against(own, side, *rest, False) for side in sides]

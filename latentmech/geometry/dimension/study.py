@@ -38,7 +38,7 @@ class DimensionStudy(DimensionSettings):
             mixed = words_shuffled(examples, self.seed)
             found["words_shuffled"] = self._measured(model, store, mixed, levels)["model"]
         if self.random_init:
-            twin = replace(model, random_init=True, seed=self.seed)
+            twin = model.changed(random_init=True, seed=self.seed)
             found["random_init"] = self._measured(twin, store, examples, levels)["model"]
         ascending = replace(self, shares=sorted(self.shares), scales=sorted(self.scales))
         return DimensionFindings(examples=examples, levels=levels, by_who=found, settings=ascending)

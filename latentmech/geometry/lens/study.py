@@ -1,7 +1,7 @@
 """`LensStudy`: what the output head reads at every level, and where states lie between its table and the input's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -52,7 +52,7 @@ class LensStudy(LensSettings):
         beside, elsewhere = cosines(places, embedding(model), unembedding(model), self.seed)
         grids = {"model": own.own, "shuffled": own.shuffled}
         if self.random_init:
-            twin = replace(model, random_init=True, seed=self.seed)
+            twin = model.changed(random_init=True, seed=self.seed)
             grids["random_init"] = self._read(twin, places_in(twin, texts, levels)).own
         rows = {"cosine": beside, "random_token": elsewhere}
         return LensFindings(

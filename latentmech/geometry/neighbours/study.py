@@ -1,7 +1,7 @@
 """`NeighboursStudy`: what lies next to a word, a word in its context or a text, and what that is worth."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ class NeighboursStudy(NeighboursSettings):
         pools = list(self._pools(model))
         causal = CausalMetric.of(unembedding(model))
         found = [self._look(pool, pool.spaces(model, store, self), causal) for pool in pools]
-        twin = replace(model, random_init=True, seed=self.seed)
+        twin = model.changed(random_init=True, seed=self.seed)
         return NeighboursFindings(
             settings=self, pools=pools, neighbourhoods=[one for neighbourhoods, _ in found for one in neighbourhoods],
             clouds=[one for _, clouds in found for one in clouds],

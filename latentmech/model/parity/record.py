@@ -10,7 +10,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from latentmech.model.vllm import VllmEngine
 from latentmech.storage import cache_root, fingerprint, plain, save_json
 
 FORMAT = 2  # raise when what is checked changes
+REFERENCE: dict[str, Any] = {"engine": "transformers", "engine_arguments": None}  # which runs every twin
 LIBRARIES = ("torch", "transformers", "transformer-lens")
 
 
@@ -60,7 +61,7 @@ def refuse_without(model: Model, need: str, why: str) -> None:
 
 def recorded(model: Model) -> tuple[Check, ...]:
     """The checks on record, which are made now if there are none."""
-    own = replace(model, random_init=False) if model.random_init else model
+    own = model.changed(random_init=False, **REFERENCE) if model.random_init else model
     path = record_path(own)
     found = _read(path)
     if found is None:

@@ -69,7 +69,7 @@ class AtlasStudy(AtlasSettings):
         if not self.random_init:
             return [(one, None) for one in own]
         few = (levels[0], *levels[1 :: self.twin_step])
-        fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, few, position)
+        fresh = store.get(model.changed(random_init=True, seed=self.seed), examples, few, position)
         return zip(own, fit_all(fresh, subjects, few, method, [()] * len(subjects)), strict=True)
 
     def _next_token(

@@ -161,15 +161,14 @@ def _label_margin(axes: Axes, labels: Iterable[Label]) -> None:
 def spread(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
     """Centres as near as may be to `wanted` (ascending) without overlap.
 
-    Less the room that labels stacked from 0 would take, centres may not fall: that is isotonic regression, by least
-    squares.
+    Less the room that labels stacked from 0 would take, centres y may not fall: that is isotonic regression, by least
+    squares max_{j<=i} min_{k>=i} mean(y_j .. y_k) (Robertson, Wright & Dykstra 1988, "Order restricted statistical
+    inference"). It is written out for the handful of labels that there are: scipy.optimize takes longer to import.
     """
-    from scipy.optimize import isotonic_regression
-
-    if not wanted:
-        return []
-    stacked = np.cumsum(heights) - np.array(heights) / 2
-    return (isotonic_regression(np.array(wanted) - stacked).x + stacked).tolist()
+    n, stacked = len(wanted), np.cumsum(heights) - np.array(heights) / 2
+    y = np.array(wanted) - stacked
+    fitted = [max(min(y[j:k].mean() for k in range(i + 1, n + 1)) for j in range(i + 1)) for i in range(n)]
+    return (np.array(fitted) + stacked).tolist()
 
 
 def _rule(axes: Axes, which: Literal["both", "y"]) -> None:
