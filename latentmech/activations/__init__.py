@@ -7,7 +7,8 @@ from latentmech.lazily import lazily
 if TYPE_CHECKING:
     from latentmech.activations.activations import Activations
     from latentmech.activations.collection import Request, collect
-    from latentmech.activations.moments import Moments
+    from latentmech.activations.moments import JointMoments, Moments
+    from latentmech.activations.reduction import LEFT_OUT, Held, Piece, Pieces, Streamed, Sums, name_of
     from latentmech.activations.settings import ActivationStoreSettings
     from latentmech.activations.store import ActivationStore
 

@@ -4,8 +4,9 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,17 @@ from tqdm import tqdm
 
 from latentmech.activations.activations import ROW, Activations, Manifest, Shard, damaged
 from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, poolings_of
+from latentmech.activations.reduction import Pieces, Reducer, Sums
 from latentmech.activations.settings import ActivationStoreSettings
+from latentmech.activations.sums import WHOLE, summed_up
 from latentmech.data import Examples
 from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import Level, Model, Templated, length_sorted, text_rows, tokenise, trusted, word_rows
+from latentmech.model import Level, Model, Templated, length_sorted, text_rows, token_rows, tokenise, trusted, word_rows
 from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
 from latentmech.tensors import blank_tensors
 
 FORMAT = 1  # raise when the layout on disk changes
+EVERY_TOKEN = "token_each"  # a position of moments: first tokens, whose norm is a hundred times as large, are left out
 HEADER = 2**16  # bytes that a shard's header stays below, for some hundred hook points
 
 
@@ -54,6 +58,8 @@ class ActivationStore(ActivationStoreSettings):
             IntegrityError: what is on disk is damaged.
             ResourceError: disk or memory do not suffice.
         """
+        if self.keep != "rows":
+            raise BadInput(f"activations.keep={self.keep}: single rows are asked for; set activations.keep=rows")
         hook_names = tuple(dict.fromkeys(level.hook_name for level in levels))
         key = self._ingredients(model, examples, hook_names, position)
         folder = self._root() / fingerprint(key)[:40]
@@ -66,6 +72,42 @@ class ActivationStore(ActivationStoreSettings):
         self._verified.update(folder / shard.file for shard in shards)
         paths = tuple(folder / shard.file for shard in shards)
         return Activations(hook_names, sum(shard.rows for shard in shards), model.d_model, paths)
+
+    @property
+    def of_rows(self) -> "ActivationStore":
+        """The same store, keeping rows: for what is read row by row."""
+        return self if self.keep == "rows" else replace(self, keep="rows")
+
+    def moments(self, model: Model, source: Pieces, levels: Sequence[Level], position: str = "word_last") -> Sums:
+        """Moments of every word (or text) of a source at every level, in memory and disk that do not grow with it.
+
+        Args:
+            position: as `get` has it, with one pooling; or `token_each`: every token but the first of each text.
+
+        Returns:
+            By `name_of(hook_name, part)`; of paired rows, their differences besides.
+
+        Raises:
+            BadInput, IntegrityError, ResourceError: as `get` does.
+            Filled: this worker is done, others are not.
+        """
+        unit, _, pooling = position.partition("_")
+        if (pooling not in POOLINGS or unit not in ("word", "text")) and position != EVERY_TOKEN:
+            raise BadInput(f"position={position} has no moments; expected word_, text_ with {', '.join(POOLINGS)}")
+        hook_names = tuple(dict.fromkeys(level.hook_name for level in levels))
+        asked = {"hook_names": list(hook_names), "position": position, "padding_side": self.padding_side}
+        key = {"format": FORMAT, "model": model.identity, "source": source.key, **asked, "shard_rows": self.shard_rows}
+        folder = self._root() / f"moments-{fingerprint(key)[:40]}"
+        if (folder / WHOLE).exists():
+            trusted(model)
+        request = partial(self._request, model, hook_names=hook_names, position=position)
+        with self._alone(folder), _bar(model, None) as bar:
+            reducer = Reducer(request, source.sizes, self.shard_rows, self.token_budget, bar.update)
+            return summed_up(folder, key, source, reducer.add, self.share)
+
+    def _alone(self, folder: Path) -> AbstractContextManager[object]:
+        """Processes that would do the same take turns; those that have a share each need not."""
+        return nullcontext() if self.shard else _turn(self._root() / "locks" / f"{folder.name}.lock")
 
     def _root(self) -> Path:
         return Path(self.root).expanduser() if self.root else cache_root() / "activations"
@@ -118,9 +160,11 @@ class ActivationStore(ActivationStoreSettings):
         if unit == "word" and spans is None:
             raise BadInput(f"{examples.source} has no words; use a position that starts with text_")
         tokens = tokenise(model, examples.texts, examples.ids)
-        rows = word_rows(tokens, spans, examples.ids) if spans else text_rows(tokens)
+        rows = (
+            word_rows(tokens, spans, examples.ids) if spans else (token_rows if unit == "token" else text_rows)(tokens)
+        )
         rows = repeat(rows, "row place -> (row pooling) place", pooling=len(poolings_of(pooling)))
-        side = self.padding_side
+        side, pooling = self.padding_side, "last" if position == EVERY_TOKEN else pooling
         return Request(model=model, tokens=tokens, rows=rows, hook_names=hook_names, pooling=pooling, padding_side=side)
 
 
@@ -209,7 +253,7 @@ def _turn(path: Path) -> AbstractContextManager[object]:
         return lock.acquire()
 
 
-def _bar(model: Model, n_tokens: int) -> "tqdm[Any]":
+def _bar(model: Model, n_tokens: int | None) -> "tqdm[Any]":
     """Tokens done, speed and time left; on a log file a line every ten seconds."""
     name = f"{model.name}{' (random init)' if model.random_init else ''}: activations"
     interval = 0.2 if sys.stderr.isatty() else 10

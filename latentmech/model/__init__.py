@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from latentmech.model.settings import ModelSettings, ScopeSettings, SentenceEncoderSettings, WordVectorsSettings
     from latentmech.model.sources import Hub, Local, PackageFolder, RegistryPackage, Source
     from latentmech.model.tiny import Tiny
-    from latentmech.model.tokens import Tokens, text_rows, tokenise, word_rows
+    from latentmech.model.tokens import Tokens, text_rows, token_rows, tokenise, word_rows
     from latentmech.model.vocabulary import embedding, read_out, says, unembedding
     from latentmech.model.word_vectors import WordVectors
 

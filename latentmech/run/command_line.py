@@ -39,6 +39,7 @@ def run(config: DictConfig) -> None:
         raise BadInput(f"{len(asked)} questions were asked ({asked}), expected one; try probe=pos, or --help")
     names = (asked[0], "model", "activations", "report")
     settings = {name: settled(plain[name], KNOWN, name) for name in names}
+    settings["activations"].check_study(settings[asked[0]])
     if HydraConfig.get().mode == RunMode.RUN:  # in a sweep what is idle in one job may count in another
         refuse_idle(settings, HydraConfig.get().overrides.task)
     study, model, store, sink = map(built, settings.values())
