@@ -83,6 +83,8 @@ def summed_up(
     done = {piece for state in (own, *others) for piece in state.pieces}
     todo = [piece for piece in range(i, len(source), n) if piece not in done]
     _fill(own, own_path, key, source, add, todo)
+    if n > 1 and todo:
+        own.save(own_path, key)
     left = len(source) - len(done) - len(todo)
     if left or (n > 1 and todo):
         raise Filled(f"{folder.name}: shard {i}/{n} added up {len(todo)} of {len(source)} pieces; {left} are missing")
@@ -103,7 +105,7 @@ def _fill(
         for piece in pieces:
             add(own.sums, piece)
         own.pieces.append(number)
-        if time.monotonic() - written > SECONDS or number == todo[-1]:
+        if time.monotonic() - written > SECONDS:
             own.save(path, key)
             written = time.monotonic()
 
