@@ -11,5 +11,6 @@ if TYPE_CHECKING:
     from latentmech.activations.reduction import LEFT_OUT, Held, Piece, Pieces, Streamed, Sums, name_of
     from latentmech.activations.settings import ActivationStoreSettings
     from latentmech.activations.store import ActivationStore
+    from latentmech.activations.sums import all_of
 
 __getattr__, __dir__, __all__ = lazily(__name__)

@@ -1,10 +1,18 @@
 """Settings of the activation store, as the command line reads them: without torch."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from latentmech.errors import BadInput
 from latentmech.fields import AtLeast, OneOf, Rule, check
+
+ON_HUB = re.compile(r"hub:(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/@]+))?")
+
+
+def _no_place(value: str | None) -> str | None:
+    strange = value is not None and value.startswith("hub:") and not ON_HUB.fullmatch(value)
+    return " is no place on the hub; expected hub:owner/repo" if strange else None
 
 
 def _no_share(value: str | None) -> str | None:
@@ -23,6 +31,8 @@ class ActivationStoreSettings:
         shard_rows: rows after which a shard is closed; at most one shard is lost by a kill.
         padding_side: `right` or `left`.
         shard: `i/n`: this process fills every n-th shard from the i-th on, counted from 0, and ends; None does all.
+        source: a folder or `hub:owner/repo[@revision]` that `push` wrote: states are read there, and no model is run.
+        push: a folder or `hub:owner/repo` that the states of a run are written to, with a card, when it is done.
         keep: `rows`, or `moments`: training rows are summed up as they come, and only those of dev and test are kept.
     """
 
@@ -33,6 +43,8 @@ class ActivationStoreSettings:
     shard_rows: Annotated[int, AtLeast(1)] = 2048
     padding_side: Annotated[str, OneOf("right", "left")] = "right"
     shard: Annotated[str | None, Rule(_no_share)] = None
+    source: Annotated[str | None, Rule(_no_place)] = None
+    push: Annotated[str | None, Rule(_no_place)] = None
     keep: Annotated[str, OneOf("rows", "moments")] = "rows"
 
     def __post_init__(self) -> None:
@@ -53,10 +65,17 @@ class ActivationStoreSettings:
         Raises:
             BadInput: what to set.
         """
+        named = type(study).__name__.removesuffix("Settings").removesuffix("Study")
+        if self.source is not None and not hasattr(study, "beyond_states"):
+            seen = f"activations.source={self.source}: {named} runs the model itself"
+            raise BadInput(f"{seen}; leave activations.source out")
+        if self.source is not None and (lacking := list(study.beyond_states())):
+            seen = f"activations.source={self.source}: there is no model to run, which this asks for"
+            raise BadInput(f"{seen}; set {' '.join(lacking)}, or leave activations.source out")
         if self.keep == "rows":
             return
         if not hasattr(study, "beyond_moments"):
-            seen = f"activations.keep={self.keep}: {type(study).__name__.removesuffix('Settings')} reads single rows"
+            seen = f"activations.keep={self.keep}: {named} reads single rows"
             raise BadInput(f"{seen}; set activations.keep=rows")
         if lacking := list(study.beyond_moments()):
             seen = f"activations.keep={self.keep} keeps no training rows, which this asks for"

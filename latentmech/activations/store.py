@@ -18,13 +18,23 @@ from tqdm import tqdm
 
 from latentmech.activations.activations import ROW, Activations, Manifest, Shard, damaged
 from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, poolings_of
+from latentmech.activations.published import Published, published
 from latentmech.activations.reduction import Pieces, Reducer, Sums
 from latentmech.activations.settings import ActivationStoreSettings
 from latentmech.activations.sums import WHOLE, summed_up
 from latentmech.data import Examples
-from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.errors import BadInput, Filled, IntegrityError, ResourceError
 from latentmech.model import Level, Model, Templated, length_sorted, text_rows, token_rows, tokenise, trusted, word_rows
-from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
+from latentmech.storage import (
+    cache_root,
+    file_sha256,
+    fingerprint,
+    make_folder,
+    save_json,
+    sweep,
+    write_bytes,
+    write_new,
+)
 from latentmech.tensors import blank_tensors
 
 FORMAT = 1  # raise when the layout on disk changes
@@ -41,6 +51,8 @@ class ActivationStore(ActivationStoreSettings):
     `ActivationStoreSettings`.
     """
 
+    published: Published | None = field(default=None, repr=False)
+    _used: dict[Path, Examples] = field(default_factory=dict, init=False, repr=False, compare=False)
     _verified: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def get(
@@ -70,13 +82,33 @@ class ActivationStore(ActivationStoreSettings):
             trusted(model)  # what was collected before this was checked is not handed out
         Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
         self._verified.update(folder / shard.file for shard in shards)
+        self._used[folder] = examples
         paths = tuple(folder / shard.file for shard in shards)
         return Activations(hook_names, sum(shard.rows for shard in shards), model.d_model, paths)
 
     @property
     def of_rows(self) -> "ActivationStore":
         """The same store, keeping rows: for what is read row by row."""
-        return self if self.keep == "rows" else replace(self, keep="rows")
+        if self.keep == "rows":
+            return self
+        same = replace(self, keep="rows")
+        object.__setattr__(same, "_used", self._used)  # what is pushed in the end is what both have read
+        return same
+
+    def opened(self, model: Model) -> tuple[Model, "ActivationStore"]:
+        """Whose states are read, and from where: those of `source`, if it is set, and of the model that its card names.
+
+        Raises:
+            BadInput, IntegrityError, ResourceError: what is there is not what `push` wrote.
+        """
+        if self.source is None or self.published is not None:
+            return model, self
+        found = Published.at(self.source)
+        return found.model, replace(self, published=found, **found.card["store"])
+
+    def publish(self, model: Model) -> str:
+        """Write what was read so far to the place that `push` names; says where it is."""
+        return published(model, self._used, self, str(self.push))
 
     def moments(self, model: Model, source: Pieces, levels: Sequence[Level], position: str = "word_last") -> Sums:
         """Moments of every word (or text) of a source at every level, in memory and disk that do not grow with it.
@@ -107,9 +139,11 @@ class ActivationStore(ActivationStoreSettings):
 
     def _alone(self, folder: Path) -> AbstractContextManager[object]:
         """Processes that would do the same take turns; those that have a share each need not."""
-        return nullcontext() if self.shard else _turn(self._root() / "locks" / f"{folder.name}.lock")
+        return nullcontext() if self.shard or self.published else _turn(self._root() / "locks" / f"{folder.name}.lock")
 
     def _root(self) -> Path:
+        if self.published is not None:
+            return self.published.folder
         return Path(self.root).expanduser() if self.root else cache_root() / "activations"
 
     def _ingredients(
@@ -132,9 +166,9 @@ class ActivationStore(ActivationStoreSettings):
         } | ({"without_bos": fingerprint(unbegun)} if unbegun else {})
 
     def _fill(self, folder: Path, key: dict[str, Any], request: Request) -> list[Shard]:
-        """Collect what is missing, under a lock that dies with its process."""
+        """Collect what is missing, under a lock that dies with its process; a share of it needs none."""
         make_folder(folder)  # not before the texts are known to be sound: bad input leaves no empty entry
-        with _turn(self._root() / "locks" / f"{folder.name}.lock"):
+        with self._alone(folder):
             done = _complete(folder, key)  # another process may have finished it meanwhile
             return done if done is not None else self._collect(folder, key, request)
 
@@ -142,7 +176,8 @@ class ActivationStore(ActivationStoreSettings):
         chunks = _chunks(request, self.shard_rows)
         manifest = _resume(folder, key, len(chunks))
         done = {shard.number for shard in manifest.shards()}
-        todo = [number for number in range(len(chunks)) if number not in done]
+        i, n = self.share
+        todo = [number for number in range(i, len(chunks), n) if number not in done]
         _check_space(folder, sum(len(request.rows_in(chunks[n])) for n in todo) * request.bytes_per_row)
         tokens = int(sum(request.tokens.lengths[chunks[n]].sum() for n in todo))
         most = max((len(request.rows_in(texts)) for texts in chunks), default=0)  # room for any shard, used for all
@@ -152,9 +187,15 @@ class ActivationStore(ActivationStoreSettings):
                 shard = _write_shard(folder, number, request, chunks[number], memory, self.token_budget, bar.update)
                 manifest.append(shard)
                 self._verified.add(folder / shard.file)
-        return manifest.shards()
+        shards = manifest.shards()
+        if n > 1 and (todo or len(shards) < len(chunks)):
+            left = len(chunks) - len(shards)
+            raise Filled(f"{folder.name}: shard {i}/{n} wrote {len(todo)} of {len(chunks)} files; {left} are missing")
+        return shards
 
     def _request(self, model: Model, examples: Examples, hook_names: tuple[str, ...], position: str) -> Request:
+        if self.published is not None:
+            raise self.published.lacking(self._ingredients(model, examples, hook_names, position))
         unit, _, pooling = position.partition("_")
         spans = examples.spans if unit == "word" else None
         if unit == "word" and spans is None:
@@ -204,10 +245,8 @@ def _chunks(request: Request, shard_rows: int) -> list[list[int]]:
 
 def _resume(folder: Path, key: dict[str, Any], n_shards: int) -> Manifest:
     """Sweep up after a killed writer and record what the entry is to be."""
-    for leftover in folder.glob(".*.tmp"):
-        leftover.unlink()
+    sweep(folder)
     manifest = Manifest(folder)
-    manifest.drop_torn_line()
     save_json(folder / "entry.json", {"key": key, "shards": n_shards, "checksum": fingerprint([key, n_shards])})
     return manifest
 
@@ -225,7 +264,11 @@ def _write_shard(
     if not all(_finite(tensor) for tensor in tensors.values()):
         raise IntegrityError(f"{request.model.name} overflows in {request.model.dtype}; set model.dtype=float32")
     name = f"shard-{number:05d}.safetensors"
-    return Shard(number, name, write_bytes(folder / name, image), len(rows))
+    digest, written = write_new(folder / name, image)
+    if not written and file_sha256(folder / name) != digest:  # another kind of machine has made it, and not recorded it
+        name = f"shard-{number:05d}-{digest[:12]}.safetensors"
+        write_bytes(folder / name, image)
+    return Shard(number, name, digest, len(rows))
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -23,7 +23,7 @@ from latentmech.activations.activations import damaged
 from latentmech.activations.moments import JointMoments, Moments
 from latentmech.activations.reduction import Piece, Pieces, Sums
 from latentmech.errors import Filled
-from latentmech.storage import canonical_json, save_json, write_bytes
+from latentmech.storage import canonical_json, save_json, sweep, write_bytes
 from latentmech.tensors import CARD
 
 SECONDS = 60.0  # between two writings of what is there
@@ -77,6 +77,7 @@ def summed_up(
     if (folder / WHOLE).exists():
         return State.load(folder / WHOLE, key).sums
     i, n = share
+    sweep(folder)
     own_path = folder / f"part-{i}-of-{n}.safetensors"
     states = _disjoint(folder, key, own_path)
     own, others = states.pop(own_path, State()), [*states.values()]
@@ -95,6 +96,22 @@ def summed_up(
         for path in folder.glob("part-*.safetensors"):
             path.unlink(missing_ok=True)
     return whole.sums
+
+
+def all_of(*works: Callable[[], object]) -> None:
+    """Do each, for what it leaves on the disk; a worker fills its share of all of them before it ends.
+
+    Raises:
+        Filled: of some of them others have shares left.
+    """
+    said = []
+    for work in works:
+        try:
+            work()
+        except Filled as filled:
+            said.append(str(filled))
+    if said:
+        raise Filled("; ".join(said))
 
 
 def _fill(

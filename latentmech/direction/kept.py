@@ -7,10 +7,11 @@ labels exchanged, halves) needs their rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from latentmech.activations import Activations, ActivationStore, Held, Sums
+from latentmech.activations import Activations, ActivationStore, Held, Sums, all_of
 from latentmech.data import Examples
 from latentmech.direction.sample import Parts, Places
 from latentmech.model import Level, Model
@@ -40,6 +41,10 @@ def kept_by(
     own, labels = parts.among(train), np.repeat(parts.positive[train].astype(np.int64), n)[None]
     pairs = own.partners if len(own.partners) else None
     source = Held(examples.select(train.tolist()), labels, (2,), True, store.shard_rows, n, pairs)
+    others = examples.select(places.tolist())
+    if store.shard is not None:
+        both = (partial(store.moments, model, source), partial(store.of_rows.get, model, others))
+        all_of(*(partial(one, levels, "word_mean") for one in both))
     sums = store.moments(model, source, levels, "word_mean")
-    rows = store.of_rows.get(model, examples.select(places.tolist()), levels, "word_mean")
+    rows = store.of_rows.get(model, others, levels, "word_mean")
     return KeptTexts(rows, places, sums)

@@ -93,6 +93,10 @@ class DirectionSettings:
             yield "direction.method=lda (or any other)"
         yield from (f"direction.{name}=0" for name in ("shuffles", "halvings") if getattr(self, name))
 
+    def beyond_states(self) -> Iterator[str]:
+        """What must be set for states that others have kept to do."""
+        yield from (f"direction.{name}=null" for name in ("selection", "observer") if getattr(self, name) is not None)
+
     @property
     def read_at(self) -> Sequence[str]:
         """The positions, by default as the data are."""

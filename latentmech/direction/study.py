@@ -55,6 +55,7 @@ class DirectionStudy(DirectionSettings):
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
         """Find, choose, evaluate, report."""
+        model, store = store.opened(model)
         return account_of(self, self.find(model, store), model)
 
     def reading(self, position: str) -> Reading:
@@ -64,6 +65,7 @@ class DirectionStudy(DirectionSettings):
     def find(self, model: Model, store: ActivationStore) -> DirectionFindings:
         """Everything that the report is made of."""
         store.check_study(self)
+        model, store = store.opened(model)
         contrast, levels = self._read(model), levels_of(model.n_layers, self.site, self.layers)
         if self.selection is not None:
             self.selection.check(model, levels)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from latentmech.model.long_texts import fits, within
     from latentmech.model.packing import Variant, packed_generate, packed_logits
     from latentmech.model.parity import Check, Truth, checks_of, refuse_without, trusted, truth_of
+    from latentmech.model.recorded import RecordedModel, copy_description, record_of
     from latentmech.model.scope import Edit, Scope
     from latentmech.model.sentence_encoder import SentenceEncoder
     from latentmech.model.settings import ModelSettings, ScopeSettings, SentenceEncoderSettings, WordVectorsSettings

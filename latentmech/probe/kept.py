@@ -6,10 +6,11 @@ and for each labelling that means nothing. What is scored is scored row by row, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from latentmech.activations import LEFT_OUT, Activations, ActivationStore, Held, JointMoments, name_of
+from latentmech.activations import LEFT_OUT, Activations, ActivationStore, Held, JointMoments, all_of, name_of
 from latentmech.data import Examples
 from latentmech.model import Level, Model
 from latentmech.probe.problem import Labellings, Problem, rows_of
@@ -50,8 +51,11 @@ def kept_by(
     train = examples.in_split("train")
     sizes_of = [problem.n_classes] * len(labels)
     source = Held(train, labels[:, in_train], sizes_of, per_word, store.shard_rows)
-    sums = store.moments(model, source, levels, position)
     others = examples.where(lambda i: examples.splits[i] != "train")
+    if store.shard is not None:
+        both = (partial(store.moments, model, source), partial(store.of_rows.get, model, others))
+        all_of(*(partial(one, levels, position) for one in both))
+    sums = store.moments(model, source, levels, position)
     rows = np.where(in_train, LEFT_OUT, np.cumsum(~in_train) - 1)[place]
     activations = store.of_rows.get(model, others, levels, position)
     moments = {level.hook_name: sums[name_of(level.hook_name)] for level in levels}

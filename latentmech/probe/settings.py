@@ -76,6 +76,10 @@ class ProbeSettings:
         if self.method == "logistic":
             yield "probe.method=ridge (or lda, mass_mean)"
 
+    def beyond_states(self) -> Iterator[str]:
+        """What must be set for states that others have kept to do: nothing."""
+        return iter(())
+
     def asked(self) -> Task:
         """The task as data."""
         if self.column is None and self.task == "column":

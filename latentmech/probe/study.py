@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from latentmech.activations import Activations, ActivationStore
+from latentmech.activations import Activations, ActivationStore, all_of
 from latentmech.data import Duplicates, Task, cross_split_duplicates
 from latentmech.model import Model, levels_of, within
 from latentmech.probe.account import account_of
@@ -28,16 +28,21 @@ class ProbeStudy(ProbeSettings):
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
         """Fit, choose on dev, read test once, and report."""
+        model, store = store.opened(model)
         return account_of(self, self.find(model, store), model)
 
     def find(self, model: Model, store: ActivationStore) -> ProbeFindings:
         """Everything that the report is made of."""
         store.check_study(self)
+        model, store = store.opened(model)
         examples, asked = within(model, self.data()), self.asked()
         problem = posed(asked, examples, self.unseen_classes, self.seed)
         levels, position = levels_of(model.n_layers, self.site, self.layers), f"{problem.unit}_{self.position}"
         labellings = problem.labellings(self.control_seeds, self.shuffles, self.seed)
         keep = partial(kept_by, store, examples=examples, levels=levels, position=position, labellings=labellings)
+        if store.shard is not None:  # whoever has a share does it for model and twin alike
+            both = [model, self._twin(model)] if self.random_init else [model]
+            all_of(*(partial(keep, problem=problem, model=one) for one in both))
         kept = keep(problem=problem, model=model)
         problem, activations = kept.problem, kept.activations
         fitting = Fitting(
@@ -58,7 +63,7 @@ class ProbeStudy(ProbeSettings):
         first, twin = labellings[:1] if own.coded else [], None
         codes = {kind: own.bits(labels) for kind, labels in first}
         if self.random_init:
-            fresh = keep(problem=problem, model=replace(model, random_init=True, seed=self.seed))
+            fresh = keep(problem=problem, model=self._twin(model))
             bare = replace(fitting, controls=(), with_code=False, moments=fresh.moments)
             twin = probed(bare, fresh.activations, f"{model.name} (random init)")
             test["random_init"] = twin.on_test(twin.chosen, twin.chosen.probe)
@@ -74,6 +79,10 @@ class ProbeStudy(ProbeSettings):
             baselines_dev=self._surface(problem, asked, "dev"),
             subsets=self._subsets(problem, test["probe"], duplicates), undone=(*shared, *self._undone(problem)),
         )  # fmt: skip
+
+    def _twin(self, model: Model) -> Model:
+        """The same architecture with fresh weights."""
+        return replace(model, random_init=True, seed=self.seed)
 
     def _surface(self, problem: Problem, asked: Task, split: str) -> dict[str, Scored]:
         """Answers without the model, on one split."""
