@@ -49,6 +49,10 @@ class ActivationStoreSettings:
 
     def __post_init__(self) -> None:
         check(self, "activations")
+        if self.source is not None and self.push is not None:
+            raise BadInput(
+                f"activations.push={self.push}: what is read from activations.source is there already; set one"
+            )
 
     @property
     def share(self) -> tuple[int, int]:

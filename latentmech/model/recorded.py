@@ -37,7 +37,7 @@ class RecordedModel(Model):
         where: what the user calls the place, for messages.
     """
 
-    card: Mapping[str, Any] = field(repr=False)
+    card: Mapping[str, Any] = field(repr=False, hash=False)
     where: str
 
     def __post_init__(self) -> None:

@@ -140,7 +140,7 @@ def test_on_the_command_line(tmp_path, monkeypatch):
     code, _, err = invoke("geometry=map", *own)
     assert (code, err.count("\n")) == (2, 1)
     assert "Map runs the model itself; leave activations.source out" in err
-    code, _, err = invoke(*quick("direction"), "direction=refusal", own[-1], "selection@direction.selection=causal")
+    code, _, err = invoke(*quick("direction"), "direction=refusal", own[-1], "+selection@direction.selection=causal")
     assert (code, err.count("\n")) == (2, 1)
     assert "direction.selection=null" in err
 
