@@ -84,7 +84,7 @@ def opened(store, source, tiny, examples):
 REFUSED = [
     ({"levels": LEVELS}, r"lacks blocks\.2\.hook_resid_post of these texts"),
     ({"position": "word_mean"}, "holds these texts at word_last and not at word_mean"),
-    ({"limit": 200}, r"holds no states of these texts \(.*…\), but of bundled treebank; give the same data"),
+    ({"limit": 900}, r"holds no states of these texts \(.*…\), but of bundled treebank; give the same data"),
     ({"random_init": True}, "read by other weights.*set probe.random_init=false"),
 ]
 
