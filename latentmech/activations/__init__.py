@@ -6,8 +6,10 @@ from latentmech.lazily import lazily
 
 if TYPE_CHECKING:
     from latentmech.activations.activations import Activations
+    from latentmech.activations.reduction import LEFT_OUT, Held, Piece, Pieces, Streamed, Sums, name_of
     from latentmech.activations.settings import ActivationStoreSettings
     from latentmech.activations.store import ActivationStore
-    from latentmech.model import Moments, Request, collect
+    from latentmech.activations.sums import all_of
+    from latentmech.model import JointMoments, Moments, Request, collect
 
 __getattr__, __dir__, __all__ = lazily(__name__)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from latentmech.model.handle import Model
     from latentmech.model.levels import EMBED_HOOK, POSITIONS, SITES, Layers, Level, Position, Site, levels_of
     from latentmech.model.long_texts import fits, within
-    from latentmech.model.moments import Moments
+    from latentmech.model.moments import JointMoments, Moments
     from latentmech.model.packing import Variant, packed_generate, packed_logits
     from latentmech.model.parity import Check, Truth, every_check, refuse_without, trusted, truth_of, verified
+    from latentmech.model.recorded import RecordedModel, copy_description, record_of
     from latentmech.model.rows import POOLINGS, Progress, Request, host_memory, pool, poolings_of
     from latentmech.model.scope import Edit, Scope
     from latentmech.model.sentence_encoder import SentenceEncoder
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     )
     from latentmech.model.sources import Hub, Local, PackageFolder, RegistryPackage, Source
     from latentmech.model.tiny import Tiny
-    from latentmech.model.tokens import Tokens, text_rows, tokenise, word_rows
+    from latentmech.model.tokens import Tokens, text_rows, token_rows, tokenise, word_rows
     from latentmech.model.vocabulary import embedding, read_out, says, unembedding
     from latentmech.model.word_vectors import WordVectors
 

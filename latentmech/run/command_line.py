@@ -40,6 +40,7 @@ def run(config: DictConfig) -> None:
     names = (asked[0], "model", "activations", "report")
     settings = {name: settled(plain[name], KNOWN, name) for name in names}
     refuse_inside(settings)
+    settings["activations"].check_study(settings[asked[0]])
     if HydraConfig.get().mode == RunMode.RUN:  # in a sweep what is idle in one job may count in another
         refuse_idle(settings, HydraConfig.get().overrides.task)
     study, model, store, sink = map(built, settings.values())
@@ -58,6 +59,8 @@ def _answer(study: Any, model: Any, store: Any, sink: Any, config: DictConfig, s
     print_report(report, files)
     for line in sink(report, OmegaConf.to_container(OmegaConf.create(published(config))), folder):
         print(line)
+    if store.push is not None:
+        print(store.publish(model))
     if report.failure:
         raise IntegrityError(report.failure)
 
@@ -76,7 +79,7 @@ def task(config: DictConfig) -> int:
     except SystemExit as stop:
         folder = Path(HydraConfig.get().runtime.output_dir)
         if folder.is_dir():
-            set_status(folder, f"failed ({stop.code})", command())
+            set_status(folder, f"failed ({stop.code})" if stop.code else "filled", command())
         if HydraConfig.get().mode == RunMode.RUN or stop.code in (130, 143):
             raise
         return stop.code if isinstance(stop.code, int) else 1
