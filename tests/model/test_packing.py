@@ -94,6 +94,38 @@ def test_what_lies_below_is_run_once(model):
     assert rows_seen(model, 0, lambda: packed_logits(model, [{}, {}], batch)) == [(4, 22)]
 
 
+OPENING = "A cat sat on the mat. "
+ALIKE = [OPENING + end for end in ("Who? Nobody did, says Berlin", "I", "It lies", "Who?")]
+
+
+@pytest.mark.parametrize(("name", "side"), zip(PLACES, ["left", "right"] * 2, strict=True))
+def test_what_all_texts_begin_with_is_run_once_for_each_variant(model, name, side):
+    """Except where a layer keeps a window only."""
+    variants, batch, scope = variants_at(model, name), batch_of(model, ALIKE, side), Scope(first=1)
+    keep = torch.tensor([[40, 23], [22, 22], [25, 24], [23, 22]])
+    for verb, last in (
+        (lambda run: run.generate(batch, N).ids, packed_generate),
+        (lambda run: run.logits(batch, keep), packed_logits),
+    ):
+        expected = list(one_by_one(model, variants, batch, scope, lambda run, b, verb=verb: verb(run)))
+        found = last(model, variants, batch, N if last is packed_generate else keep, scope=scope)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one.ids if last is packed_generate else one, other, rtol=1e-5, atol=1e-5)
+    seen = rows_seen(model, 3, lambda: packed_logits(model, variants, batch, keep, scope=scope))
+    width = batch.ids.shape[1]
+    assert seen == ([(16, width)] if model.name == "gemma3" else [(4, 22), (16, width - 22)])
+
+
+def test_prompts_end_what_texts_have_alike(model):
+    """Behind a prompt an edit may reach other tokens, and logits may be asked for."""
+    variants, batch = variants_at(model, PLACES[0]), batch_of(model, ALIKE, "left")
+    n_prompt, keep = torch.tensor([15, 12, 20, 13]), torch.tensor([[40], [14], [25], [23]])
+    for scope in (Scope(prompt=False), Scope(generated=False)):
+        found = packed_logits(model, variants, batch, keep, n_prompt=n_prompt, scope=scope)
+        expected = one_by_one(model, variants, batch, scope, lambda run, b: run.logits(b, keep, n_prompt))
+        torch.testing.assert_close(found, torch.stack(list(expected)), rtol=1e-5, atol=1e-5)
+
+
 def test_every_edit_is_called_once_a_step_with_its_own_rows(tiny):
     calls = []
     variants = [
