@@ -64,9 +64,9 @@ def columns_alike(model: Model, batch: Batch, most: int) -> int:
     Ask it before edits are set.
 
     Args:
-        most: behind so many lies what the caller wants, or what is no prompt in some text.
+        most: behind so many lies a token that the caller wants, or one that is no prompt in some text.
     """
-    width = min(n_alike(batch), most - 1)
+    width = min(n_alike(batch), most)
     return width if width >= WORTH and len(batch.ids) > 1 and _is_kept(model) else 0
 
 

@@ -86,7 +86,7 @@ def packed_generate(
     def run(some: Sequence[Variant], rows: slice) -> tuple[Tensor, ...]:
         part, times = with_room(model, _rows(batch, rows), n_tokens), len(some)
         n_blocks, prompts, end = shareable_blocks(model, some), lengths_of(batch)[rows], part.ids.shape[1] - n_tokens
-        alike = columns_alike(model, part, int(prompts.min()))
+        alike = columns_alike(model, part, int(prompts.min()) - 1)
         with intervening(model, _side_by_side(some), scope) as runner:
             start = begun(runner, part, alike, n_blocks, times)
             cache = start.cache(part, times, n_tokens) or new_cache(model, n_tokens)

@@ -103,17 +103,16 @@ def test_what_all_texts_begin_with_is_run_once_for_each_variant(model, name, sid
     """Except where a layer keeps a window only."""
     variants, batch, scope = variants_at(model, name), batch_of(model, ALIKE, side), Scope(first=1)
     keep = torch.tensor([[40, 23], [22, 22], [25, 24], [23, 22]])
-    for verb, last in (
-        (lambda run: run.generate(batch, N).ids, packed_generate),
-        (lambda run: run.logits(batch, keep), packed_logits),
-    ):
-        expected = list(one_by_one(model, variants, batch, scope, lambda run, b, verb=verb: verb(run)))
-        found = last(model, variants, batch, N if last is packed_generate else keep, scope=scope)
-        for one, other in zip(found, expected, strict=True):
-            torch.testing.assert_close(one.ids if last is packed_generate else one, other, rtol=1e-5, atol=1e-5)
-    seen = rows_seen(model, 3, lambda: packed_logits(model, variants, batch, keep, scope=scope))
-    width = batch.ids.shape[1]
-    assert seen == ([(16, width)] if model.name == "gemma3" else [(4, 22), (16, width - 22)])
+    expected = list(one_by_one(model, variants, batch, scope, lambda run, b: run.generate(b, N)))
+    for one, other in zip(packed_generate(model, variants, batch, N, scope=scope), expected, strict=True):
+        assert torch.equal(one.ids, other.ids)
+        torch.testing.assert_close(one.first_logits, other.first_logits, rtol=1e-5, atol=1e-5)
+    expected = list(one_by_one(model, variants, batch, scope, lambda run, b: run.logits(b, keep)))
+    found = packed_logits(model, variants, batch, keep, scope=scope)
+    torch.testing.assert_close(found, torch.stack(expected), rtol=1e-5, atol=1e-5)
+    seen = rows_seen(model, 2, lambda: packed_logits(model, variants, batch, keep, scope=scope))
+    rest = batch.ids.shape[1] - len(OPENING)
+    assert seen == ([(16, rest + len(OPENING))] if model.name == "gemma3" else [(4, len(OPENING)), (16, rest)])
 
 
 def test_prompts_end_what_texts_have_alike(model):
