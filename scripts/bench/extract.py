@@ -10,7 +10,7 @@ within its round: median, smallest, largest. `floor again` is the floor once mor
 `of best` compares the fastest rounds and `cpu ratio` the processor seconds of all threads; other work on the machine
 disturbs both less.
 
-floor           the transformers backbone: no head, nothing kept, length-sorted batches filled up to 1,024 tokens
+floor           the transformers backbone: no head, nothing kept, in the batches that ours takes (1,024 tokens at most)
 ours            `ActivationStore.get` into an empty folder: tokenising, alignment, forward, files with fsync, checksums
 run_with_cache  TransformerBridge's own, filtered to the same hook points, on the floor's batches with their mask
 run_with_cache, batches of 32   the same as a user would write it: texts in the order of the corpus
@@ -66,7 +66,7 @@ from torch import Tensor
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples
-from latentmech.model import Model, Request, length_sorted, levels_of, tokenise, word_rows
+from latentmech.model import Model, Request, batches_under, length_sorted, levels_of, tokenise, word_rows
 from latentmech.storage import cache_root
 
 BUDGET = 1024
@@ -102,13 +102,9 @@ class Work:
 
     @property
     def sorted_pieces(self) -> list[Piece]:
-        """Batches of similar length, each filled up to the token budget, as one would write it by hand."""
-        lengths, batches = self.request.tokens.lengths, [[]]
-        for text in length_sorted(lengths):
-            if batches[-1] and (len(batches[-1]) + 1) * lengths[batches[-1][0]] > BUDGET:
-                batches.append([])
-            batches[-1].append(text)
-        return [self._piece(texts) for texts in batches]
+        """The batches that ours takes: of similar length, cut where it is cheapest under the token budget."""
+        lengths = self.request.tokens.lengths
+        return [self._piece(texts) for texts in batches_under(length_sorted(lengths), lengths, BUDGET)]
 
     @property
     def fixed_pieces(self) -> list[Piece]:
