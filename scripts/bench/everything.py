@@ -35,18 +35,18 @@ def parts(data: str, against: str, quick: bool) -> dict[str, list[str]]:
         "--data",
         data,
         *peers,
-        *(["--texts", "24", "--rounds", "1"] if quick else ["--texts", "400"]),
+        *(["--texts", "24", "--rounds", "1"] if quick else ["--texts", "250"]),
     ]
     runs = ["--rounds", "1", "--tokens", "3", "--prompts", "2"] if quick else ["--rounds", "3"]
-    probe = ["--words", "1500", "--levels", "2", "--rounds", "1"] if quick else ["--levels", "6", "--rounds", "2"]
+    probe = ["--words", "1500", "--levels", "2", "--rounds", "1"] if quick else ["--levels", "4", "--rounds", "2"]
     tiny = ["--model", "tiny"] if quick else []
-    few = [] if quick else ["--rounds", "3"]
+    few, fewer = ([], []) if quick else (["--rounds", "3"], ["--rounds", "2"])
     half = ["--dtype", "bfloat16", "--peers", "vLLM,on vLLM,older build"]
     return {
         "extraction": [*rows, *tiny, *few],
-        "extraction-bfloat16": [*rows, *tiny, *few, *half],
+        "extraction-bfloat16": [*rows, *tiny, *fewer, *half],
         "steering": ["steer.py", *peers, *runs, "--only", "one"],
-        "sweep": ["steer.py", *peers, *runs, "--only", "sweeps"],
+        "sweep": ["steer.py", *peers, *runs, *fewer, "--only", "sweeps"],
         "probe": ["probe.py", "--data", data, *probe],
         "index": ["index.py", *(["--rows", "3000"] if quick else [])],
     }
