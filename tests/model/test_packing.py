@@ -102,7 +102,7 @@ ALIKE = [OPENING + end for end in ("Who? Nobody did, says Berlin", "I", "It lies
 def test_what_all_texts_begin_with_is_run_once_for_each_variant(model, name, side):
     """Except where a layer keeps a window only."""
     variants, batch, scope = variants_at(model, name), batch_of(model, ALIKE, side), Scope(first=1)
-    keep = torch.tensor([[40, 23], [22, 22], [25, 24], [23, 22]])
+    keep = torch.tensor([[40, 23], [23, 23], [25, 24], [23, 26]])
     expected = list(one_by_one(model, variants, batch, scope, lambda run, b: run.generate(b, N)))
     for one, other in zip(packed_generate(model, variants, batch, N, scope=scope), expected, strict=True):
         assert torch.equal(one.ids, other.ids)
@@ -111,8 +111,8 @@ def test_what_all_texts_begin_with_is_run_once_for_each_variant(model, name, sid
     found = packed_logits(model, variants, batch, keep, scope=scope)
     torch.testing.assert_close(found, torch.stack(expected), rtol=1e-5, atol=1e-5)
     seen = rows_seen(model, 2, lambda: packed_logits(model, variants, batch, keep, scope=scope))
-    rest = batch.ids.shape[1] - len(OPENING)
-    assert seen == ([(16, rest + len(OPENING))] if model.name == "gemma3" else [(4, len(OPENING)), (16, rest)])
+    width, alike = batch.ids.shape[1], 1 + len(OPENING)  # a token a letter, and that of the beginning
+    assert seen == ([(16, width)] if model.name == "gemma3" else [(4, alike), (16, width - alike)])
 
 
 def test_prompts_end_what_texts_have_alike(model):
