@@ -140,10 +140,10 @@ class Runner:
             raise BadInput(f"{self.model.name} gives logits of {logits.shape[1]} tokens where others were asked for")
         return logits
 
-    def untouched(self, end: int, cache: "DynamicCache | None" = None) -> None:
-        """Run the backbone over the columns up to `end` with nothing edited."""
-        self.aim.away()
-        self._hf.base_model(**self._inputs(0, end, cache))
+    def backbone(self, begin: int, end: int, cache: "DynamicCache | None" = None, *, edited: bool = True) -> None:
+        """Run columns `begin` to `end` as `forward` does, but for the head."""
+        self.aim.at(begin, end) if edited else self.aim.away()
+        self._hf.base_model(**self._inputs(begin, end, cache))
 
     def _inputs(self, begin: int, end: int, cache: "DynamicCache | None") -> dict[str, Any]:
         where = {} if self._positions is None else {"position_ids": self._positions[:, begin:end]}

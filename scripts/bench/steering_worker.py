@@ -1,4 +1,4 @@
-"""repeng's or steering-vectors' side of steer.py, each in its own environment: one steered generation when it is told.
+"""repeng's, steering-vectors' or pyvene's side of steer.py, each in its own environment: one steered generation a call.
 
     python steering_worker.py TOOL MODEL_FOLDER WORK.safetensors OUT.safetensors BLOCK TOKENS THREADS
 
@@ -22,6 +22,7 @@ def main(tool, folder, work, out, block, n_tokens, threads):
     torch.set_num_threads(int(threads))
     given = load_file(work)
     steered = TOOLS[tool](loaded(folder), int(block), given["vector"])
+    generated(steered, given, 2)
     answer(*(f"{name} {version(name)}" for name in (tool, "torch", "transformers", "numpy")))
     for line in sys.stdin:
         if line.strip() == "stop":
@@ -73,7 +74,26 @@ def steering_vectors(model, block, vector):
     return steered
 
 
-TOOLS = {"repeng": repeng, "steering-vectors": steering_vectors}
+def pyvene(model, block, vector):
+    """What pyvene's tutorials do: an intervention at the block, wrapped around the model."""
+    from types import SimpleNamespace
+
+    from pyvene import IntervenableModel
+
+    def generate(input_ids, attention_mask, **asked):
+        place = {"component": f"model.layers[{block}].output", "intervention": lambda states, *_: states + vector}
+        wrapped = IntervenableModel(place, model=model)
+        base = {"input_ids": input_ids, "attention_mask": attention_mask}
+        return wrapped.generate(base, intervene_on_prompt=True, **asked)[1]
+
+    @contextlib.contextmanager
+    def steered():
+        yield SimpleNamespace(generate=generate)
+
+    return steered
+
+
+TOOLS = {"repeng": repeng, "steering-vectors": steering_vectors, "pyvene": pyvene}
 
 
 def generated(steered, given, n_tokens):

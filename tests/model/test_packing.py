@@ -94,6 +94,37 @@ def test_what_lies_below_is_run_once(model):
     assert rows_seen(model, 0, lambda: packed_logits(model, [{}, {}], batch)) == [(4, 22)]
 
 
+OPENING = "A cat sat on the mat. "
+ALIKE = [OPENING + end for end in ("Who? Nobody did, says Berlin", "I", "It lies", "Who?")]
+
+
+@pytest.mark.parametrize(("name", "side"), zip(PLACES, ["left", "right"] * 2, strict=True))
+def test_what_all_texts_begin_with_is_run_once_for_each_variant(model, name, side):
+    """Except where a layer keeps a window only."""
+    variants, batch, scope = variants_at(model, name), batch_of(model, ALIKE, side), Scope(first=1)
+    keep = torch.tensor([[40, 23], [23, 23], [25, 24], [23, 26]])
+    expected = list(one_by_one(model, variants, batch, scope, lambda run, b: run.generate(b, N)))
+    for one, other in zip(packed_generate(model, variants, batch, N, scope=scope), expected, strict=True):
+        assert torch.equal(one.ids, other.ids)
+        torch.testing.assert_close(one.first_logits, other.first_logits, rtol=1e-5, atol=1e-5)
+    expected = list(one_by_one(model, variants, batch, scope, lambda run, b: run.logits(b, keep)))
+    found = packed_logits(model, variants, batch, keep, scope=scope)
+    torch.testing.assert_close(found, torch.stack(expected), rtol=1e-5, atol=1e-5)
+    seen = rows_seen(model, 2, lambda: packed_logits(model, variants, batch, keep, scope=scope))
+    width, alike = batch.ids.shape[1], 1 + len(OPENING)  # a token a letter, and that of the beginning
+    assert seen == ([(16, width)] if model.name == "gemma3" else [(4, alike), (16, width - alike)])
+
+
+def test_prompts_end_what_texts_have_alike(model):
+    """Behind a prompt an edit may reach other tokens, and logits may be asked for."""
+    variants, batch = variants_at(model, PLACES[0]), batch_of(model, ALIKE, "left")
+    n_prompt, keep = torch.tensor([15, 12, 20, 13]), torch.tensor([[40], [14], [25], [23]])
+    for scope in (Scope(prompt=False), Scope(generated=False)):
+        found = packed_logits(model, variants, batch, keep, n_prompt=n_prompt, scope=scope)
+        expected = one_by_one(model, variants, batch, scope, lambda run, b: run.logits(b, keep, n_prompt))
+        torch.testing.assert_close(found, torch.stack(list(expected)), rtol=1e-5, atol=1e-5)
+
+
 def test_every_edit_is_called_once_a_step_with_its_own_rows(tiny):
     calls = []
     variants = [
