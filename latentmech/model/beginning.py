@@ -53,8 +53,9 @@ class Beginning:
             return None
         cache, variant = new_cache(self.model, room), torch.arange(times).repeat_interleave(len(batch.ids))[:, None]
         at = (torch.arange(self.width, device=batch.ids.device) - batch.shift[:, None]).clamp(min=0).repeat(times, 1)
-        layers: Any = self.states.layers  # all of one kind: `can_share` has looked
-        for new, held in zip(cache.layers, layers, strict=True):
+        fresh: Any = cache.layers  # all of one kind: `can_share` has looked
+        known: Any = self.states.layers
+        for new, held in zip(fresh, known, strict=True):
             new.update(*(part[variant.to(at.device), :, at].transpose(1, 2) for part in (held.keys, held.values)))
         return cache
 
