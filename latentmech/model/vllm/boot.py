@@ -31,7 +31,8 @@ def booted(model: Model) -> Any:
         BadInput: vLLM is not installed, or cannot run the model.
         ResourceError: it does not fit into memory.
     """
-    return _booted(model.checkpoint.folder, model.dtype, json.dumps(arguments(model), sort_keys=True))
+    weights = model.checkpoint.weights_sha256  # a folder may be written anew
+    return _booted(model.checkpoint.folder, weights, model.dtype, json.dumps(arguments(model), sort_keys=True))
 
 
 def arguments(model: Model) -> dict[str, Any]:
@@ -87,9 +88,10 @@ def _installed() -> None:
 
 
 @cache
-def _booted(folder: Path, dtype: str, asked: str) -> Any:
+def _booted(folder: Path, weights: str, dtype: str, asked: str) -> Any:
+    del weights
     _installed()
-    from vllm import LLM
+    from vllm import LLM, SamplingParams
 
     from latentmech.model.weights import quiet
 
@@ -101,6 +103,9 @@ def _booted(folder: Path, dtype: str, asked: str) -> Any:
                 use_tqdm_on_load=False,
                 **json.loads(asked),
             )  # fmt: skip
+            said = llm.collective_rpc("latentmech_open")
+            # What the kernels of this machine cannot do, they say when they are run.
+            llm.generate([{"prompt_token_ids": [0]}], SamplingParams(max_tokens=1, detokenize=False), use_tqdm=False)
     except MemoryError as error:
         raise ResourceError(
             f"{folder} does not fit into memory under vLLM; set model.dtype=bfloat16, or spread it by "
@@ -110,9 +115,9 @@ def _booted(folder: Path, dtype: str, asked: str) -> Any:
         raise BadInput(
             f"vLLM cannot run {folder} ({type(error).__name__}: {first_line(error)}); set model.engine=transformers"
         ) from error
-    for said in llm.collective_rpc("latentmech_open"):
-        if not said["eager"]:
-            raise BadInput(
-                "vLLM has compiled this model, and hooks in it would never fire; leave enforce_eager as it is"
-            )
+    if not all(one["eager"] and one["dtype"] == dtype for one in said):
+        raise BadInput(
+            f"vLLM has compiled {folder}, and hooks in it would never fire, or runs it in another precision than "
+            f"{dtype}; set model.engine=transformers"
+        )
     return llm
