@@ -100,7 +100,7 @@ def test_long_texts_that_are_split_over_steps(engines):
 
 
 def test_texts_that_are_put_back_are_counted_once(engines):
-    own = engines(num_gpu_blocks_override=6, block_size=32, max_num_seqs=8, max_model_len=180)
+    own = engines(num_gpu_blocks_override=8, block_size=32, max_num_seqs=8, max_model_len=180)
     for pooling in ("last", "mean", "weighted_mean"):
         expected = rows_of(own.reference, LONG, pooling)
         with preempted(own) as names, in_pieces(own.own, 16):
@@ -168,7 +168,7 @@ def test_half_precision_is_as_good_as_the_references(engines):
 
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_moments_are_those_of_the_rows(engines, pooling):
-    own = engines(num_gpu_blocks_override=6, block_size=32, max_num_seqs=8, max_model_len=180)
+    own = engines(num_gpu_blocks_override=8, block_size=32, max_num_seqs=8, max_model_len=180)
     tokens = tokenise(own.own.model, list(LONG), list(LONG))
     rows = np.array([(i, at, at + 2) for i, n in enumerate(tokens.lengths) for at in range(1, n - 3, 4)])
     names = tuple(level.hook_name for level in levels_of(own.model.n_layers))
