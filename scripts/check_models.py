@@ -35,7 +35,7 @@ from latentmech.model import (
     Model,
     Tiny,
     Truth,
-    checks_of,
+    every_check,
     levels_of,
     packed_generate,
     packed_logits,
@@ -270,7 +270,7 @@ def row_of(name: str, folder: Path) -> dict[str, str]:
         model = Model(name=name, source=Local(path=str(folder)), device="cpu")
         try:
             truth = truth_of(model, continued=None)
-            checks = checks_of(model, truth)
+            checks = every_check(model, truth)
             trusted(model)
             as_run = run_again(model, truth)
         except LatentmechError as error:

@@ -7,7 +7,7 @@ vllm           many requests as one queue, each with its own plan: fast, and as 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -26,6 +26,7 @@ from latentmech.model.vllm import VllmEngine
 EVERYWHERE = Scope()
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What a forward is asked for."""
 

@@ -271,7 +271,7 @@ def test_an_architecture_that_transformerlens_cannot_run_is_one_line(made, monke
 
 
 def test_buffers_that_nobody_has_written_are_not_numbers(tiny):
-    from latentmech.model.collection import Request, collect_into
+    from latentmech.model import Request, collect_into
 
     tokens = tokenise(tiny, TEXTS, TEXTS)
     rows = torch.tensor([[0, 0, 1]]).numpy()
