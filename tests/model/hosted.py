@@ -24,7 +24,9 @@ from latentmech.model import (
     Model,
     Request,
     Rotation,
+    Scope,
     levels_of,
+    pad,
     tokenise,
 )
 from latentmech.model.edits import Ablation, AffineAblation
