@@ -71,7 +71,7 @@ def test_edits_of_every_kind_and_scope_do_the_same(engines, architecture):
         )
         assert found.shape == expected.shape and apart(found, expected) < 10 * CLOSE, scope
         moved = (expected - expected[0]).abs().amax((1, 2, 3))[1:]
-        assert bool((moved > 1e-3).all()), scope
+        assert bool((moved > 1e-3).all()) or scope in SCOPES[2:], scope  # where it ends before the tokens looked at
     at = torch.tensor([[0, 3], [1, 2], [40, 7], [4, 0]])
     expected, found = (one.logits(variants[:2], batch, at) for one in (own.reference, own.own))
     assert apart(found, expected) < 10 * CLOSE
@@ -100,7 +100,7 @@ def test_long_texts_that_are_split_over_steps(engines):
 
 
 def test_texts_that_are_put_back_are_counted_once(engines):
-    own = engines(num_gpu_blocks_override=8, block_size=32, max_num_seqs=8, max_model_len=180)
+    own = engines(num_gpu_blocks_override=10, block_size=32, max_num_seqs=8, max_model_len=180)
     for pooling in ("last", "mean", "weighted_mean"):
         expected = rows_of(own.reference, LONG, pooling)
         with preempted(own) as names, in_pieces(own.own, 16):
@@ -163,7 +163,7 @@ def test_half_precision_is_as_good_as_the_references(engines):
     own, exact = engines(dtype="bfloat16"), rows_of(engines().reference)
     found, expected = rows_of(own.own), rows_of(own.reference)
     assert found.dtype == torch.bfloat16
-    assert apart(found, exact) < 2 * apart(expected, exact) < 0.1
+    assert 0 < apart(found, exact) < 2 * apart(expected, exact) and apart(expected, exact) < 0.1
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean"])
@@ -232,7 +232,7 @@ def test_the_command_line_runs_on_it(engines, tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     folder = engines().model.checkpoint.folder
-    typed = ["verify=model", f"model.source={{_target_: latentmech.model.Local, path: {folder}}}", "model.engine=vllm"]
+    typed = ["verify=model", "model=local", f"model.source.path={folder}", "model.engine=vllm"]
     code, out, said = invoke(*typed, "model.engine_arguments={kv_cache_memory_bytes: 16777216}", "report=console")
     assert code == 0, said
     assert "transformers" in out and isinstance(Model(source=Local(path=str(folder)), engine="vllm").identity, dict)

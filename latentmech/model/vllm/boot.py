@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ EXTENSION = "latentmech.model.vllm.worker.LatentmechExtension"
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_PLUGINS": "none",  # TransformerLens has one, for a road of its own
@@ -79,12 +79,21 @@ def _on_cpu() -> bool:
 def _installed() -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors come back from another process as something else
     try:
         import vllm  # noqa: F401
     except ImportError as error:
         raise BadInput(
             f"model.engine=vllm: vLLM cannot be imported here ({first_line(error)}); scripts/venv vllm installs it"
         ) from error
+
+
+def _forget_groups() -> None:
+    """A model with experts wants one group of workers more than an engine without them has made in this process."""
+    from vllm.distributed import parallel_state
+
+    if parallel_state.model_parallel_is_initialized():
+        parallel_state.destroy_model_parallel()
 
 
 @cache
@@ -95,8 +104,10 @@ def _booted(folder: Path, weights: str, dtype: str, asked: str) -> Any:
 
     from latentmech.model.weights import quiet
 
+    _forget_groups()
     try:
-        with quiet():
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             llm = LLM(
                 model=str(folder), dtype=dtype, enforce_eager=True, worker_extension_cls=EXTENSION,
                 trust_remote_code=False, load_format="safetensors", skip_tokenizer_init=True, disable_log_stats=True,

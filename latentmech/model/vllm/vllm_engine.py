@@ -209,7 +209,7 @@ class VllmEngine:
             engine.abort_request(names)
             if out_of_memory(error):
                 raise self._too_large() from error
-            if "max_model_len" in str(error) or "longer than" in str(error):
+            if "context length" in str(error) or "max_model_len" in str(error):
                 raise BadInput(
                     f"a text is longer than vLLM was given room for ({error}); set data.too_long, or "
                     "model.engine_arguments={max_model_len: N}"
@@ -251,7 +251,7 @@ class VllmEngine:
         for i, own in enumerate(rows):
             ids[i, : len(own)] = torch.tensor(own, dtype=torch.long)
         lengths, device = torch.tensor([len(own) for own in rows]), self.model.torch_device
-        return Generated(ids[:, : int(lengths.max())].to(device), lengths.to(device), first.to(device))
+        return Generated(ids.to(device), lengths.to(device), first.to(device))
 
 
 def level_of(hook_name: str) -> int:
