@@ -203,6 +203,12 @@ def test_moments_are_kept_in_chunks(engines, monkeypatch):
     assert [method for method, _ in asked].count("latentmech_brought") == 0
 
 
+def test_a_boot_says_nothing_of_its_own(engines, capfd):
+    own = engines(max_num_seqs=3).own
+    capfd.readouterr()
+    assert own.llm is not None and capfd.readouterr() == ("", "")
+
+
 def test_what_the_kernels_cannot_do_is_one_line(tmp_path):
     from architectures import write_checkpoint
 

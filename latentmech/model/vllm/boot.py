@@ -2,7 +2,10 @@
 
 import json
 import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from latentmech.model.handle import Model
 EXTENSION = "latentmech.model.vllm.worker.LatentmechExtension"
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",  # of workers that are processes of their own
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
@@ -88,6 +92,20 @@ def _installed() -> None:
         ) from error
 
 
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """While it is open, what compiled code says on standard error is dropped, such as which memory it is bound to."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _forget_groups() -> None:
     """A model with experts wants one group of workers more than an engine without them has made in this process."""
     from vllm.distributed import parallel_state
@@ -106,7 +124,7 @@ def _booted(folder: Path, weights: str, dtype: str, asked: str) -> Any:
 
     _forget_groups()
     try:
-        with quiet(), warnings.catch_warnings():
+        with quiet(), nullcontext() if "parallel_size" in asked else _hushed(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             llm = LLM(
                 model=str(folder), dtype=dtype, enforce_eager=True, worker_extension_cls=EXTENSION,

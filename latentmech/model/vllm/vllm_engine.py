@@ -205,7 +205,7 @@ class VllmEngine:
                     if out.finished:
                         found[place[out.request_id]] = list(out.outputs[0].token_ids)
                         progress(len(asked[place[out.request_id]].ids))
-        except (RuntimeError, MemoryError, ValueError) as error:
+        except Exception as error:  # vLLM has kinds of its own
             engine.abort_request(names)
             if out_of_memory(error):
                 raise self._too_large() from error
