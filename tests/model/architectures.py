@@ -14,6 +14,7 @@ from transformers import (
     LlamaConfig,
     OpenAIGPTConfig,
     OPTConfig,
+    PretrainedConfig,
     RwkvConfig,
 )
 
@@ -47,10 +48,15 @@ def opt_config(**own):
 
 
 def write_checkpoint(folder: Path, architecture: str, seed: int = 0) -> Path:
+    """One of the architectures, with random weights."""
+    return write_random(folder, CONFIGS[architecture](), seed)
+
+
+def write_random(folder: Path, config: PretrainedConfig, seed: int = 0) -> Path:
     """Random weights large enough that every block matters, under the tiny model's tokenizer."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(CONFIGS[architecture](), dtype=torch.float32)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         for weight in model.parameters():
             if weight.ndim > 1:
                 torch.nn.init.normal_(weight, std=0.2)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,14 @@ from torch import Tensor
 
 from latentmech.errors import first_line
 from latentmech.model.batching import Batch, out_of_memory, pad
-from latentmech.model.edits import Ablation, Addition
+from latentmech.model.edits import Ablation, Addition, Rotation
 from latentmech.model.handle import Model
 from latentmech.model.levels import EMBED_HOOK, levels_of
 from latentmech.model.parity.check import ABLATION, LENS, TINY, TOLERANCES, Check, Sized, centred, regret, relative
 from latentmech.model.parity.truth import Truth
 from latentmech.model.scope import Edit, Scope
 from latentmech.model.vllm import VllmEngine
-from latentmech.model.vllm.vllm_engine import VllmRequest, spans_of
+from latentmech.model.vllm.vllm_engine import POOLED, VllmRequest, spans_of
 
 PIECE = 2  # tokens of a text in one step, where it runs in several
 
@@ -47,13 +48,15 @@ class _Engine:
         self._say("states, one text", lambda: self._worst([self._read([row])[0] for row in self.truth.ids]))
         self._say("states, texts side by side", lambda: self._worst(together()))
         self._say("states, a text in several steps", lambda: self._worst(pieces()))
+        self._say("means, a text that is run again", self._means)
         self._say("logits", partial(self._logits, {}, self._last_logits))
         self._say("an edit reaches the next block once", self._next_block)
         self._say("logits under an edit", partial(self._logits, self._add(), torch.stack(self.truth.edited)))
+        self._say("an edit that turns", self._turned)
         self._say("an edit and its neighbours", self._neighbours)
         self._say("strength 0 changes no bit", self._nought, tolerance=0.0)
         self._say("a scope without the text changes no bit", self._out_of_scope, tolerance=0.0)
-        self._say("a scope begins where it says", self._from_first)
+        self._say("a scope reaches what it says", self._scoped)
         self._say("generation", self._generation)
         self._say("generation under an edit, read again", self._again)
         self._say("the head on the last states", self._lens, LENS)
@@ -92,14 +95,14 @@ class _Engine:
     # ---- what is read
 
     def _read(
-        self, ids: Sequence[Any], edits: dict[str, Edit] | None = None, scope: Scope | None = None, pieces: int = 0
+        self, ids: Sequence[Any], edits: dict[str, Edit] | None = None, spans: Sequence[Any] = (), pieces: int = 0
     ) -> list[Float[Tensor, "level _ d_model"]]:
         """States of every token of each text at every level."""
         ends, asked = np.cumsum([0, *map(len, ids)]), []
-        for begin, row in zip(ends[:-1].tolist(), ids, strict=True):
+        for i, (begin, row) in enumerate(zip(ends[:-1].tolist(), ids, strict=True)):
             plan: dict[str, Any] = {"rows": [[i, i, begin + i, 0] for i in range(len(row))]}
             if edits:
-                plan |= {"variant": 0, "edited": spans_of(scope or Scope(), len(row))}
+                plan |= {"variant": 0, "edited": spans[i] if spans else spans_of(Scope(), len(row))}
             asked.append(VllmRequest(row.tolist(), plan))
         levels = range(self.model.n_layers + 1)
         with in_pieces(self._engine, pieces):
@@ -113,6 +116,17 @@ class _Engine:
         sizes = torch.stack([self._over(relative(own, other)) for own, other in pairs]).amax(0)
         level = int(sizes.argmax())
         return levels_of(self.model.n_layers)[level].label, float(sizes[level])
+
+    def _means(self) -> Sized:
+        """Over whole texts that run in pieces and are put back, so that their first tokens run twice."""
+        asked = [
+            VllmRequest(row.tolist(), {"rows": [[0, len(row) - 1, i, POOLED.index("mean")]]})
+            for i, row in enumerate(self.truth.ids)
+        ]
+        with in_pieces(self._engine, PIECE), put_back(self._engine):
+            found = self._engine.run(asked, levels=[self.model.n_layers])
+        expected = torch.stack([states[-1].mean(0) for states in self.truth.states])
+        return "", float(self._over(relative(found.rows[self.model.n_layers].cpu(), expected)))
 
     # ---- what is said
 
@@ -143,14 +157,20 @@ class _Engine:
         return "", float(self._over(torch.tensor(sizes)))
 
     def _again(self) -> Sized:
-        """What was generated step by step under an edit of new tokens, against the same text run whole."""
-        n, few, scope = len(self.truth.steps[0]), self._few(len(self.truth.steps)), Scope(prompt=False)
-        (found,) = self._engine.generate([self._add()], few, n, stop=(), scope=scope)
-        ids, mask = torch.cat([few.ids, found.ids], 1), torch.cat([few.mask, torch.ones_like(found.ids)], 1)
-        whole, prompts = Batch(ids, mask, few.shift), few.mask.sum(1)
-        logits = self._engine.logits([self._add()], whole, n + 1, n_prompt=prompts, scope=scope)[0, :, :-1]
-        sizes = [regret(own, steps) for own, steps in zip(found.ids.cpu(), logits.cpu().float(), strict=True)]
-        return "", float(self._over(torch.tensor(sizes)))
+        """What was said step by step under an edit of new tokens, against the same text run whole."""
+        n, scope, size = len(self.truth.steps[0]), Scope(prompt=False), len(self.truth.steps)
+        asked = []
+        for i, row in enumerate(self.truth.ids[:size]):
+            heads = [(len(row) - 1 + step, i * n + step) for step in range(n)]
+            plan = {"heads": heads, "variant": 0, "edited": spans_of(scope, len(row))}
+            asked.append(VllmRequest(row.tolist(), plan, n))
+        found = self._engine.run(asked, variants=[self._add()], heads=size * n)
+        assert found.logits is not None
+        texts = [np.append(row, new) for row, new in zip(self.truth.ids, found.tokens, strict=False)]
+        prompts = torch.tensor([len(row) for row in self.truth.ids[:size]])
+        whole = pad(texts, 0, "right", self.model.torch_device)
+        again = self._engine.logits([self._add()], whole, n + 1, n_prompt=prompts, scope=scope)[0, :, :-1]
+        return self._apart(found.logits, again.flatten(0, 1).cpu().float())
 
     def _few(self, n: int) -> Batch:
         return pad(self.truth.ids[:n], 0, "left", self.model.torch_device)
@@ -160,27 +180,33 @@ class _Engine:
 
     # ---- what is edited
 
-    def _moved(self, scope: Scope) -> tuple[list[Tensor], list[Tensor]]:
-        """How states were changed by the edit: those below it, and those right behind it."""
-        clean, edited = self._read(self.truth.ids), self._read(self.truth.ids, self._add(), scope)
-        changes = [after - before for before, after in zip(clean, edited, strict=True)]
-        at = self.truth.layer + 1
-        return [change[:at] for change in changes], [change[at] for change in changes]
+    def _moved(self, scope: Scope, prompts: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """How states were changed by the edit: those below it, and those right behind it less what they were to be."""
+        spans = [spans_of(scope, n) for n in prompts]
+        clean, edited = (torch.cat(self._read(self.truth.ids, *how), 1) for how in ((), (self._add(), spans)))
+        changes, at, vector = edited - clean, self.truth.layer + 1, self.truth.vector
+        batch = self._batch
+        inside = scope.of(batch, torch.tensor(prompts).to(batch.ids))[batch.mask.bool()].cpu()
+        rounding = clean[at].norm(dim=-1) / vector.norm()
+        wrong = (changes[at] - inside[:, None] * vector).norm(dim=-1) / vector.norm()
+        return changes[:at], wrong / rounding.clamp(min=1)
 
     def _next_block(self) -> Sized:
-        below, behind = self._moved(Scope())
-        moved, vector = torch.cat(behind), self.truth.vector
-        rounding = torch.cat([state[self.truth.layer + 1] for state in self.truth.states]).norm(dim=-1) / vector.norm()
-        size = float(self._over(relative(moved, vector.expand_as(moved)) / rounding.clamp(min=1)))
-        return f"layer_{self.truth.layer:02d}", max(size, max(float(change.abs().max()) for change in below))
+        below, wrong = self._moved(Scope(), list(map(len, self.truth.ids)))
+        return f"layer_{self.truth.layer:02d}", max(float(self._over(wrong)), float(below.abs().max()))
 
-    def _from_first(self) -> Sized:
-        """Left alone before, moved from there on."""
-        _, behind = self._moved(Scope(first=1))
-        size = self.truth.vector.norm()
-        alone = max(float(change[0].norm() / size) for change in behind)
-        moved = max(float((change[1:].norm(dim=-1) / size - 1).abs().median()) for change in behind if len(change) > 1)
-        return "", max(alone, moved)
+    def _turned(self) -> Sized:
+        """What a rotation, which looks at the whole stream, makes of it, against what it is to make of it."""
+        layer, turn = self.truth.layer, Rotation(self.truth.vector)
+        found = torch.cat(self._read(self.truth.ids, {f"blocks.{layer}.hook_resid_post": turn}), 1)[layer + 1]
+        clean = torch.cat(self.truth.states, 1)[layer + 1]
+        return f"layer_{layer:02d}", float(self._over(relative(found, turn(clean[None])[0])))
+
+    def _scoped(self) -> Sized:
+        """From a position on, in a prompt, and behind it."""
+        halves = [len(row) // 2 for row in self.truth.ids]
+        scopes = (Scope(first=1), Scope(generated=False), Scope(prompt=False))
+        return "", max(float(self._moved(scope, halves)[1].max()) for scope in scopes)
 
     def _ablation(self) -> Sized:
         """The part along a random direction that is left in the last states after every write was freed of it."""
@@ -204,3 +230,22 @@ def in_pieces(engine: VllmEngine, size: int) -> Iterator[None]:
         yield
     finally:
         config.long_prefill_token_threshold = before
+
+
+@contextmanager
+def put_back(engine: VllmEngine) -> Iterator[None]:
+    """While it is open, all that runs is put back into the queue after its second step, as where memory is short."""
+    queue, steps = engine.llm.llm_engine, count(1)
+    step = queue.step
+
+    def stepped() -> Any:
+        found = step()
+        if next(steps) == 2:
+            queue.reset_prefix_cache(reset_running_requests=True)
+        return found
+
+    queue.step = stepped
+    try:
+        yield
+    finally:
+        queue.step = step

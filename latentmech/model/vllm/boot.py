@@ -2,6 +2,10 @@
 
 import json
 import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +16,8 @@ from latentmech.model.handle import Model
 EXTENSION = "latentmech.model.vllm.worker.LatentmechExtension"
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",  # of workers that are processes of their own
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_PLUGINS": "none",  # TransformerLens has one, for a road of its own
@@ -31,7 +35,8 @@ def booted(model: Model) -> Any:
         BadInput: vLLM is not installed, or cannot run the model.
         ResourceError: it does not fit into memory.
     """
-    return _booted(model.checkpoint.folder, model.dtype, json.dumps(arguments(model), sort_keys=True))
+    weights = model.checkpoint.weights_sha256  # a folder may be written anew
+    return _booted(model.checkpoint.folder, weights, model.dtype, json.dumps(arguments(model), sort_keys=True))
 
 
 def arguments(model: Model) -> dict[str, Any]:
@@ -78,6 +83,7 @@ def _on_cpu() -> bool:
 def _installed() -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # tensors come back from another process as something else
     try:
         import vllm  # noqa: F401
     except ImportError as error:
@@ -86,21 +92,49 @@ def _installed() -> None:
         ) from error
 
 
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """While it is open, what compiled code says on standard error is dropped, such as which memory it is bound to."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _forget_groups() -> None:
+    """A model with experts wants one group of workers more than an engine without them has made in this process."""
+    from vllm.distributed import parallel_state
+
+    if parallel_state.model_parallel_is_initialized():
+        parallel_state.destroy_model_parallel()
+
+
 @cache
-def _booted(folder: Path, dtype: str, asked: str) -> Any:
+def _booted(folder: Path, weights: str, dtype: str, asked: str) -> Any:
+    del weights
     _installed()
-    from vllm import LLM
+    from vllm import LLM, SamplingParams
 
     from latentmech.model.weights import quiet
 
+    _forget_groups()
     try:
-        with quiet():
+        with quiet(), nullcontext() if "parallel_size" in asked else _hushed(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             llm = LLM(
                 model=str(folder), dtype=dtype, enforce_eager=True, worker_extension_cls=EXTENSION,
                 trust_remote_code=False, load_format="safetensors", skip_tokenizer_init=True, disable_log_stats=True,
                 use_tqdm_on_load=False,
                 **json.loads(asked),
             )  # fmt: skip
+            said = llm.collective_rpc("latentmech_open")
+            # What the kernels of this machine cannot do, they say when they are run.
+            llm.generate([{"prompt_token_ids": [0]}], SamplingParams(max_tokens=1, detokenize=False), use_tqdm=False)
     except MemoryError as error:
         raise ResourceError(
             f"{folder} does not fit into memory under vLLM; set model.dtype=bfloat16, or spread it by "
@@ -110,9 +144,9 @@ def _booted(folder: Path, dtype: str, asked: str) -> Any:
         raise BadInput(
             f"vLLM cannot run {folder} ({type(error).__name__}: {first_line(error)}); set model.engine=transformers"
         ) from error
-    for said in llm.collective_rpc("latentmech_open"):
-        if not said["eager"]:
-            raise BadInput(
-                "vLLM has compiled this model, and hooks in it would never fire; leave enforce_eager as it is"
-            )
+    if not all(one["eager"] and one["dtype"] == dtype for one in said):
+        raise BadInput(
+            f"vLLM has compiled {folder}, and hooks in it would never fire, or runs it in another precision than "
+            f"{dtype}; set model.engine=transformers"
+        )
     return llm

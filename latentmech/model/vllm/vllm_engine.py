@@ -11,16 +11,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from latentmech.errors import BadInput, IntegrityError, ResourceError
+from latentmech.errors import BadInput, IntegrityError, ResourceError, first_line
 from latentmech.model.batching import Batch, out_of_memory
 from latentmech.model.generation import Generated, columns_of, end_ids, lengths_of, pad_id, with_room
 from latentmech.model.handle import Model
 from latentmech.model.intervention import places_of
 from latentmech.model.levels import SITES
+from latentmech.model.moments import Moments
 from latentmech.model.rows import Progress, Request, poolings_of
 from latentmech.model.scope import Edit, Scope
 from latentmech.model.vllm.boot import booted
-from latentmech.model.vllm.wire import edit_out, unpacked
+from latentmech.model.vllm.wire import edit_out, packed, unpacked
 from latentmech.model.vllm.worker import KEY, POOLED
 from latentmech.tensors import finite
 
@@ -83,6 +84,32 @@ class VllmEngine:
         for level, buffer in zip(levels, buffers, strict=True):
             buffer.copy_(found.rows[level])
 
+    def moments(
+        self, request: Request, texts: Sequence[int], labels: Int[Tensor, " row"], n_classes: int,
+        chunk_rows: int = 4096, progress: Progress = int,
+    ) -> list[Moments]:  # fmt: skip
+        """Moments of what `read` gives, one for each hook point: rows stay where they are computed, and sums travel.
+
+        Args:
+            labels: the class of each row, as `request.rows_in(texts)` has them.
+            chunk_rows: about so many rows are held at a time.
+        """
+        self.refuse_points(request.hook_names)
+        levels, exact = [level_of(name) for name in request.hook_names], request.pooling in EXACT
+        self._call("latentmech_moments")  # what a run that failed has left
+        begin = 0
+        for some in _chunks(request, texts, chunk_rows):
+            asked = list(_readings(request, some))
+            n_tokens = _tokens_wanted(asked)
+            self._call("latentmech_want", levels, len(n_tokens), 0, [], exact)
+            self._queue(asked, progress)
+            end = begin + len(n_tokens)
+            self._check(self._call("latentmech_fold", packed(labels[begin:end]), n_classes), n_tokens, 0)
+            begin = end
+        answers = self._call("latentmech_moments")
+        found = {level: parts for one in answers for level, parts in one.items()}
+        return [Moments(*map(unpacked, found[str(level)])) for level in levels]
+
     def logits(
         self, variants: Sequence[Variant], batch: Batch, keep: int | Int[Tensor, "batch kept"] = 1, *,
         n_prompt: Int[Tensor, " batch"] | None = None, scope: Scope = EVERYWHERE,
@@ -126,12 +153,7 @@ class VllmEngine:
         Raises:
             BadInput: the model has no final norm that is known.
         """
-        from latentmech.model.vllm.wire import packed
-
-        try:
-            answers = self.llm.collective_rpc("latentmech_head", args=(packed(states), only_norm))
-        except ValueError as error:
-            raise BadInput(f"states cannot be read through the head of {self.model.name}: {error}") from error
+        answers = self._call("latentmech_head", packed(states), only_norm)
         return unpacked(next(answer for answer in answers if answer is not None))
 
     def run(
@@ -164,8 +186,12 @@ class VllmEngine:
     def _call(self, method: str, *args: Any) -> list[Any]:
         try:
             return self.llm.collective_rpc(method, args=args)
-        except ValueError as error:
-            raise BadInput(f"{self.model.name}: {error}; set model.engine=transformers") from error
+        except (ValueError, RuntimeError) as error:  # the second, where a worker is a process of its own
+            if out_of_memory(error):
+                raise self._too_large() from error
+            raise BadInput(
+                f"{self.model.name} under vLLM: {first_line(error)}; set model.engine=transformers"
+            ) from error
 
     def _queue(self, asked: Sequence[VllmRequest], progress: Progress) -> list[list[int]]:
         """New tokens of each request, in the order in which they were asked."""
@@ -179,19 +205,22 @@ class VllmEngine:
                     if out.finished:
                         found[place[out.request_id]] = list(out.outputs[0].token_ids)
                         progress(len(asked[place[out.request_id]].ids))
-        except (RuntimeError, MemoryError, ValueError) as error:
+        except Exception as error:  # vLLM has kinds of its own
             engine.abort_request(names)
             if out_of_memory(error):
-                raise ResourceError(
-                    f"{self.model.name} ran out of memory under vLLM; set model.engine_arguments={{max_num_seqs: 64}}"
-                ) from error
-            if "max_model_len" in str(error) or "longer than" in str(error):
+                raise self._too_large() from error
+            if "context length" in str(error) or "max_model_len" in str(error):
                 raise BadInput(
                     f"a text is longer than vLLM was given room for ({error}); set data.too_long, or "
                     "model.engine_arguments={max_model_len: N}"
                 ) from error
             raise
         return found
+
+    def _too_large(self) -> ResourceError:
+        return ResourceError(
+            f"{self.model.name} ran out of memory under vLLM; set model.engine_arguments={{max_num_seqs: 64}}"
+        )
 
     def _check(self, answers: Sequence[Mapping[str, Any]], n_tokens: Int[np.ndarray, " row"], heads: int) -> None:
         for one in answers:
@@ -200,6 +229,8 @@ class VllmEngine:
                     f"{self.model.name} under vLLM: hooks fired {one['fires']} times where {one['expected_fires']} was "
                     "expected; blocks were left out, or compiled without them"
                 )
+            if one["done"] is None:
+                continue
             done = unpacked(one["done"])
             if wrong := int((done != torch.from_numpy(n_tokens)).sum()):
                 raise IntegrityError(
@@ -220,7 +251,7 @@ class VllmEngine:
         for i, own in enumerate(rows):
             ids[i, : len(own)] = torch.tensor(own, dtype=torch.long)
         lengths, device = torch.tensor([len(own) for own in rows]), self.model.torch_device
-        return Generated(ids[:, : int(lengths.max())].to(device), lengths.to(device), first.to(device))
+        return Generated(ids.to(device), lengths.to(device), first.to(device))
 
 
 def level_of(hook_name: str) -> int:
@@ -237,6 +268,19 @@ def _readings(request: Request, texts: Sequence[int]) -> Iterator[VllmRequest]:
         plan = [[int(f), int(to), at + i, names[(at + i) % len(names)]] for i, (_, f, to) in enumerate(rows.tolist())]
         at += len(plan)
         yield VllmRequest(request.tokens.ids[text].tolist(), {"rows": plan})
+
+
+def _chunks(request: Request, texts: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Texts one after the other, cut where so many rows are full."""
+    chunk, n = list[int](), 0
+    for text in texts:
+        chunk.append(text)
+        n += len(request.of_text.get(text, ()))
+        if n >= most:
+            yield chunk
+            chunk, n = [], 0
+    if n:
+        yield chunk
 
 
 def _tokens_wanted(asked: Sequence[VllmRequest]) -> Int[np.ndarray, " row"]:

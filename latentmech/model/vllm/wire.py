@@ -14,10 +14,13 @@ BYTES = "bytes"  # the key by which a tensor among plain values is known
 
 
 def packed(tensor: Tensor) -> dict[str, Any]:
-    """A tensor as shape, dtype and bytes, which are not copied where it lies in one piece on the CPU."""
+    """A tensor as shape, dtype and bytes, not copied where it lies in one piece on the CPU.
+
+    The bytes are an array: a view of memory cannot go on to another process.
+    """
     own = tensor.detach().cpu().contiguous()
     dtype, raw = str(own.dtype).removeprefix("torch."), own.flatten().view(torch.uint8)
-    return {"dtype": dtype, "shape": list(own.shape), BYTES: raw.numpy().data}
+    return {"dtype": dtype, "shape": list(own.shape), BYTES: raw.numpy()}
 
 
 def unpacked(said: Mapping[str, Any]) -> Tensor:

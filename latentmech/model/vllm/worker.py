@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from latentmech.model.moments import Moments
 from latentmech.model.scope import Edit
 from latentmech.model.vllm.wire import edit_in, packed, unpacked
 
@@ -120,19 +121,27 @@ class Wanted:
 
 @dataclass
 class Inside:
-    """The model of this worker, as far as it is known here."""
+    """The model of this worker, as far as it is known here.
+
+    Attributes:
+        owned: the blocks that are here.
+        sends: whether it is the first of those that hold parts of the same blocks, and so the same stream.
+        moments: what was summed up of the rows of each level.
+    """
 
     runner: Any
     model: Any
     backbone: nn.Module
     layers: nn.ModuleList
     owned: list[int]
+    sends: bool
     plans: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     run_to: dict[str, int] = field(default_factory=dict)
     wanted: Wanted = field(default_factory=Wanted)
     live: bool = False
     step: Step | None = None
     parts: list[Any] = field(default_factory=list)
+    moments: dict[int, Moments] = field(default_factory=dict)
 
 
 class LatentmechExtension:
@@ -143,17 +152,15 @@ class LatentmechExtension:
 
     def latentmech_open(self) -> dict[str, Any]:
         """Hook every block that this worker owns, once; returns what is here."""
-        from vllm.distributed import get_pp_group, get_tp_group
+        from vllm.distributed import get_tp_group
 
         if not hasattr(self, "latentmech_inside"):
-            self.latentmech_inside = _opened(self.model_runner)
+            self.latentmech_inside = _opened(self.model_runner, get_tp_group().rank_in_group == 0)
         inside, config = self.latentmech_inside, self.model_runner.model_config
         return {
-            "architecture": type(inside.model).__name__,
-            "owned": [inside.owned[0], inside.owned[-1]],
+            "owned": list(inside.owned),
+            "sends": inside.sends,
             "eager": bool(config.enforce_eager),
-            "tensor_rank": get_tp_group().rank_in_group,
-            "pipeline_rank": get_pp_group().rank_in_group,
             "dtype": str(config.dtype).removeprefix("torch."),
         }
 
@@ -172,12 +179,13 @@ class LatentmechExtension:
         inside = self.latentmech_inside
         dtype = self.model_runner.model_config.dtype if exact else torch.float32
         device, width = self.model_runner.device, self.model_runner.model_config.get_hidden_size()
-        mine = [level for level in levels if level - 1 in inside.owned or level == 0 == inside.owned[0]]
+        here = [level for level in levels if level - 1 in inside.owned or level == 0 == inside.owned[0]]
+        mine = here if inside.sends else []
         inside.plans.clear()
         inside.run_to.clear()
         inside.wanted = Wanted(
             rows={level: torch.zeros(n_rows, width, dtype=dtype, device=device) for level in mine},
-            done=torch.zeros(n_rows if levels else 0, dtype=torch.long, device=device),
+            done=torch.zeros(n_rows if mine else 0, dtype=torch.long, device=device),
             heads=heads,
             variants=[{_place_of(name): edit_in(said) for name, said in one.items()} for one in variants],
         )
@@ -186,35 +194,34 @@ class LatentmechExtension:
 
     def latentmech_brought(self) -> dict[str, Any]:
         """What the run brought; rows of the levels that this worker owns."""
-        wanted, owned = self.latentmech_inside.wanted, self.latentmech_inside.owned
-        answer = {
-            "rows": {str(level): packed(rows) for level, rows in wanted.rows.items()},
-            "done": packed(wanted.done),
-            "headed": wanted.headed,
-            "fires": wanted.fires,
-            "expected_fires": wanted.steps * len(owned),
-        }
-        if wanted.logits is not None:
+        wanted, answer = self.latentmech_inside.wanted, _counted(self.latentmech_inside)
+        answer["rows"] = {str(level): packed(rows) for level, rows in wanted.rows.items()}
+        if wanted.logits is not None and self.latentmech_inside.sends:
             answer["logits"] = packed(wanted.logits)
         self.latentmech_inside.wanted = Wanted()
         return answer
 
-    def latentmech_moments(self, labels: Mapping[str, Any], n_classes: int) -> dict[str, Any]:
-        """Moments of the rows brought so far, level by level, and an empty place for the next.
+    def latentmech_fold(self, labels: Mapping[str, Any], n_classes: int) -> dict[str, Any]:
+        """Add the rows that the run brought to the moments of their levels; they themselves stay here and are let go.
 
-        Sums travel and not rows; those that a preemption ran again are not in them twice, for each row has one place.
+        What a preemption ran again is not in them twice, for each row has one place.
         """
-        from latentmech.model.moments import Moments
-
-        wanted, classes = self.latentmech_inside.wanted, unpacked(labels)
-        found = {}
-        for level, rows in wanted.rows.items():
+        inside, classes = self.latentmech_inside, unpacked(labels)
+        for level, rows in inside.wanted.rows.items():
             own = Moments.of(rows.float(), classes.to(rows.device), n_classes)
-            found[str(level)] = [packed(part) for part in (own.counts, own.means, own.within)]
-            rows.zero_()
-        done = packed(wanted.done.clone())
-        wanted.done.zero_()
-        return {"moments": found, "done": done}
+            inside.moments[level] = inside.moments[level] + own if level in inside.moments else own
+        answer = _counted(inside)
+        inside.wanted = Wanted()
+        return answer
+
+    def latentmech_moments(self) -> dict[str, Any]:
+        """All that was summed up since this was last asked, level by level."""
+        found = {
+            str(level): [packed(part) for part in (own.counts, own.means, own.within)]
+            for level, own in self.latentmech_inside.moments.items()
+        }
+        self.latentmech_inside.moments = {}
+        return found
 
     def latentmech_head(self, states: Mapping[str, Any], only_norm: bool) -> dict[str, Any] | None:
         """What the final norm, and the head behind it, make of states; None where another worker has them."""
@@ -231,7 +238,18 @@ class LatentmechExtension:
         return None if found is None else packed(found.float())
 
 
-def _opened(runner: Any) -> Inside:
+def _counted(inside: Inside) -> dict[str, Any]:
+    """How often the hooks of a run saw what they were to see."""
+    wanted = inside.wanted
+    return {
+        "done": packed(wanted.done) if wanted.rows else None,
+        "headed": wanted.headed,
+        "fires": wanted.fires,
+        "expected_fires": wanted.steps * len(inside.owned),
+    }
+
+
+def _opened(runner: Any, sends: bool) -> Inside:
     """Find the blocks, and hang hooks on them; nothing is read or edited before a plan asks for it."""
     model = runner.get_model()
     config = runner.model_config.hf_config.get_text_config()
@@ -242,7 +260,7 @@ def _opened(runner: Any) -> Inside:
         if isinstance(child, nn.ModuleList) and len(child) == config.num_hidden_layers
     )
     owned = [i for i, layer in enumerate(layers) if type(layer).__name__ != "PPMissingLayer"]
-    inside = Inside(runner, model, backbone, layers, owned)
+    inside = Inside(runner, model, backbone, layers, owned, sends)
     model.register_forward_pre_hook(lambda *_: _locate(inside))
     layers[owned[0]].register_forward_pre_hook(lambda _, args, kwargs: _first(inside, args, kwargs), with_kwargs=True)
     for i in owned:
