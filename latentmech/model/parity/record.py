@@ -25,7 +25,7 @@ from latentmech.model.road import Road
 from latentmech.model.vllm import VllmEngine
 from latentmech.storage import cache_root, fingerprint, plain, save_json
 
-FORMAT = 2  # raise when what is checked changes
+FORMAT = 3  # raise when what is checked changes
 REFERENCE: dict[str, Any] = {"engine": "transformers", "engine_arguments": None}  # which runs every twin
 LIBRARIES = ("torch", "transformers", "transformer-lens")
 
