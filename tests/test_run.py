@@ -373,7 +373,7 @@ BAD = {
     "probe=column probe.column=label probe.data.path=unseen.jsonl": r"train lacks classes .* c \(1\)",
     "probe=pos model=local": "model.source.path is not set",
     "probe=pos model=local model.source.path=nowhere": "model.source.path=nowhere is not there",
-    "probe=pos model.dtype=float8": "expected one of float32",
+    "probe=pos model.dtype=float8": "expected one of auto, float32",
     "probe=pos model.device=tpu": "expected auto, cpu, cuda, mps",
     "probe=pos model.source._target_=os.system": "os.system is not part of latentmech",
     "probe=pos model.source._target_=latentmech.model.sources.subprocess.run": "is not part of latentmech",
