@@ -17,7 +17,11 @@ shapes_too = _decorator.jaxtyped
 def names_a_shape(function: Callable[..., Any]) -> bool:
     """Whether an annotation names a shape, or is text, which might."""
     kinds = getattr(function, "__annotations__", {}).values()
-    signs = ("jaxtyping", "ForwardRef", "'")  # the last one stands around a name that is text inside a list's or tuple's
+    signs = (
+        "jaxtyping",
+        "ForwardRef",
+        "'",
+    )  # the last one stands around a name that is text inside a list's or tuple's
     return any(isinstance(kind, str) or any(sign in repr(kind) for sign in signs) for kind in kinds)
 
 

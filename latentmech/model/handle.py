@@ -183,12 +183,19 @@ class Model(ModelSettings):
         """Whether another engine than the reference runs it; a twin with random weights is drawn and run by that."""
         return self.engine != "transformers" and not self.random_init
 
+    @cached_property
+    def _served(self) -> str:
+        """The version of the server's vLLM; empty where there is no server."""
+        from latentmech.model.vllm.server import Server
+
+        return Server(self.url).version if self.url else ""
+
     @property
     def elsewhere(self) -> dict[str, Any]:
         """The engine, where it is not the reference."""
         if not self.hosted:
             return {}
-        version = {"version": version_of(*BUILDS[self.engine])}
+        version = {"version": self._served or version_of(*BUILDS[self.engine])}
         return {"engine": {"name": self.engine, "arguments": dict(self.engine_arguments or {})} | version}
 
     @property

@@ -44,6 +44,7 @@ class ModelSettings:
         chat_arguments: what the chat template is told besides, such as `{enable_thinking: false}`.
         engine: where forwards happen: `transformers` (the reference) or `vllm`, which `scripts/venv vllm` installs.
         engine_arguments: what vLLM is told besides, such as `{tensor_parallel_size: 2}`.
+        url: a vLLM server that is running already, with this model and our extension; README.md says how it is started.
     """
 
     builds: ClassVar[str] = "latentmech.model.handle.Model"
@@ -63,8 +64,11 @@ class ModelSettings:
     chat_arguments: Mapping[str, Any] | None = None
     engine: Annotated[str, OneOf("transformers", "vllm")] = "transformers"
     engine_arguments: Annotated[
-        Mapping[str, Any] | None, Idle(lambda own: own.engine == "transformers", "model.engine is transformers")
+        Mapping[str, Any] | None,
+        Idle(lambda own: own.engine == "transformers", "model.engine is transformers"),
+        Idle(lambda own: own.url is not None, "the server of model.url was started with its own"),
     ] = None
+    url: Annotated[str | None, Idle(lambda own: own.engine == "transformers", "model.engine is transformers")] = None
 
     def __post_init__(self) -> None:
         check(self, "model")

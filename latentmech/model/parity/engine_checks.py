@@ -221,8 +221,11 @@ class _Engine:
 def in_pieces(engine: VllmEngine, size: int) -> Iterator[None]:
     """While it is open, a step takes at most so many tokens of one text; 0 leaves that to vLLM.
 
-    Where the scheduler lives in another process this changes nothing, and texts run as they do in any run.
+    A server has its scheduler elsewhere: there this changes nothing, and texts run as they do in any run.
     """
+    if engine.server:
+        yield
+        return
     config = engine.llm.llm_engine.vllm_config.scheduler_config
     before = config.long_prefill_token_threshold
     config.long_prefill_token_threshold = size or before
@@ -234,7 +237,13 @@ def in_pieces(engine: VllmEngine, size: int) -> Iterator[None]:
 
 @contextmanager
 def put_back(engine: VllmEngine) -> Iterator[None]:
-    """While it is open, all that runs is put back into the queue after its second step, as where memory is short."""
+    """While it is open, all that runs is put back into the queue after its second step, as where memory is short.
+
+    Of a server that cannot be asked.
+    """
+    if engine.server:
+        yield
+        return
     queue, steps = engine.llm.llm_engine, count(1)
     step = queue.step
 

@@ -26,7 +26,7 @@ from latentmech.model.vllm import VllmEngine
 from latentmech.storage import cache_root, fingerprint, plain, save_json
 
 FORMAT = 3  # raise when what is checked changes
-REFERENCE: dict[str, Any] = {"engine": "transformers", "engine_arguments": None}  # which runs every twin
+REFERENCE: dict[str, Any] = {"engine": "transformers", "engine_arguments": None, "url": None}  # which runs every twin
 LIBRARIES = ("torch", "transformers", "transformer-lens")
 
 
@@ -94,7 +94,7 @@ def every_check(model: Model, truth: Truth) -> tuple[Check, ...]:
         BadInput: it cannot be booted there.
     """
     if model.hosted:
-        assert VllmEngine(model).llm is not None  # what cannot be booted says so itself
+        VllmEngine(model).open()  # what cannot be booted says so itself
         return *engine_checks(model, truth), *against_float32(model, truth)
     assert model.bridge is not None
     return *checks_of(model, truth), *against_float32(model, truth)

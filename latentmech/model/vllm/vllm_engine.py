@@ -21,8 +21,10 @@ from latentmech.model.moments import Moments
 from latentmech.model.rows import Progress, Request, poolings_of
 from latentmech.model.scope import Edit, Scope
 from latentmech.model.vllm.boot import booted
+from latentmech.model.vllm.requests import KEY, VllmRequest
+from latentmech.model.vllm.server import Server
 from latentmech.model.vllm.wire import edit_out, packed, unpacked
-from latentmech.model.vllm.worker import KEY, POOLED
+from latentmech.model.vllm.worker import POOLED
 from latentmech.tensors import finite
 
 Variant = Mapping[str, Edit]
@@ -31,16 +33,6 @@ EVERYWHERE = Scope()
 FOREVER = 2**31
 EXACT = ("last", "first")  # poolings that copy one token
 NAMES = count()
-
-
-@dataclass(frozen=True)
-class VllmRequest:
-    """One request: its tokens, what is wanted of them, and how many new ones."""
-
-    ids: Sequence[int]
-    plan: Mapping[str, Any]
-    n_tokens: int = 1
-    stop: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +54,24 @@ class VllmEngine:
     def llm(self) -> Any:
         """vLLM, started on first touch."""
         return booted(self.model)
+
+    @property
+    def server(self) -> Server | None:
+        """Where vLLM is running already, if it is."""
+        return Server(self.model.url) if self.model.url else None
+
+    def open(self) -> None:
+        """Start vLLM here, or see that the server has the extension.
+
+        Raises:
+            BadInput: it has compiled the model, or runs it in another precision.
+        """
+        said = self.server.call("latentmech_open") if self.server else self.llm.collective_rpc("latentmech_open")
+        if not all(one["eager"] and one["dtype"] == self.model.dtype for one in said):
+            raise BadInput(
+                f"vLLM has compiled {self.model.name}, so that hooks never fire, or runs it in another precision than "
+                f"{self.model.dtype}; start the server with --enforce-eager, or set model.engine=transformers"
+            )
 
     def refuse_points(self, hook_names: Collection[str]) -> None:
         """BadInput if hook points among these are inside blocks."""
@@ -184,6 +194,8 @@ class VllmEngine:
         return {f"{below}:{part}": edit_out(variant[name]) for (below, part), name in places.items()}
 
     def _call(self, method: str, *args: Any) -> list[Any]:
+        if self.server:
+            return self.server.call(method, *args)
         try:
             return self.llm.collective_rpc(method, args=args)
         except (ValueError, RuntimeError) as error:  # the second, where a worker is a process of its own
@@ -195,6 +207,8 @@ class VllmEngine:
 
     def _queue(self, asked: Sequence[VllmRequest], progress: Progress) -> list[list[int]]:
         """New tokens of each request, in the order in which they were asked."""
+        if self.server:
+            return self.server.answers(asked, progress)
         engine, names = self.llm.llm_engine, [f"latentmech-{next(NAMES)}" for _ in asked]
         place, found = {name: i for i, name in enumerate(names)}, [list[int]() for _ in asked]
         try:

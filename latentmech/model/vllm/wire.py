@@ -1,5 +1,6 @@
 """How tensors and edits travel to a worker and back: as plain values, so that nothing is ever unpickled."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,3 +44,19 @@ def edit_out(edit: Edit) -> dict[str, Any]:
 def edit_in(said: Mapping[str, Any]) -> Edit:
     """The edit that `edit_out` wrote."""
     return rebuilt(said, unpacked, lambda value: isinstance(value, Mapping) and BYTES in value)
+
+
+def to_json(value: Any) -> Any:
+    """Plain values with their bytes as text, for what carries JSON only."""
+    if isinstance(value, Mapping):
+        return {key: to_json(one) for key, one in value.items()}
+    if isinstance(value, np.ndarray):
+        return base64.b64encode(value.tobytes()).decode()
+    return [to_json(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def from_json(value: Any) -> Any:
+    """What `to_json` was given, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {key: base64.b64decode(one) if key == BYTES else from_json(one) for key, one in value.items()}
+    return [from_json(one) for one in value] if isinstance(value, list) else value

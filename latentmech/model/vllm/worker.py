@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from latentmech.model.moments import Moments
 from latentmech.model.scope import Edit
-from latentmech.model.vllm.wire import edit_in, packed, unpacked
+from latentmech.model.vllm.requests import KEY
+from latentmech.model.vllm.wire import edit_in, from_json, packed, to_json, unpacked
 
-KEY = "latentmech"  # of a request's plan among its `extra_args`
 POOLED = ("last", "first", "mean", "weighted_mean")
 PARTS = {
     "attn_out": ("self_attn", "attn", "self_attention"),
@@ -163,6 +163,12 @@ class LatentmechExtension:
             "eager": bool(config.enforce_eager),
             "dtype": str(config.dtype).removeprefix("torch."),
         }
+
+    def latentmech_json(self, method: str, args: str) -> dict[str, Any]:
+        """Any of these methods, for a server that takes text and gives JSON."""
+        if not method.startswith("latentmech_"):
+            raise ValueError(f"{method} is none of ours")
+        return {"answer": to_json(getattr(self, method)(*from_json(json.loads(args))))}
 
     def latentmech_want(
         self, levels: Sequence[int], n_rows: int, heads: int, variants: Sequence[Mapping[str, Any]], exact: bool
