@@ -11,12 +11,14 @@ are two raylets. All that is started is stopped again, and its folder goes with 
 import argparse
 import contextlib
 import getpass
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import os
 import platform
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -52,6 +54,8 @@ VERSIONS = ("latentmech", "torch", "hydra-core", "hydra-submitit-launcher", "sub
 SMALL = {"direction.data.limit": 80, "draws": 100, "random": 2, "exchanged": 3, "n_tokens": 2, "kl_tokens": 2}
 SMALL |= {"neutral_words": 100}
 TINY = ["steering=sentiment", "model=tiny", *(f"steering.{name}={value}" for name, value in SMALL.items())]
+EXTRACT = "probe=tense model=tiny report=console probe.data.limit=12000 probe.draws=100 probe.control_seeds=1"
+EXTRACT += " activations.shard_rows=16"
 STRENGTHS = "steering.strengths=[-1],[-0.5],[0],[0.25],[0.5],[1]"
 PATIENCE = 600  # seconds for any one thing
 SLURM_CONF = """
@@ -173,7 +177,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) ->
     while time.monotonic() < end:
         if found := condition():
             return found
-        time.sleep(0.2)
+        time.sleep(0.05)
     raise Failed(f"{what}: not after {seconds:.0f} s")
 
 
@@ -230,10 +234,10 @@ class Sweep:
 
 @contextlib.contextmanager
 def sweep(proof: Proof, name: str, *arguments: str) -> Iterator[Sweep]:
-    """A sweep over strengths of the tiny model, begun; it is killed at the end of the block if it still runs."""
+    """A run or a sweep, begun in a folder of its own; it is killed at the end of the block if it still runs."""
     folder = proof.folder / name
     folder.mkdir()
-    command = [sys.executable, "-m", "latentmech.run", "-m", *TINY, *arguments]
+    command = [sys.executable, "-m", "latentmech.run", *arguments]
     with (folder / "output").open("w+b") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         try:
@@ -336,7 +340,7 @@ def slurm(proof: Proof) -> None:
     if not told:
         return
     with proof.step("slurm: a six-job steering sweep, on both nodes") as told:
-        with sweep(proof, "slurm-six", STRENGTHS, "hydra/launcher=submitit_slurm") as six:
+        with sweep(proof, "slurm-six", "-m", *TINY, STRENGTHS, "hydra/launcher=submitit_slurm") as six:
             text = six.end(0)
         told.append(check_joined(six, text, 6))
         nodes = sorted(set(answers("sacct", "-n", "-X", "-o", "NodeList").split()))
@@ -345,7 +349,8 @@ def slurm(proof: Proof) -> None:
             raise Failed(f"jobs ran on {nodes}")
     with proof.step("slurm: jobs that raise, are cancelled, preempted or never begin leave the others alone") as told:
         seeds = "steering.seed=0,1,-1,2,3,4"  # numpy refuses a negative one
-        with sweep(proof, "slurm-hard", "steering.strengths=[1]", seeds, "hydra/launcher=submitit_slurm") as hard:
+        hardly = ["steering.strengths=[1]", seeds, "hydra/launcher=submitit_slurm"]
+        with sweep(proof, "slurm-hard", "-m", *TINY, *hardly) as hard:
             told += trouble(hard)
             text = hard.end(1)
         table = failure_table(text)
@@ -354,6 +359,51 @@ def slurm(proof: Proof) -> None:
         seen = {number: hard.status(number) for number in wanted}
         if seen != wanted or "3 of 6 jobs failed" not in text or not any("never began" in row for row in table):
             raise Failed(f"{seen}\n{text[-3000:]}")
+    with proof.step("slurm: a four-way sharded extraction, one of its workers killed midway") as told:
+        told += sharded(proof)
+
+
+def send(name: str, job: str) -> None:
+    """A signal to a job. SLURM 22.05 delivers it and says `try again later` all the same, so scancel would go on."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(["scancel", f"--signal={name}", job], check=False, timeout=2, capture_output=True)
+
+
+def sharded(proof: Proof) -> list[str]:
+    """Four workers fill one entry, one is killed; two finish it, and it is what one worker alone makes of it."""
+    mine, alone = proof.folder / "shared", proof.folder / "alone"
+    root, launcher = f"activations.root={mine}", "hydra/launcher=submitit_slurm"
+    with sweep(proof, "four", "-m", *EXTRACT.split(), root, "activations.shard=0/4,1/4,2/4,3/4", launcher) as four:
+        own = until(lambda: [*of_share(mine, 2, 4)][10:] or four.process.poll(), "ten files of worker 2's")
+        send("KILL", slurm_jobs()[2][0])
+        text = four.end(1)
+        told = [*failure_table(text), f"killed after {len(own) + 10} files, {len(files_of(mine))} of all workers there"]
+        if "1 of 4 jobs failed" not in text or four.status(2) != "running":
+            raise Failed(text[-3000:])
+    before = files_of(mine)
+    with sweep(proof, "two", "-m", *EXTRACT.split(), root, "activations.shard=0/2,1/2", launcher) as two:
+        two.end(0)
+    after = files_of(mine)
+    told.append(f"two workers added {len(after) - len(before)}, and left the others as they were")
+    for name, at in (("read", mine), ("reference", alone)):
+        with sweep(proof, name, *EXTRACT.split(), f"activations.root={at}") as run:
+            run.end(0)
+    whole = files_of(alone)
+    told.append(f"{len(after)} files, equal to those of one worker alone: {after == whole}")
+    if not (before.items() < after.items() and after == whole == files_of(mine)):
+        raise Failed(f"{len(before)}, {len(after)}, {len(whole)} files")
+    return told
+
+
+def files_of(root: Path) -> dict[str, str]:
+    """Checksums of the files of rows below a folder."""
+    paths = sorted(root.rglob("shard-*.safetensors"))
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def of_share(root: Path, i: int, n: int) -> Iterator[Path]:
+    """Files that worker i of n has written."""
+    return (path for path in root.rglob("shard-*.safetensors") if int(path.stem.split("-")[1]) % n == i)
 
 
 def trouble(hard: Sweep) -> list[str]:
@@ -362,7 +412,7 @@ def trouble(hard: Sweep) -> list[str]:
     subprocess.run(["scancel", waiting[0]], check=True)
     told = [f"job 5 cancelled while {waiting[1].lower()}"]
     until(lambda: hard.status(0) == "running", "job 0 runs")
-    subprocess.run(["scancel", "--signal=USR2", slurm_jobs()[0][0]], check=True)  # SLURM's warning before a preemption
+    send("USR2", slurm_jobs()[0][0])  # SLURM's warning before a preemption
     told.append("job 0 told that it will be preempted: it has itself put into the queue again")
     until(lambda: hard.status(1) == "running", "job 1 runs")
     subprocess.run(["scancel", slurm_jobs()[1][0]], check=True)
@@ -376,6 +426,7 @@ def trouble(hard: Sweep) -> list[str]:
 def start_ray(proof: Proof) -> str:
     """Two raylets; returns where the head listens."""
     port, other = free_ports(2)
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     ray, small = str(Path(sys.executable).parent / "ray"), ["--num-cpus=1", "--object-store-memory=200000000"]
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
     temporary = f"--temp-dir={proof.folder / 'ray'}"
@@ -409,7 +460,7 @@ def ray(proof: Proof) -> None:
     launcher = ["hydra/launcher=ray_cluster", f"hydra.launcher.ray.init.address='{address}'"]
     with proof.step("ray: a six-job steering sweep on both nodes, one of its workers killed") as told:
         raylets, killed = set[int](), 0
-        with sweep(proof, "ray-six", STRENGTHS, *launcher) as six:
+        with sweep(proof, "ray-six", "-m", *TINY, STRENGTHS, *launcher) as six:
             while six.process.poll() is None:
                 now = ray_jobs()
                 raylets |= set(now.values())

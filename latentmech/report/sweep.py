@@ -14,6 +14,7 @@ from latentmech.report.figures.levels import layer_curve
 from latentmech.report.report import Curve, Picture, Report, Table
 
 AXIS = "sweep/strength"
+SOUND = ("done", "filled")  # `filled`: a share of the activations, by a job that leaves the rest to others
 COMPARED = ("effect", "kl", "perplexity_factor", "repetition")  # what is drawn against strength
 
 
@@ -28,7 +29,7 @@ def print_sweep(folder: Path, asked: Sequence[str] = (), console: Console | None
     begun = {job["command"] for job in jobs.values()}
     late = {str(n): command for n, command in enumerate(asked) if command not in begun}
     jobs |= {name: {"status": "never began", "command": command} for name, command in late.items()}
-    failed = {name: job for name, job in jobs.items() if job["status"] != "done"}
+    failed = {name: job for name, job in jobs.items() if job["status"] not in SOUND}
     if failed:  # a record that still says `running` is of a job that was killed before it could say anything else
         killed = {"running": "killed"}
         rows = [[name, killed.get(job["status"], job["status"]), job["command"]] for name, job in failed.items()]
