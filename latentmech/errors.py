@@ -31,6 +31,12 @@ class ResourceError(LatentmechError):
     exit_code = 4
 
 
+class Filled(LatentmechError):
+    """A worker has done its share, and others have not: nothing is wrong, and there is no answer yet."""
+
+    exit_code = 0
+
+
 NAMES, WIDTH = 20, 60  # as many names of a list are shown, and characters of a value
 
 

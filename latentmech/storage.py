@@ -9,10 +9,13 @@ import hashlib
 import json
 import math
 import os
+import socket
 import tempfile
+import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ import platformdirs
 from latentmech.errors import IntegrityError, ResourceError
 
 WRITTEN_AT_ONCE = 2**25  # bytes
+DAY = 24 * 3600  # seconds
 
 
 def cache_root() -> Path:
@@ -89,8 +93,40 @@ def write_bytes(path: Path, data: bytes | memoryview) -> str:
         return digest.result().hexdigest()
 
 
-def _write_durably(path: Path, data: bytes | memoryview) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_new(path: Path, data: bytes | memoryview) -> tuple[str, bool]:
+    """Write `data` to `path` as `write_bytes` does, unless a file is there: of several writers the first one counts.
+
+    Returns:
+        The SHA-256 of `data`, and whether it was written.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(hashlib.sha256, data)
+        with suppress(FileExistsError):
+            _write_durably(path, data, new=True)
+            return digest.result().hexdigest(), True
+        return digest.result().hexdigest(), False
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed writers left: of processes that this machine no longer has, or a day old."""
+    for leftover in folder.glob(".*.tmp"):
+        host, _, process = leftover.name.removesuffix(".tmp").rpartition(".")
+        own = host.endswith(f".{socket.gethostname()}")
+        with suppress(OSError):
+            if (own and not _runs(int(process))) or time.time() - leftover.stat().st_mtime > DAY:
+                leftover.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return process != os.getpid()
+
+
+def _write_durably(path: Path, data: bytes | memoryview, new: bool = False) -> None:
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -101,27 +137,18 @@ def _write_durably(path: Path, data: bytes | memoryview) -> None:
                 # Activations are often larger than memory, and filling that with what is on disk costs more than disk.
                 if len(data) > WRITTEN_AT_ONCE and hasattr(os, "posix_fadvise"):
                     os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        temporary.replace(path)
+        if not (new and _linked(temporary, path)):
+            temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise explained(error, path) from error
-
-
-def append_line(path: Path, line: str) -> None:
-    """Append one line durably. A kill can leave a torn last line, which `complete_lines` passes over."""
-    try:
-        with path.open("ab") as file:
-            file.write(line.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(path.parent)
-    except OSError as error:
+        if new and isinstance(error, FileExistsError) and path.exists():
+            raise
         raise explained(error, path) from error
 
 
 def complete_lines(path: Path) -> list[str]:
-    """The lines of `path` that end in a newline; none if the file is not there.
+    """The lines of `path` that end in a newline, for what is behind the last one is torn; none if it is not there.
 
     A damaged byte comes back as U+FFFD: whoever checks the line finds it wrong, and nobody stumbles over it here.
     """
@@ -148,6 +175,20 @@ def verify(path: Path) -> None:
         raise IntegrityError(f"{beside} is damaged ({error}); delete it and {path.name}, and run again") from error
     if expected and (seen := file_sha256(path)) != expected:
         raise IntegrityError(f"{path} has sha256 {seen[:12]}…, its card says {expected[:12]}…; delete it and run again")
+
+
+def _linked(temporary: Path, path: Path) -> bool:
+    """Give a file its name if no other has it (else FileExistsError); False where the disk knows no links."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        if error.errno in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+            return False
+        raise
+    temporary.unlink()
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

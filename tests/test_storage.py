@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import subprocess
 
 import pytest
 import torch
@@ -93,17 +94,45 @@ def test_a_folder_that_cannot_be_made_is_a_resource_error(tmp_path):
 def test_a_torn_last_line_does_not_count(tmp_path):
     path = tmp_path / "log"
     assert storage.complete_lines(path) == []
-    storage.append_line(path, "one")
-    storage.append_line(path, "two\u2028still two")
-    with path.open("ab") as file:
-        file.write("thr\u00e9".encode()[:-1])  # torn inside a character
+    path.write_bytes("one\ntwo\u2028still two\nthr\u00e9".encode()[:-1])  # torn inside a character
     assert storage.complete_lines(path) == ["one", "two\u2028still two"]
 
 
-def test_a_line_that_cannot_be_made_durable_is_a_resource_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "fsync", failing(errno.ENOSPC))
-    with pytest.raises(ResourceError, match="no space left"):
-        storage.append_line(tmp_path / "log", "one")
+def test_of_several_writers_the_first_one_counts(tmp_path):
+    path = tmp_path / "new" / "file"
+    assert storage.write_new(path, b"first") == (storage.file_sha256(path), True)
+    assert storage.write_new(path, b"second")[1] is False
+    assert path.read_bytes() == b"first"
+    assert os.listdir(path.parent) == ["file"]
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP])
+def test_where_the_disk_has_no_links_a_new_file_is_renamed_into_its_place(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(os, "link", failing(code))
+    assert storage.write_new(tmp_path / "file", b"first")[1]
+    assert not storage.write_new(tmp_path / "file", b"second")[1]
+    assert (tmp_path / "file").read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
+def test_a_new_file_that_cannot_be_written_is_a_resource_error(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(os, "link", failing(code))
+    with pytest.raises(ResourceError):
+        storage.write_new(tmp_path / "file", b"new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_only_what_dead_processes_left_is_swept_up(tmp_path):
+    """A worker on another machine may be writing; after a day it is not."""
+    host, dead = storage.socket.gethostname(), subprocess.Popen(["true"])
+    dead.wait()
+    names = {f".a.{host}.{dead.pid}.tmp": False, f".b.{host}.{os.getppid()}.tmp": True, ".c.elsewhere.1.tmp": True}
+    for name in (*names, ".d.elsewhere.1.tmp", "kept"):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / ".d.elsewhere.1.tmp", (0, 0))
+    storage.sweep(tmp_path)
+    assert set(os.listdir(tmp_path)) == {name for name, left in names.items() if left} | {"kept"}
 
 
 def test_tensors_come_back_with_their_card(tmp_path):

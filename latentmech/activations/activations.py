@@ -1,8 +1,9 @@
 """`Activations`: residual streams as a value, one level at a time, straight from disk; and the record of their shards.
 
-The record is append-only, and readers trust it alone: a shard that it does not name is not there. Every line carries a
-checksum of itself and the SHA-256 of its shard. A kill can only tear the last line, which has then no newline and does
-not count.
+A shard has a record beside it, `shard-00007.json`, and readers trust that alone: a shard without one is not there. The
+record carries a checksum of itself and the SHA-256 of its shard. Each is written whole and under a name that nobody
+else has, so that several processes, on several machines, fill one entry without a lock; of two that make the same shard
+the first record counts. Entries of older versions have the records as lines of one file.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from latentmech.errors import IntegrityError
-from latentmech.storage import append_line, canonical_json, complete_lines, file_sha256
+from latentmech.storage import canonical_json, complete_lines, file_sha256, write_new
 
 ROW = "row"  # the tensor in every shard that says which rows it holds
 
@@ -75,34 +76,27 @@ class Shard:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`manifest.jsonl` in the folder of an entry."""
+    """The records in the folder of an entry."""
 
     folder: Path
 
-    @property
-    def path(self) -> Path:
-        """The record itself."""
-        return self.folder / "manifest.jsonl"
-
     def shards(self) -> list[Shard]:
-        """What is recorded so far.
+        """What is recorded so far, by number.
 
         Raises:
-            IntegrityError: a complete line is damaged.
+            IntegrityError: a record is damaged.
         """
-        return [self._parse(line) for line in complete_lines(self.path)]
-
-    def drop_torn_line(self) -> None:
-        """Cut off what a killed writer left behind the last newline."""
-        if self.path.exists():
-            data = self.path.read_bytes()
-            with self.path.open("r+b") as file:
-                file.truncate(data.rfind(b"\n") + 1)
+        older = self.folder / "manifest.jsonl"
+        found = [self._parse(older, line) for line in complete_lines(older)]
+        for path in self.folder.glob("shard-*.json"):
+            text = path.read_bytes().decode(errors="replace")
+            found.append(self._parse(path, text.removesuffix("\n") if text.endswith("\n") else ""))
+        return sorted({shard.number: shard for shard in found}.values(), key=lambda shard: shard.number)
 
     def append(self, shard: Shard) -> None:
-        """Record a shard whose file is complete on disk."""
+        """Record a shard whose file is complete on disk; one that is recorded already stays as it is."""
         body = canonical_json(vars(shard))
-        append_line(self.path, f"{_digest(body)} {body}")
+        write_new(self.folder / f"shard-{shard.number:05d}.json", f"{_digest(body)} {body}\n".encode())
 
     def verify(self, shards: list[Shard]) -> None:
         """Compare every shard with its recorded checksum.
@@ -118,10 +112,10 @@ class Manifest:
         if not path.exists() or file_sha256(path) != shard.sha256:
             raise damaged(path)
 
-    def _parse(self, line: str) -> Shard:
+    def _parse(self, path: Path, line: str) -> Shard:
         digest, _, body = line.partition(" ")
         if digest != _digest(body):
-            raise damaged(self.path)
+            raise damaged(path)
         return Shard(**json.loads(body))
 
 

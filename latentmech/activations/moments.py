@@ -5,9 +5,11 @@ Counts, class means and the pooled within-class scatter, merged by the update of
 
     S = S_a + S_b + sum_c  n_ac n_bc / (n_ac + n_bc) (m_bc - m_ac)(m_bc - m_ac)^T
 
-Difference of means, LDA, ridge and PCA follow from these without a second look at the rows.
+Difference of means, LDA, ridge and PCA follow from these without a second look at the rows. Several labellings of the
+same rows share their scatter: S_within = S_total - S_between holds for each (`JointMoments`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -77,6 +79,64 @@ class Moments:
         scale = divisor((self.total.diagonal() / self.n).clamp(min=0).sqrt(), mean)
         means = (self.means - mean) / scale
         return Moments(self.counts, means, self.within / scale / scale.unsqueeze(1)), mean, scale
+
+
+@dataclass(frozen=True)
+class JointMoments:
+    """Moments of the same rows under several labellings; `a + b` merges two.
+
+    Attributes:
+        whole: all rows as one class.
+        counts: rows of each class, for each labelling.
+        means: mean of each class (zero for an empty one), for each labelling.
+    """
+
+    whole: Moments
+    counts: tuple[Float64[Tensor, "_"], ...] = ()
+    means: tuple[Float64[Tensor, "_ d_model"], ...] = ()
+
+    @classmethod
+    def of(
+        cls, rows: Float[Tensor, "row d_model"], labels: Int[Tensor, "labelling row"], sizes: Sequence[int]
+    ) -> "JointMoments":
+        """Moments of rows that are in memory.
+
+        Args:
+            labels: a class number of every row, for each labelling.
+            sizes: how many classes each labelling has.
+        """
+        parts = zip(rows.split(CHUNK), labels.split(CHUNK, 1), strict=True)
+        pieces = [_jointly(part, own, sizes) for part, own in parts]
+        return sum(pieces[1:], start=pieces[0])
+
+    def __add__(self, other: "JointMoments") -> "JointMoments":
+        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
+        shares = [(b / n.clamp(min=1)).unsqueeze(1) for b, n in zip(other.counts, counts, strict=True)]
+        pairs = zip(self.means, other.means, shares, strict=True)
+        return JointMoments(self.whole + other.whole, counts, tuple(a + share * (b - a) for a, b, share in pairs))
+
+    def labelled(self, number: int = 0) -> Moments:
+        """The moments under one of the labellings."""
+        counts, means = self.counts[number], self.means[number]
+        between = Moments(counts, means, torch.zeros_like(self.whole.within)).between
+        return Moments(counts, means, self.whole.within - between)
+
+
+def _jointly(
+    rows: Float[Tensor, "row d_model"], labels: Int[Tensor, "labelling row"], sizes: Sequence[int]
+) -> JointMoments:
+    rows = rows.float()
+    whole = _of_chunk(rows, torch.zeros(len(rows), dtype=torch.long), 1)
+    centre = whole.means[0].float()
+    centred = rows - centre
+    counts, means = [], []
+    for own, size in zip(labels, sizes, strict=True):
+        n = torch.bincount(own, minlength=size).double()
+        sums = torch.zeros(size, rows.shape[1]).index_add_(0, own, centred).double()
+        mean = centre.double() + sums / n.clamp(min=1).unsqueeze(1)
+        counts.append(n)
+        means.append(mean * (n > 0).unsqueeze(1))
+    return JointMoments(whole, tuple(counts), tuple(means))
 
 
 def _of_chunk(rows: Float[Tensor, "row d_model"], labels: Int[Tensor, " row"], n_classes: int) -> Moments:

@@ -4,8 +4,9 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,27 @@ from tqdm import tqdm
 
 from latentmech.activations.activations import ROW, Activations, Manifest, Shard, damaged
 from latentmech.activations.collection import POOLINGS, Progress, Request, collect_into, poolings_of
+from latentmech.activations.published import Published, published
+from latentmech.activations.reduction import Pieces, Reducer, Sums
 from latentmech.activations.settings import ActivationStoreSettings
+from latentmech.activations.sums import WHOLE, summed_up
 from latentmech.data import Examples
-from latentmech.errors import BadInput, IntegrityError, ResourceError
-from latentmech.model import Level, Model, Templated, length_sorted, text_rows, tokenise, trusted, word_rows
-from latentmech.storage import cache_root, fingerprint, make_folder, save_json, write_bytes
+from latentmech.errors import BadInput, Filled, IntegrityError, ResourceError
+from latentmech.model import Level, Model, Templated, length_sorted, text_rows, token_rows, tokenise, trusted, word_rows
+from latentmech.storage import (
+    cache_root,
+    file_sha256,
+    fingerprint,
+    make_folder,
+    save_json,
+    sweep,
+    write_bytes,
+    write_new,
+)
 from latentmech.tensors import blank_tensors
 
 FORMAT = 1  # raise when the layout on disk changes
+EVERY_TOKEN = "token_each"  # a position of moments: first tokens, whose norm is a hundred times as large, are left out
 HEADER = 2**16  # bytes that a shard's header stays below, for some hundred hook points
 
 
@@ -37,6 +51,8 @@ class ActivationStore(ActivationStoreSettings):
     `ActivationStoreSettings`.
     """
 
+    published: Published | None = field(default=None, repr=False)
+    _used: dict[Path, Examples] = field(default_factory=dict, init=False, repr=False, compare=False)
     _verified: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def get(
@@ -54,6 +70,8 @@ class ActivationStore(ActivationStoreSettings):
             IntegrityError: what is on disk is damaged.
             ResourceError: disk or memory do not suffice.
         """
+        if self.keep != "rows":
+            raise BadInput(f"activations.keep={self.keep}: single rows are asked for; set activations.keep=rows")
         hook_names = tuple(dict.fromkeys(level.hook_name for level in levels))
         key = self._ingredients(model, examples, hook_names, position)
         folder = self._root() / fingerprint(key)[:40]
@@ -64,10 +82,68 @@ class ActivationStore(ActivationStoreSettings):
             trusted(model)  # what was collected before this was checked is not handed out
         Manifest(folder).verify([shard for shard in shards if folder / shard.file not in self._verified])
         self._verified.update(folder / shard.file for shard in shards)
+        self._used[folder] = examples
         paths = tuple(folder / shard.file for shard in shards)
         return Activations(hook_names, sum(shard.rows for shard in shards), model.d_model, paths)
 
+    @property
+    def of_rows(self) -> "ActivationStore":
+        """The same store, keeping rows: for what is read row by row."""
+        if self.keep == "rows":
+            return self
+        same = replace(self, keep="rows")
+        object.__setattr__(same, "_used", self._used)  # what is pushed in the end is what both have read
+        return same
+
+    def opened(self, model: Model) -> tuple[Model, "ActivationStore"]:
+        """Whose states are read, and from where: those of `source`, if it is set, and of the model that its card names.
+
+        Raises:
+            BadInput, IntegrityError, ResourceError: what is there is not what `push` wrote.
+        """
+        if self.source is None or self.published is not None:
+            return model, self
+        found = Published.at(self.source)
+        return found.model, replace(self, published=found, **found.card["store"])
+
+    def publish(self, model: Model) -> str:
+        """Write what was read so far to the place that `push` names; says where it is."""
+        return published(model, self._used, self, str(self.push))
+
+    def moments(self, model: Model, source: Pieces, levels: Sequence[Level], position: str = "word_last") -> Sums:
+        """Moments of every word (or text) of a source at every level, in memory and disk that do not grow with it.
+
+        Args:
+            position: as `get` has it, with one pooling; or `token_each`: every token but the first of each text.
+
+        Returns:
+            By `name_of(hook_name, part)`; of paired rows, their differences besides.
+
+        Raises:
+            BadInput, IntegrityError, ResourceError: as `get` does.
+            Filled: this worker is done, others are not.
+        """
+        unit, _, pooling = position.partition("_")
+        if (pooling not in POOLINGS or unit not in ("word", "text")) and position != EVERY_TOKEN:
+            raise BadInput(f"position={position} has no moments; expected word_, text_ with {', '.join(POOLINGS)}")
+        hook_names = tuple(dict.fromkeys(level.hook_name for level in levels))
+        asked = {"hook_names": list(hook_names), "position": position, "padding_side": self.padding_side}
+        key = {"format": FORMAT, "model": model.identity, "source": source.key, **asked, "shard_rows": self.shard_rows}
+        folder = self._root() / f"moments-{fingerprint(key)[:40]}"
+        if (folder / WHOLE).exists():
+            trusted(model)
+        request = partial(self._request, model, hook_names=hook_names, position=position)
+        with self._alone(folder), _bar(model, None) as bar:
+            reducer = Reducer(request, source.sizes, self.shard_rows, self.token_budget, bar.update)
+            return summed_up(folder, key, source, reducer.add, self.share)
+
+    def _alone(self, folder: Path) -> AbstractContextManager[object]:
+        """Processes that would do the same take turns; those that have a share each need not."""
+        return nullcontext() if self.shard or self.published else _turn(self._root() / "locks" / f"{folder.name}.lock")
+
     def _root(self) -> Path:
+        if self.published is not None:
+            return self.published.folder
         return Path(self.root).expanduser() if self.root else cache_root() / "activations"
 
     def _ingredients(
@@ -90,9 +166,9 @@ class ActivationStore(ActivationStoreSettings):
         } | ({"without_bos": fingerprint(unbegun)} if unbegun else {})
 
     def _fill(self, folder: Path, key: dict[str, Any], request: Request) -> list[Shard]:
-        """Collect what is missing, under a lock that dies with its process."""
+        """Collect what is missing, under a lock that dies with its process; a share of it needs none."""
         make_folder(folder)  # not before the texts are known to be sound: bad input leaves no empty entry
-        with _turn(self._root() / "locks" / f"{folder.name}.lock"):
+        with self._alone(folder):
             done = _complete(folder, key)  # another process may have finished it meanwhile
             return done if done is not None else self._collect(folder, key, request)
 
@@ -100,7 +176,8 @@ class ActivationStore(ActivationStoreSettings):
         chunks = _chunks(request, self.shard_rows)
         manifest = _resume(folder, key, len(chunks))
         done = {shard.number for shard in manifest.shards()}
-        todo = [number for number in range(len(chunks)) if number not in done]
+        i, n = self.share
+        todo = [number for number in range(i, len(chunks), n) if number not in done]
         _check_space(folder, sum(len(request.rows_in(chunks[n])) for n in todo) * request.bytes_per_row)
         tokens = int(sum(request.tokens.lengths[chunks[n]].sum() for n in todo))
         most = max((len(request.rows_in(texts)) for texts in chunks), default=0)  # room for any shard, used for all
@@ -110,17 +187,25 @@ class ActivationStore(ActivationStoreSettings):
                 shard = _write_shard(folder, number, request, chunks[number], memory, self.token_budget, bar.update)
                 manifest.append(shard)
                 self._verified.add(folder / shard.file)
-        return manifest.shards()
+        shards = manifest.shards()
+        if n > 1 and (todo or len(shards) < len(chunks)):
+            left = len(chunks) - len(shards)
+            raise Filled(f"{folder.name}: shard {i}/{n} wrote {len(todo)} of {len(chunks)} files; {left} are missing")
+        return shards
 
     def _request(self, model: Model, examples: Examples, hook_names: tuple[str, ...], position: str) -> Request:
+        if self.published is not None:
+            raise self.published.lacking(self._ingredients(model, examples, hook_names, position))
         unit, _, pooling = position.partition("_")
         spans = examples.spans if unit == "word" else None
         if unit == "word" and spans is None:
             raise BadInput(f"{examples.source} has no words; use a position that starts with text_")
         tokens = tokenise(model, examples.texts, examples.ids)
-        rows = word_rows(tokens, spans, examples.ids) if spans else text_rows(tokens)
+        rows = (
+            word_rows(tokens, spans, examples.ids) if spans else (token_rows if unit == "token" else text_rows)(tokens)
+        )
         rows = repeat(rows, "row place -> (row pooling) place", pooling=len(poolings_of(pooling)))
-        side = self.padding_side
+        side, pooling = self.padding_side, "last" if position == EVERY_TOKEN else pooling
         return Request(model=model, tokens=tokens, rows=rows, hook_names=hook_names, pooling=pooling, padding_side=side)
 
 
@@ -160,10 +245,8 @@ def _chunks(request: Request, shard_rows: int) -> list[list[int]]:
 
 def _resume(folder: Path, key: dict[str, Any], n_shards: int) -> Manifest:
     """Sweep up after a killed writer and record what the entry is to be."""
-    for leftover in folder.glob(".*.tmp"):
-        leftover.unlink()
+    sweep(folder)
     manifest = Manifest(folder)
-    manifest.drop_torn_line()
     save_json(folder / "entry.json", {"key": key, "shards": n_shards, "checksum": fingerprint([key, n_shards])})
     return manifest
 
@@ -181,7 +264,11 @@ def _write_shard(
     if not all(_finite(tensor) for tensor in tensors.values()):
         raise IntegrityError(f"{request.model.name} overflows in {request.model.dtype}; set model.dtype=float32")
     name = f"shard-{number:05d}.safetensors"
-    return Shard(number, name, write_bytes(folder / name, image), len(rows))
+    digest, written = write_new(folder / name, image)
+    if not written and file_sha256(folder / name) != digest:  # another kind of machine has made it, and not recorded it
+        name = f"shard-{number:05d}-{digest[:12]}.safetensors"
+        write_bytes(folder / name, image)
+    return Shard(number, name, digest, len(rows))
 
 
 def _finite(tensor: Tensor) -> bool:
@@ -209,7 +296,7 @@ def _turn(path: Path) -> AbstractContextManager[object]:
         return lock.acquire()
 
 
-def _bar(model: Model, n_tokens: int) -> "tqdm[Any]":
+def _bar(model: Model, n_tokens: int | None) -> "tqdm[Any]":
     """Tokens done, speed and time left; on a log file a line every ten seconds."""
     name = f"{model.name}{' (random init)' if model.random_init else ''}: activations"
     interval = 0.2 if sys.stderr.isatty() else 10

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from latentmech.data.library import LabelledPairs, Library, TextPairs
     from latentmech.data.pairs import Pairs, bundled_pairs, has_both_kinds, holds_pairs, read_texts
     from latentmech.data.splits import limited, split_by_group, tied_groups
+    from latentmech.data.stream import TextStream
     from latentmech.data.surface import SURFACE, ending, surface_scores
     from latentmech.data.table import Label, read_csv, read_jsonl
     from latentmech.data.word_pairs import WordPairs, common_words, with_company

@@ -13,12 +13,13 @@ from latentmech.data.coreference import coreference_reader
 from latentmech.data.examples import Examples, merge
 from latentmech.data.files import bundled, check_bundled, given
 from latentmech.data.splits import assign, check_shares, limited, with_splits
+from latentmech.data.stream import read_parquet
 from latentmech.data.table import SPLITS, by_suffix, read_csv, read_jsonl, split_in
 from latentmech.data.words import said_of_words
 from latentmech.errors import BadInput, expected, listed
 from latentmech.fields import AtLeast, Idle, OneOf, check
 
-TABLES = {".jsonl": read_jsonl, ".csv": read_csv, ".tsv": read_csv}
+TABLES = {".parquet": read_parquet, ".jsonl": read_jsonl, ".csv": read_csv, ".tsv": read_csv}
 READERS = {".conllu": read_conllu, **TABLES}
 
 
@@ -27,7 +28,7 @@ class Corpus:
     """Where texts come from. Called, it gives `Examples` in which every text is in train, dev or test.
 
     Attributes:
-        path: a CoNLL-U, JSONL, CSV or TSV file, or a folder of such with train, dev and test in their names;
+        path: a CoNLL-U, JSONL, CSV, TSV or Parquet file, or a folder of such with train, dev and test in their names;
             relative to the current directory. None reads a bundled corpus.
         name: which bundled corpus that is.
         limit: keep about so many words (texts, if words are not annotated), in whole groups; None keeps all.

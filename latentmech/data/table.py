@@ -246,7 +246,7 @@ def read_csv(path: str | Path, text: str | None = None) -> Examples:
 def jsonl_rows(path: Path) -> list[Row]:
     """The objects of a JSONL file."""
     lines = enumerate(read_text(path).split("\n"), start=1)
-    return [_json_row(f"{path}:{number}", line) for number, line in lines if line.strip()]
+    return [json_row(f"{path}:{number}", line) for number, line in lines if line.strip()]
 
 
 def json_rows(path: Path) -> list[Row]:
@@ -282,7 +282,8 @@ def _unique_keys(where: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]
     return unique
 
 
-def _json_row(where: str, line: str) -> Row:
+def json_row(where: str, line: str) -> Row:
+    """The object of one line."""
     try:
         values = json.loads(line, object_pairs_hook=_unique_keys(where))
     except json.JSONDecodeError as error:

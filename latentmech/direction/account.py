@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from latentmech.data import said_of_copies
-from latentmech.direction.findings import EMBEDDING, NAMES, NULLS, DirectionFindings
+from latentmech.direction.findings import EMBEDDING, NAMES, NULLS, SAID, DirectionFindings
 from latentmech.direction.tables import tables
 from latentmech.model import Model
 from latentmech.report import Curve, Ledger, Method, Picture, Report, account, by_depth, heat_map, layer_curve
@@ -121,6 +121,9 @@ def headline(found: DirectionFindings, model: Model) -> str:
     """How well it separates texts of groups that it has not seen, what it beats, and whether the model behaves so."""
     own, best = found.left_out.auroc, found.best
     said = f"At block {best.level.layer} of {model.name} ({best.position}) the {found.settings.called} direction"
+    if found.plan.kept is not None:
+        n, test = found.sizes["test"], found.audit.test
+        return f"{said} separates {n} test texts with AUROC {test:.3f}. {_behaviour(found, model)}".strip()
     if not found.plan.folds:
         return f"{said} cannot be judged: no group can be left out."
     said += f" separates texts of groups that it has not seen with AUROC {own:.3f}, over {own.groups} groups."
@@ -155,7 +158,9 @@ def notes(found: DirectionFindings, model: Model) -> Iterator[str]:
     if found.copies.exact.any() or found.copies.near.any():
         yield said_of_copies(found.copies, found.contrast.joint, "group")
     yield from _confounds(found)
-    if not found.plan.folds:
+    if found.plan.kept is not None:
+        yield SAID
+    elif not found.plan.folds:
         yield "Without one of the groups there is only one kind of text, so no group can be left out."
     elif found.settings.selection is not None:
         yield f"The place was chosen once, by {found.choice.how}, and not again with each group left out."

@@ -47,10 +47,14 @@ class Audit:
 
 
 def audit(
-    method: DirectionMethod, texts: Sequence[str], parts: Parts, rows: Rows, vector: Float[Tensor, " d_model"],
-    draws: int, seed: int,
+    method: DirectionMethod, texts: Sequence[str], parts: Parts, read: Parts, rows: Rows,
+    vector: Float[Tensor, " d_model"], draws: int, seed: int,
 ) -> Audit:  # fmt: skip
-    """Read test once with everything that wants to read it, by rows and vector of the chosen place."""
+    """Read test once with everything that wants to read it, by rows and vector of the chosen place.
+
+    Args:
+        texts: all of them, which `parts` is of; `read` is of those that have rows.
+    """
     train, test = parts.within("train"), parts.within("test")
     known, truth, clusters = parts.truth("train"), parts.truth("test"), parts.group[test]
     learned, asked = [texts[i] for i in train], [texts[i] for i in test]
@@ -61,10 +65,10 @@ def audit(
             return Estimate(float("nan"))
         return estimate(auroc_of(scores[places], truth[places], clusters_of(clusters[places])), draws)
 
-    scores = {DIRECTION: (rows[test] @ vector).double().numpy()}
-    sample = parts.sample(rows, alike)
-    if len(alike) >= FEWEST and (len(sample.pairs) or not len(parts.partners)):
-        scores[FROM_MATCHED] = (rows[test] @ unit(method(sample))).double().numpy()
+    held = rows[read.within("test")]
+    scores = {DIRECTION: (held @ vector).double().numpy()}
+    if read is parts and len(alike) >= FEWEST and (len(parts.among(alike).partners) or not len(parts.partners)):
+        scores[FROM_MATCHED] = (held @ unit(method(parts.sample(rows, alike)))).double().numpy()
     scores |= surface_of(learned, known, asked)
     every = np.arange(len(test))
     readers = {name: (on(read, every), on(read, kept)) for name, read in scores.items()}

@@ -5,6 +5,7 @@ A choice by what a direction does to the model takes interventions, which this r
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -12,12 +13,19 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.activations import Activations
+from latentmech.activations import Activations, Moments, Sums, name_of
 from latentmech.direction.direction import Direction, unit
 from latentmech.direction.folds import Fold, folds_of
 from latentmech.direction.methods import DirectionMethod, directions_of
-from latentmech.direction.nulls import Drawn, covariance_directions, drawn_at, exchanges, isotropic_directions
-from latentmech.direction.sample import Parts, Places, Rows, pooled_std, standardised_distance
+from latentmech.direction.nulls import (
+    Drawn,
+    covariance_directions,
+    directions_within,
+    drawn_at,
+    exchanges,
+    isotropic_directions,
+)
+from latentmech.direction.sample import Parts, Places, Rows, SummedRows, pooled_std, standardised_distance
 from latentmech.model import Dialogue, Level, Model
 from latentmech.report import Picture, Table
 from latentmech.statistics import auroc, folded
@@ -27,7 +35,11 @@ Keys = Float[np.ndarray, "_ 2"]  # what places are chosen by: AUROC on dev, and 
 
 @dataclass(frozen=True, eq=False)
 class NullPlan:
-    """What is done at every candidate: what is left out, how labels are exchanged, how much is drawn at random."""
+    """What is done at every candidate: what is left out, how labels are exchanged, how much is drawn at random.
+
+    Attributes:
+        kept: the texts that have rows, where those of train were summed up; then no group can be left out.
+    """
 
     method: DirectionMethod
     parts: Parts
@@ -35,11 +47,21 @@ class NullPlan:
     exchanges: Sequence[Parts]
     random_draws: int
     seed: int
+    kept: Places | None = None
 
     @classmethod
-    def of(cls, method: DirectionMethod, parts: Parts, shuffles: int, random_draws: int, seed: int) -> "NullPlan":
+    def of(
+        cls, method: DirectionMethod, parts: Parts, shuffles: int, random_draws: int, seed: int,
+        kept: Places | None = None,
+    ) -> "NullPlan":  # fmt: skip
         """With folds and exchanges drawn."""
-        return cls(method, parts, folds_of(parts, seed), exchanges(parts, shuffles, seed), random_draws, seed)
+        folds = folds_of(parts, seed) if kept is None else []
+        return cls(method, parts, folds, exchanges(parts, shuffles, seed), random_draws, seed, kept)
+
+    @cached_property
+    def read(self) -> Parts:
+        """The parts of the texts that have rows."""
+        return self.parts if self.kept is None else self.parts.among(self.kept)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,25 +111,48 @@ class DirectionCandidate:
 
 
 def candidates_of(
-    plan: NullPlan, activations: Activations, levels: Sequence[Level], positions: Sequence[str]
-) -> Iterator[DirectionCandidate]:
-    """One level after the other is read from the disk."""
-    method, parts, n, seed = plan.method, plan.parts, plan.random_draws, plan.seed
+    plan: NullPlan, activations: Activations, levels: Sequence[Level], positions: Sequence[str],
+    sums: Sums | None = None,
+) -> Iterator[DirectionCandidate]:  # fmt: skip
+    """One level after the other is read from the disk.
+
+    Args:
+        sums: of the training rows, where only the others were kept.
+    """
+    method, parts, n, seed = plan.method, plan.read, plan.random_draws, plan.seed
     train, dev = parts.within("train"), parts.within("dev")
     for level in levels:
-        for position, rows in zip(positions, by_position(activations, level, len(positions)), strict=True):
-            sample = parts.sample(rows, train)
+        for i, rows in enumerate(by_position(activations, level, len(positions))):
+            sample = parts.sample(rows, train) if sums is None else summed_rows(sums, level.hook_name, i)
             raw = method(sample)
             vector, even = unit(raw), isotropic_directions(n, rows.shape[1], seed)
-            random = {"random": even, "covariance": covariance_directions(rows[train], n, seed)}
             along = (rows @ vector).double().numpy()
+            if isinstance(sample, SummedRows):
+                like, spread = directions_within(sample.moments, n, seed), spread_along(sample.moments, vector)
+            else:
+                like = covariance_directions(rows[train], n, seed)
+                spread = pooled_std(along[train], parts.positive[train])
+            random = {"random": even, "covariance": like}
             yield DirectionCandidate(
-                level=level, position=position, vector=vector, norm=float(raw.norm()), means=sample.means.float(),
-                spread=pooled_std(along[train], parts.positive[train]), key=_key(along, parts, dev),
+                level=level, position=positions[i], vector=vector, norm=float(raw.norm()), means=sample.means.float(),
+                spread=spread, key=_key(along, parts, dev),
                 drawn={name: drawn_at(directions, parts, rows) for name, directions in random.items()},
                 in_folds=_keys(method, rows, [(parts, fold.train, fold.dev) for fold in plan.folds]),
                 exchanged=_keys(method, rows, [(other, train, dev) for other in plan.exchanges]),
             )  # fmt: skip
+
+
+def summed_rows(sums: Sums, hook_name: str, position: int) -> SummedRows:
+    """The training rows of one level and position as they were summed up."""
+    differences = sums.get(name_of(hook_name, position, "differences"))
+    whole = None if differences is None else differences.whole
+    return SummedRows(sums[name_of(hook_name, position)].labelled(), whole)
+
+
+def spread_along(moments: Moments, vector: Float[Tensor, " d_model"]) -> float:
+    """Root mean square distance along a vector from the mean of the class."""
+    own = vector.double()
+    return float((own @ moments.within @ own).clamp(min=0) / moments.n) ** 0.5
 
 
 def by_position(activations: Activations, level: Level, n: int) -> Float[Tensor, "position row d_model"]:

@@ -13,11 +13,11 @@ as length; nor that it separates best where the classes are long and narrow (see
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.sample import LabelledRows
+from latentmech.direction.sample import Labelled
 
 CITES = ("marks2023", "arditi2024")
 
 
-def difference_of_means(sample: LabelledRows) -> Float[Tensor, " d_model"]:
+def difference_of_means(sample: Labelled) -> Float[Tensor, " d_model"]:
     """The vector, as long as the distance of the means."""
     return sample.means[1] - sample.means[0]

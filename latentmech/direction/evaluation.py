@@ -64,7 +64,7 @@ def left_out(
     rows_of: Callable[[int], Rows], texts: Sequence[str], draws: int,
 ) -> LeftOut:  # fmt: skip
     """Leave out every fold, for everything that can be compared; folds and nulls may choose of the `allowed` places."""
-    parts, folds = plan.parts, plan.folds
+    parts, folds = plan.read, plan.folds
     places = best_places([c.in_folds for c in candidates], allowed)
 
     def scored(place: int, labels: Parts, some: Sequence[Fold]) -> Scores:
@@ -74,7 +74,7 @@ def left_out(
         own = scored(place, labels, folds)
         return auroc(own, labels.positive) if np.isfinite(own).all() else float("nan")
 
-    scores = np.full(len(texts), np.nan)
+    scores = np.full(len(parts.positive), np.nan)
     for place in set(places):
         here = scored(place, parts, [fold for fold, at in zip(folds, places, strict=True) if at == place])
         scores = np.where(np.isnan(here), scores, here)
@@ -82,7 +82,10 @@ def left_out(
     for place, candidate in enumerate(candidates):
         if folds and candidate.level.layer is None and candidate.position == position:
             rivals[EMBEDDING] = scored(place, parts, folds)
-    at_place = whole(chosen, parts)
+    if plan.kept is None:
+        at_place = whole(chosen, parts)
+    else:  # it is as new to these texts as null directions are: both chose their place on dev
+        at_place = auroc((rows_of(chosen) @ candidates[chosen].vector).double().numpy(), parts.positive)
     nulls = {name: read_at_best([candidates[i].drawn[name] for i in allowed]) for name in candidates[0].drawn}
     again = best_places([c.exchanged for c in candidates], allowed)
     nulls["exchanged"] = np.empty(len(again))
@@ -98,7 +101,7 @@ def left_out(
         rivals={name: estimate(tally, draws) for name, tally in tallies.items()},
         leads=dict(sorted(ahead.items(), key=lambda one: -one[1].value)),
         nulls={
-            name: NullReading(values, p_value(at_place, values) if folds else 1.0)
+            name: NullReading(values, p_value(at_place, values) if np.isfinite(at_place) else 1.0)
             for name, values in nulls.items()
             if len(values) and np.isfinite(values).all()
         },

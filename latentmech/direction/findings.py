@@ -9,11 +9,12 @@ from latentmech.direction.audit import DIRECTION, FROM_MATCHED, Audit, Transfer
 from latentmech.direction.candidates import Choice, DirectionCandidate, NullPlan, ShownRates
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import EMBEDDING, NULLS, READERS, LeftOut
+from latentmech.direction.kept import SAID
 from latentmech.direction.settings import DirectionSettings
 from latentmech.direction.stability import Stability
 
 NAMES = {DIRECTION: "direction", FROM_MATCHED: "direction from matched train texts", **READERS}
-__all__ = ["EMBEDDING", "NAMES", "NULLS", "DirectionFindings"]
+__all__ = ["EMBEDDING", "NAMES", "NULLS", "SAID", "DirectionFindings"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

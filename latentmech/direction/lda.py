@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from latentmech.direction.sample import LabelledRows
+from latentmech.direction.sample import Labelled
 
 CITES = ("fisher1936", "chen2010")
 
 
-def lda(sample: LabelledRows) -> Float[Tensor, " d_model"]:
+def lda(sample: Labelled) -> Float[Tensor, " d_model"]:
     """The vector."""
     moments = sample.moments
     difference = moments.means[1] - moments.means[0]

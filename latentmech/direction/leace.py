@@ -17,7 +17,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from latentmech.activations import Moments
-from latentmech.direction.sample import LabelledRows
+from latentmech.direction.sample import Labelled, Spectrum
 
 CITES = ("belrose2023",)
 
@@ -41,7 +41,8 @@ class Eraser:
         """The eraser of two classes."""
         delta = moments.means[1] - moments.means[0]
         values, vectors = torch.linalg.eigh(moments.total)
-        across = _normal(values, vectors.T, delta)
+        eps = torch.finfo(torch.float64).eps
+        across = _normal(Spectrum(values, vectors.T, torch.ones_like(values), eps), delta)
         return cls(delta / (across @ delta), across, moments.mean)
 
     def __call__(self, rows: Float[Tensor, "*rows d_model"]) -> Float[Tensor, "*rows d_model"]:
@@ -50,18 +51,16 @@ class Eraser:
         return rows - ((rows - mean) @ across).unsqueeze(-1) * along
 
 
-def leace(sample: LabelledRows) -> Float[Tensor, " d_model"]:
+def leace(sample: Labelled) -> Float[Tensor, " d_model"]:
     """The reading normal, whose values the eraser makes equal; as long as the distance of the means along it."""
-    rows, delta = sample.rows.double(), sample.means[1] - sample.means[0]
-    _, singular, axes = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)  # of the rows: they may be fewer
-    across = _normal(singular.square(), axes, delta)
+    delta = sample.means[1] - sample.means[0]
+    across = _normal(sample.spectrum(), delta)
     return across * (across @ delta)
 
 
-def _normal(
-    values: Float64[Tensor, " axis"], axes: Float64[Tensor, "axis d_model"], delta: Float64[Tensor, " d_model"]
-) -> Float64[Tensor, " d_model"]:
+def _normal(spectrum: Spectrum, delta: Float64[Tensor, " d_model"]) -> Float64[Tensor, " d_model"]:
     """S_total^+ delta at length 1; the pseudo-inverse leaves out what the rows do not span."""
-    kept = values > values.max() * len(delta) * torch.finfo(torch.float64).eps
-    normal = (axes @ delta / values.clamp(min=1e-300) * kept) @ axes
+    values, axes, scale, eps = spectrum
+    kept = values > values.max() * len(delta) * eps
+    normal = (axes @ (delta / scale) / values.clamp(min=1e-300) * kept) @ axes / scale
     return normal / normal.norm()

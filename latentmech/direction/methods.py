@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latentmech.direction.direction import unit
-from latentmech.direction.sample import LabelledRows, Parts, Places, Rows
+from latentmech.direction.sample import Labelled, Parts, Places, Rows
 from latentmech.direction.settings import METHODS
 from latentmech.errors import BadInput, expected
 
-DirectionMethod = Callable[[LabelledRows], Float[Tensor, " d_model"]]
+DirectionMethod = Callable[[Labelled], Float[Tensor, " d_model"]]
 Fit = tuple[Parts, Places]  # what one vector is found from: labels, and the rows that count
 
 

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latentmech.activations import Moments
 from latentmech.direction.sample import Parts, Rows
 from latentmech.statistics import aurocs, exchanged, folded
 
@@ -35,6 +36,14 @@ def covariance_directions(rows: Rows, n: int, seed: int) -> Float[Tensor, "draw 
     drawn = torch.randn(n, len(rows), generator=torch.Generator().manual_seed(seed))
     vectors = drawn.double() @ (rows.double() - rows.double().mean(0))
     return (vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-30)).float()
+
+
+def directions_within(moments: Moments, n: int, seed: int) -> Float[Tensor, "draw d_model"]:
+    """The same, drawn from the covariance of rows that were summed up."""
+    values, vectors = torch.linalg.eigh(moments.total)
+    drawn = torch.randn(n, len(values), generator=torch.Generator().manual_seed(seed)).double()
+    scaled = drawn * values.clamp(min=0).sqrt() @ vectors.T
+    return (scaled / scaled.norm(dim=1, keepdim=True).clamp(min=1e-30)).float()
 
 
 def exchanges(parts: Parts, n: int, seed: int) -> list[Parts]:

@@ -14,20 +14,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.direction.sample import LabelledRows
+from latentmech.direction.sample import Labelled
 from latentmech.errors import BadInput
 
 CITES = ("zou2023",)
 
 
-def pca_of_differences(sample: LabelledRows) -> Float[Tensor, " d_model"]:
+def pca_of_differences(sample: Labelled) -> Float[Tensor, " d_model"]:
     """The vector, oriented towards the positive texts.
 
     Raises:
         BadInput: the texts are not paired.
     """
-    if not len(sample.pairs):
+    apart = sample.apart()
+    if apart is None:
         raise BadInput("direction.method=pca_of_differences needs pairs; give positive,negative rows or another method")
-    differences = (sample.rows[sample.pairs[:, 0]] - sample.rows[sample.pairs[:, 1]]).double()
-    _, singular, axes = torch.linalg.svd(differences, full_matrices=False)
-    return axes[0] * torch.sign(axes[0] @ differences.mean(0)) * singular[0] / len(differences) ** 0.5
+    square, axis, mean = apart
+    return axis * torch.sign(axis @ mean) * square.sqrt()

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,11 +14,25 @@ from torch import Tensor
 from latentmech.activations import Moments
 from latentmech.data import PROMPT, Contrast, Examples, ending, length_in_words, said, surface_scores, tied_groups
 from latentmech.statistics import clusters_of
+from latentmech.tensors import divisor
 
 Rows = Float[Tensor, "row d_model"]
 Places = Int[np.ndarray, " _"]
 Scores = Float[np.ndarray, " _"]
 Labels = Bool[np.ndarray, " text"]
+
+
+class Spectrum(NamedTuple):
+    """Sums of squares of rows along their principal axes, each dimension first divided by its scale.
+
+    Attributes:
+        eps: what is smaller beside the largest of them is rounding.
+    """
+
+    values: Float64[Tensor, " axis"]
+    axes: Float64[Tensor, "axis d_model"]
+    scale: Float64[Tensor, " d_model"]
+    eps: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +53,55 @@ class LabelledRows:
     def moments(self) -> Moments:
         """Class 0 is negative, class 1 positive."""
         return Moments.of(self.rows, self.positive.long(), 2)
+
+    def spectrum(self) -> Spectrum:
+        """Of the rows around their mean."""
+        rows = self.rows.double()
+        _, singular, axes = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)  # of the rows: they may be few
+        return Spectrum(singular.square(), axes, torch.ones_like(axes[0]), torch.finfo(torch.float64).eps)
+
+    def apart(self) -> tuple[Float64[Tensor, ""], Float64[Tensor, " d_model"], Float64[Tensor, " d_model"]] | None:
+        """Mean square of the differences of pairs along their first axis, uncentred; that axis; their mean."""
+        if not len(self.pairs):
+            return None
+        differences = (self.rows[self.pairs[:, 0]] - self.rows[self.pairs[:, 1]]).double()
+        _, singular, axes = torch.linalg.svd(differences, full_matrices=False)
+        return singular[0].square() / len(differences), axes[0], differences.mean(0)
+
+
+@dataclass(frozen=True, eq=False)
+class SummedRows:
+    """What is left of rows that were summed up: all that methods without a loss to walk down ask for.
+
+    Attributes:
+        moments: class 0 is negative, class 1 positive.
+        differences: of pairs, the positive less the negative one; None without pairs.
+    """
+
+    moments: Moments
+    differences: Moments | None = None
+
+    @property
+    def means(self) -> Float64[Tensor, "2 d_model"]:
+        """Of the negative and of the positive rows."""
+        return self.moments.means
+
+    def spectrum(self) -> Spectrum:
+        """As `LabelledRows` has it; of rows at variance 1, since products in single precision have as many digits."""
+        scale = divisor(self.moments.total.diagonal().sqrt(), self.moments.mean)
+        values, vectors = torch.linalg.eigh(self.moments.total / scale / scale.unsqueeze(1))
+        return Spectrum(values, vectors.T, scale, torch.finfo(torch.float32).eps)
+
+    def apart(self) -> tuple[Float64[Tensor, ""], Float64[Tensor, " d_model"], Float64[Tensor, " d_model"]] | None:
+        """As `LabelledRows` has it."""
+        if self.differences is None:
+            return None
+        mean, n = self.differences.mean, self.differences.n
+        values, vectors = torch.linalg.eigh(self.differences.within / n + mean.outer(mean))
+        return values[-1].clamp(min=0), vectors[:, -1], mean
+
+
+Labelled = LabelledRows | SummedRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +129,14 @@ class Parts:
         """Rows of one split."""
         return np.flatnonzero(self.split == split)
 
+    def among(self, places: Places) -> "Parts":
+        """The parts of some rows, numbered anew; pairs that lie within them are kept."""
+        index = np.full(len(self.positive), -1)
+        index[places] = np.arange(len(places))
+        pairs = index[self.partners].reshape(-1, 2)
+        inside = pairs[(pairs >= 0).all(1)]
+        return Parts(self.positive[places], self.split[places], self.group[places], inside)
+
     def truth(self, split: str) -> Bool[np.ndarray, " place"]:
         """Whether the rows of a split are positive."""
         return self.positive[self.within(split)]
@@ -75,11 +147,8 @@ class Parts:
 
     def sample(self, rows: Rows, places: Places) -> LabelledRows:
         """Some rows as a method wants them; pairs that lie within them are kept."""
-        index = np.full(len(self.positive), -1)
-        index[places] = np.arange(len(places))
-        pairs = index[self.partners].reshape(-1, 2)
-        pairs = pairs[(pairs >= 0).all(1)]
-        return LabelledRows(rows[places], torch.from_numpy(self.positive[places]), torch.from_numpy(pairs))
+        own = self.among(places)
+        return LabelledRows(rows[places], torch.from_numpy(own.positive), torch.from_numpy(own.partners))
 
 
 def pooled_std(scores: Scores, positive: Bool[np.ndarray, " place"]) -> float:

@@ -1,7 +1,7 @@
 """Settings of a direction study, the names of the methods, and the rules for where in a text a direction is read."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -86,6 +86,16 @@ class DirectionSettings:
             if where not in bundled_pairs() and not Path(where).expanduser().exists():
                 known = ", ".join(bundled_pairs())
                 raise BadInput(f"direction.transfer: {where} is no file and no bundled set; expected one of {known}")
+
+    def beyond_moments(self) -> Iterator[str]:
+        """What must be set for training rows to be summed up and not kept."""
+        if self.method == "logistic":
+            yield "direction.method=lda (or any other)"
+        yield from (f"direction.{name}=0" for name in ("shuffles", "halvings") if getattr(self, name))
+
+    def beyond_states(self) -> Iterator[str]:
+        """What must be set for states that others have kept to do."""
+        yield from (f"direction.{name}=null" for name in ("selection", "observer") if getattr(self, name) is not None)
 
     @property
     def read_at(self) -> Sequence[str]:

@@ -25,6 +25,7 @@ from latentmech.direction.candidates import (
 from latentmech.direction.direction import Direction
 from latentmech.direction.evaluation import LeftOut, left_out
 from latentmech.direction.findings import DirectionFindings
+from latentmech.direction.kept import kept_by
 from latentmech.direction.methods import described, method_of
 from latentmech.direction.positions import Reading, median_norms, placed, rendered, rows_at
 from latentmech.direction.sample import Parts, Rows, visible
@@ -54,6 +55,7 @@ class DirectionStudy(DirectionSettings):
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
         """Find, choose, evaluate, report."""
+        model, store = store.opened(model)
         return account_of(self, self.find(model, store), model)
 
     def reading(self, position: str) -> Reading:
@@ -62,15 +64,18 @@ class DirectionStudy(DirectionSettings):
 
     def find(self, model: Model, store: ActivationStore) -> DirectionFindings:
         """Everything that the report is made of."""
+        store.check_study(self)
+        model, store = store.opened(model)
         contrast, levels = self._read(model), levels_of(model.n_layers, self.site, self.layers)
         if self.selection is not None:
             self.selection.check(model, levels)
         texts = rendered(model, contrast.joint, self.in_template, self.system)
         examples, positions = placed(model, contrast.joint, texts, self.read_at)
-        activations = store.get(model, examples, levels, "word_mean")
         parts, method = Parts.of(contrast), method_of(self.method)
-        plan = NullPlan.of(method, parts, self.shuffles, self.random_draws, self.seed)
-        candidates = list(candidates_of(plan, activations, levels, positions))
+        kept, store = kept_by(store, model, examples, levels, parts, len(positions)), store.of_rows
+        activations = kept.activations
+        plan = NullPlan.of(method, parts, self.shuffles, self.random_draws, self.seed, kept.places)
+        candidates = list(candidates_of(plan, activations, levels, positions, kept.sums))
         norms = median_norms(model, store, levels)
         if self.selection is None:
             choice = by_separation(candidates)
@@ -87,7 +92,7 @@ class DirectionStudy(DirectionSettings):
         seen = visible(contrast.joint)
         allowed = in_blocks(candidates) if self.selection is None else [at]
         worth = left_out(plan, candidates, at, allowed, rows_of, seen, self.draws)
-        checked = audit(method, seen, parts, rows_of(at), best.vector, self.draws, self.seed)
+        checked = audit(method, seen, parts, plan.read, rows_of(at), best.vector, self.draws, self.seed)
         halve = partial(stability, method, repeats=self.halvings, seed=self.seed)
         stable, reading = halve(parts, rows_of(at)), self.reading(best.position)
         if not best.vector.any():

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from latentmech.model.long_texts import fits, within
     from latentmech.model.packing import Variant, packed_generate, packed_logits
     from latentmech.model.parity import Check, Truth, checks_of, refuse_without, trusted, truth_of
+    from latentmech.model.recorded import RecordedModel, copy_description, record_of
     from latentmech.model.scope import Edit, Scope
     from latentmech.model.sentence_encoder import SentenceEncoder
     from latentmech.model.settings import ModelSettings, ScopeSettings, SentenceEncoderSettings, WordVectorsSettings
     from latentmech.model.sources import Hub, Local, PackageFolder, RegistryPackage, Source
     from latentmech.model.tiny import Tiny
-    from latentmech.model.tokens import Tokens, text_rows, tokenise, word_rows
+    from latentmech.model.tokens import Tokens, text_rows, token_rows, tokenise, word_rows
     from latentmech.model.vocabulary import embedding, read_out, says, unembedding
     from latentmech.model.word_vectors import WordVectors
 

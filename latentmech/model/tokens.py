@@ -103,3 +103,10 @@ def text_rows(tokens: Tokens) -> Int[np.ndarray, "row 3"]:
     """One row per text, over all its tokens but BOS."""
     n = len(tokens.ids)
     return np.stack([np.arange(n), np.array(tokens.n_bos, dtype=np.int64), tokens.lengths - 1], axis=1)
+
+
+def token_rows(tokens: Tokens) -> Int[np.ndarray, "row 3"]:
+    """One row per token, but for the first of each text, whose norm is a hundred times that of others."""
+    sizes = tokens.lengths - 1
+    place = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + 1
+    return np.stack([np.repeat(np.arange(len(sizes)), sizes), place, place], axis=1)

@@ -1,6 +1,6 @@
 """Probes for every level: one pass over the activations, everything that shares a level's rows done at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
-from latentmech.activations import Activations
+from latentmech.activations import Activations, JointMoments
 from latentmech.model import Level
 from latentmech.probe.linear_probe import LinearProbe
 from latentmech.probe.methods import FitMethod
@@ -58,6 +58,7 @@ class Fitting:
         controls: labels of every unit for each control labelling, in place of the task's own.
         with_code: compute the online code length (logistic regression only).
         memory_gib: levels are fitted side by side as long as their rows stay below this.
+        moments: of the training rows by hook point, where only those of dev and test were kept.
         metric: the score by which strengths are chosen; default AUROC for two classes and accuracy for more.
     """
 
@@ -67,6 +68,7 @@ class Fitting:
     class_weight: str | None = None
     with_code: bool = False
     memory_gib: float = 1.0
+    moments: Mapping[str, JointMoments] | None = None
     metric: str | None = None
 
     def __call__(self, activations: Activations, levels: Sequence[Level], title: str) -> list[LevelFit]:
@@ -76,7 +78,9 @@ class Fitting:
         with tqdm(total=len(levels), desc=title, unit="level", leave=False) as bar:
 
             def one_level(level: Level) -> LevelFit:
-                fit = self.on(self.problem.sample(activations.level(level.hook_name)), level)
+                rows = activations.level(level.hook_name)
+                moments = None if self.moments is None else self.moments[level.hook_name]
+                fit = self.on(self.problem.sample(rows, moments), level)
                 bar.update()
                 return fit
 
@@ -106,7 +110,7 @@ class Fitting:
         if not self.controls:
             return (), ()
         train, dev = (np.stack([self.problem.of(split, one) for one in self.controls]) for split in ("train", "dev"))
-        targets = Targets(torch.from_numpy(train), self.problem.n_classes)
+        targets = Targets(torch.from_numpy(train), self.problem.n_classes, first=1)
         solution = self.method.fit_loosely(sample, targets, strength.expand(len(train)))
         predicted = [solution.logits(sample.dev, i).argmax(1).numpy() for i in range(len(train))]
         probes = tuple(self._probe(solution, sample, level, i) for i in range(len(train)))

@@ -33,8 +33,8 @@ from latentmech.probe.solution import Fit, Solution, Strengths, Targets
 def ridge(sample: Sample, targets: Targets, strengths: Strengths, start: Solution | None = None) -> Solution:
     """Fit every problem; `start` is not needed, and class weights enter through the sums only."""
     del start
-    n, emphasis, (values, vectors) = len(sample.train), targets.emphasis, sample.spectrum
-    rotated = targets.sums(sample.train) * emphasis.unsqueeze(2) / n @ vectors
+    n, emphasis, (values, vectors) = sample.n, targets.emphasis, sample.spectrum
+    rotated = targets.sums(sample) * emphasis.unsqueeze(2) / n @ vectors
     weight = (rotated / (values + strengths[:, None, None]) @ vectors.T).transpose(1, 2)
     return Solution(weight.contiguous(), targets.counts / n * emphasis)
 
@@ -42,9 +42,9 @@ def ridge(sample: Sample, targets: Targets, strengths: Strengths, start: Solutio
 def lda(sample: Sample, targets: Targets, strengths: Strengths, start: Solution | None = None) -> Solution:
     """Fit every problem; class weights change the priors only."""
     del start
-    n, counts = len(sample.train), targets.counts
+    n, counts = sample.n, targets.counts
     prior = (counts / n * targets.emphasis).clamp(min=1e-12)
-    means = targets.sums(sample.train) / counts.clamp(min=1).unsqueeze(2)
+    means = targets.sums(sample) / counts.clamp(min=1).unsqueeze(2)
     values, vectors = (part.double() for part in sample.spectrum)
     total = vectors * values @ vectors.T
     between = torch.einsum("pcd,pc,pce->pde", means.double(), counts.double() / n, means.double())
@@ -59,7 +59,7 @@ def lda(sample: Sample, targets: Targets, strengths: Strengths, start: Solution 
 def mass_mean(sample: Sample, targets: Targets, strengths: Strengths, start: Solution | None = None) -> Solution:
     """Fit every problem; there is no strength, and a class weight would change nothing."""
     del strengths, start
-    means = targets.sums(sample.train) / targets.counts.clamp(min=1).unsqueeze(2)
+    means = targets.sums(sample) / targets.counts.clamp(min=1).unsqueeze(2)
     bias = torch.where(targets.counts > 0, -means.pow(2).sum(2) / 2, -torch.inf)  # a class without rows has no mean
     return Solution(means.transpose(1, 2).contiguous(), bias)
 

@@ -21,8 +21,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from latentmech.activations import JointMoments
 from latentmech.data import WHOLE_TEXT, Examples, Task, UnitTable, to_score
-from latentmech.probe.sample import Sample, sample_of
+from latentmech.probe.sample import Sample, sample_of, summed_sample
 from latentmech.statistics import clusters_of
 
 SPLITS = ("train", "dev", "test")
@@ -76,8 +77,10 @@ class Problem:
         """Rows of the activations that belong to a split."""
         return torch.from_numpy(self.rows[self.index[split]])
 
-    def sample(self, rows: Float[Tensor, "row d_model"]) -> Sample:
-        """The train and dev rows of a level, as solvers take them."""
+    def sample(self, rows: Float[Tensor, "row d_model"], moments: JointMoments | None = None) -> Sample:
+        """The train and dev rows of a level, as solvers take them; or moments of train and the rows that were kept."""
+        if moments is not None:
+            return summed_sample(moments, rows, self.activation_rows("dev"))
         return sample_of(rows, self.activation_rows("train"), self.activation_rows("dev"))
 
     def of(self, split: str, values: np.ndarray) -> np.ndarray:
@@ -165,8 +168,12 @@ def posed(task: Task, examples: Examples, unseen: str, seed: int) -> Problem:
 def problem_of(units: UnitTable, examples: Examples, seed: int) -> Problem:
     """Number the classes and find each unit's row: words follow one another, text by text."""
     classes = sorted(units.classes, key=lambda name: name == units.positive)
-    rows = units.example
-    if len(units) and units.word[0] != WHOLE_TEXT:
-        sizes = examples.sizes()
-        rows = (np.cumsum(sizes) - sizes)[units.example] + units.word
-    return Problem(units, tuple(classes), rows, seed)
+    return Problem(units, tuple(classes), rows_of(units, examples), seed)
+
+
+def rows_of(units: UnitTable, examples: Examples) -> Int[np.ndarray, " unit"]:
+    """Each unit's row among those of all words (or texts)."""
+    if not len(units) or units.word[0] == WHOLE_TEXT:
+        return units.example
+    sizes = np.array(examples.sizes())
+    return (np.cumsum(sizes) - sizes)[units.example] + units.word

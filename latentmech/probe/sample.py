@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from latentmech.activations import JointMoments
 from latentmech.tensors import divisor
 
 CHUNK = 1024  # rows that stay in the processor's cache: single precision inside, double precision between chunks
@@ -69,18 +70,28 @@ class Sample:
         dev: development rows in the same coordinates.
         mean: what was subtracted.
         scale: what was divided by.
+        moments: of the training rows, where these were summed up and are not there.
     """
 
     train: Float[Tensor, "row d_model"]
     dev: Float[Tensor, "other d_model"]
     mean: Float[Tensor, " d_model"]
     scale: Float[Tensor, " d_model"]
+    moments: JointMoments | None = None
     _axes: dict[torch.dtype, Axes] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def n(self) -> int:
+        """How many training rows there are."""
+        return len(self.train) if self.moments is None else int(self.moments.whole.n)
 
     @cached_property
     def spectrum(self) -> tuple[Float[Tensor, " d_model"], Float[Tensor, "d_model d_model"]]:
         """Eigenvalues and eigenvectors (in columns) of `train.T @ train / row`."""
-        correlation = sum((x.T @ x).double() for x in self.train.split(CHUNK)) / len(self.train)
+        if self.moments is None:
+            correlation = sum((x.T @ x).double() for x in self.train.split(CHUNK)) / self.n
+        else:
+            correlation = self.moments.whole.within / self.n / self.scale.double() / self.scale.double().unsqueeze(1)
         eigenvalues, eigenvectors = torch.linalg.eigh(correlation)
         return eigenvalues.clamp(min=0).float(), eigenvectors.float()
 
@@ -101,6 +112,13 @@ def sample_of(rows: Float[Tensor, "row d_model"], train: Int[Tensor, " train"], 
     variance = sum(x.sub_(mean).square().sum(0).double() for x in fit.split(CHUNK)) / len(fit)
     scale = divisor(variance.sqrt().float(), mean)
     return Sample(fit.div_(scale), held.sub_(mean).div_(scale), mean, scale)
+
+
+def summed_sample(moments: JointMoments, rows: Float[Tensor, "row d_model"], dev: Int[Tensor, " dev"]) -> Sample:
+    """The same from moments of the training rows, and dev rows by their numbers among those that were kept."""
+    mean = moments.whole.mean.float()
+    scale = divisor((moments.whole.within.diagonal() / moments.whole.n).sqrt().float(), mean)
+    return Sample(rows[:0], rows[dev].sub_(mean).div_(scale), mean, scale, moments)
 
 
 def side_by_side(work: Callable[[Item], Result], items: Sequence[Item], most: int | None = None) -> list[Result]:

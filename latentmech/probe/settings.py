@@ -1,6 +1,6 @@
 """Settings of a probe study."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
@@ -70,6 +70,15 @@ class ProbeSettings:
     def __post_init__(self) -> None:
         check(self, "probe")
         self.asked()
+
+    def beyond_moments(self) -> Iterator[str]:
+        """What must be set for training rows to be summed up and not kept."""
+        if self.method == "logistic":
+            yield "probe.method=ridge (or lda, mass_mean)"
+
+    def beyond_states(self) -> Iterator[str]:
+        """What must be set for states that others have kept to do: nothing."""
+        return iter(())
 
     def asked(self) -> Task:
         """The task as data."""

@@ -24,11 +24,13 @@ class Targets:
     Attributes:
         labels: class numbers of the sample's rows, or of the first of them.
         row_weights: weight of each row, mean 1; None where all count alike.
+        first: the number of the first problem among the labellings that rows were summed up by.
     """
 
     labels: Int[Tensor, "problem row"]
     n_classes: int
     row_weights: Float[Tensor, "problem row"] | None = None
+    first: int = 0
 
     @property
     def one_hot(self) -> Int[Tensor, "problem row class"]:
@@ -40,8 +42,13 @@ class Targets:
         """Rows of every class."""
         return self.one_hot.sum(1).float()
 
-    def sums(self, rows: Float[Tensor, "row d_model"]) -> Float[Tensor, "problem class d_model"]:
-        """Sum of the rows of every class."""
+    def sums(self, sample: Sample) -> Float[Tensor, "problem class d_model"]:
+        """Sum of the training rows of every class."""
+        if sample.moments is not None:
+            own = [sample.moments.labelled(self.first + i) for i in range(len(self.labels))]
+            means = torch.stack([(one.means - sample.mean) / sample.scale for one in own]).float()
+            return means * self.counts.unsqueeze(2)
+        rows = sample.train
         return torch.einsum("pnc,nd->pcd", self.one_hot.to(rows.dtype), rows)
 
     @property

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
-from latentmech.activations import Activations, ActivationStore
+from latentmech.activations import Activations, ActivationStore, all_of
 from latentmech.data import Duplicates, Task, cross_split_duplicates
 from latentmech.model import Model, levels_of, within
 from latentmech.probe.account import account_of
 from latentmech.probe.findings import ProbedLevels, ProbeFindings
 from latentmech.probe.fitting import Fitting
+from latentmech.probe.kept import SAID, kept_by
 from latentmech.probe.methods import method_of
 from latentmech.probe.problem import CONTROL, Labellings, Problem, posed
 from latentmech.probe.scores import Scored, scored
@@ -27,19 +28,28 @@ class ProbeStudy(ProbeSettings):
 
     def __call__(self, model: Model, store: ActivationStore) -> Report:
         """Fit, choose on dev, read test once, and report."""
+        model, store = store.opened(model)
         return account_of(self, self.find(model, store), model)
 
     def find(self, model: Model, store: ActivationStore) -> ProbeFindings:
         """Everything that the report is made of."""
+        store.check_study(self)
+        model, store = store.opened(model)
         examples, asked = within(model, self.data()), self.asked()
         problem = posed(asked, examples, self.unseen_classes, self.seed)
         levels, position = levels_of(model.n_layers, self.site, self.layers), f"{problem.unit}_{self.position}"
-        activations = store.get(model, examples, levels, position)
         labellings = problem.labellings(self.control_seeds, self.shuffles, self.seed)
+        keep = partial(kept_by, store, examples=examples, levels=levels, position=position, labellings=labellings)
+        if store.shard is not None:  # whoever has a share does it for model and twin alike
+            both = [model, self._twin(model)] if self.random_init else [model]
+            all_of(*(partial(keep, problem=problem, model=one) for one in both))
+        kept = keep(problem=problem, model=model)
+        problem, activations = kept.problem, kept.activations
         fitting = Fitting(
             method=method_of(self.method, self.strengths), problem=problem,
             controls=[labels for _, labels in labellings], class_weight=self.class_weight,
             with_code=self.code_length and self.method == "logistic", memory_gib=self.memory_gib,
+            moments=kept.moments,
         )  # fmt: skip
 
         def probed(fitting: Fitting, activations: Activations, title: str) -> ProbedLevels:
@@ -53,14 +63,15 @@ class ProbeStudy(ProbeSettings):
         first, twin = labellings[:1] if own.coded else [], None
         codes = {kind: own.bits(labels) for kind, labels in first}
         if self.random_init:
-            fresh = store.get(replace(model, random_init=True, seed=self.seed), examples, levels, position)
-            bare = replace(fitting, controls=(), with_code=False)
-            twin = probed(bare, fresh, f"{model.name} (random init)")
+            fresh = keep(problem=problem, model=self._twin(model))
+            bare = replace(fitting, controls=(), with_code=False, moments=fresh.moments)
+            twin = probed(bare, fresh.activations, f"{model.name} (random init)")
             test["random_init"] = twin.on_test(twin.chosen, twin.chosen.probe)
             if own.coded:
                 codes["random_init"] = twin.bits(problem.labels)
         duplicates = cross_split_duplicates(examples)
-        shared = problem.shared(activations.level(own.chosen.level.hook_name))
+        summed = kept.moments is not None
+        shared = [SAID] if summed else problem.shared(activations.level(own.chosen.level.hook_name))
         return ProbeFindings(
             task=asked.name, model=model.name, site=self.site, position=self.position, method=self.method,
             path=len(fitting.method.path), examples=examples, duplicates=duplicates,
@@ -68,6 +79,10 @@ class ProbeStudy(ProbeSettings):
             baselines_dev=self._surface(problem, asked, "dev"),
             subsets=self._subsets(problem, test["probe"], duplicates), undone=(*shared, *self._undone(problem)),
         )  # fmt: skip
+
+    def _twin(self, model: Model) -> Model:
+        """The same architecture with fresh weights."""
+        return replace(model, random_init=True, seed=self.seed)
 
     def _surface(self, problem: Problem, asked: Task, split: str) -> dict[str, Scored]:
         """Answers without the model, on one split."""

@@ -39,6 +39,7 @@ def run(config: DictConfig) -> None:
         raise BadInput(f"{len(asked)} questions were asked ({asked}), expected one; try probe=pos, or --help")
     names = (asked[0], "model", "activations", "report")
     settings = {name: settled(plain[name], KNOWN, name) for name in names}
+    settings["activations"].check_study(settings[asked[0]])
     if HydraConfig.get().mode == RunMode.RUN:  # in a sweep what is idle in one job may count in another
         refuse_idle(settings, HydraConfig.get().overrides.task)
     study, model, store, sink = map(built, settings.values())
@@ -57,6 +58,8 @@ def _answer(study: Any, model: Any, store: Any, sink: Any, config: DictConfig, s
     print_report(report, files)
     for line in sink(report, OmegaConf.to_container(OmegaConf.create(published(config))), folder):
         print(line)
+    if store.push is not None:
+        print(store.publish(model))
     if report.failure:
         raise IntegrityError(report.failure)
 
@@ -79,8 +82,9 @@ def task(config: DictConfig) -> int:
     except SystemExit as stop:
         folder = Path(HydraConfig.get().runtime.output_dir)
         interrupted = stop.code in INTERRUPTED
+        ended = "interrupted" if interrupted else "failed"
         if folder.is_dir():
-            set_status(folder, f"{'interrupted' if interrupted else 'failed'} ({stop.code})", command())
+            set_status(folder, f"{ended} ({stop.code})" if stop.code else "filled", command())
         if HydraConfig.get().mode == RunMode.RUN or interrupted:
             raise
         return stop.code if isinstance(stop.code, int) else 1
