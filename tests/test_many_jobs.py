@@ -10,7 +10,7 @@ import time
 
 import pytest
 from commands import QUICK, ROOT, invoke
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
 
 from latentmech.report import print_sweep
 from latentmech.run.sweep import LOST, wait_for_all
@@ -52,13 +52,14 @@ def test_a_launcher_builds_on_its_plugin_or_names_what_to_install(name):
 
 
 def test_a_launcher_that_gives_up_leaves_a_table_of_what_ran_and_what_did_not(tmp_path, monkeypatch):
-    launch = BasicLauncher.launch
+    launcher = Plugins.instance().class_name_to_class["hydra._internal.core_plugins.basic_launcher.BasicLauncher"]
+    launch = launcher.launch
 
     def give_up(self, job_overrides, initial_job_idx):
         launch(self, job_overrides[:1], initial_job_idx)
         raise RuntimeError("a worker died")
 
-    monkeypatch.setattr(BasicLauncher, "launch", give_up)
+    monkeypatch.setattr(launcher, "launch", give_up)
     code, out, err = invoke(*SWEEP)
     assert code == 1 and "a worker died" in err
     assert "2 of 3 jobs failed" in out and out.count("never began") == 2
