@@ -23,7 +23,7 @@ GUESTS = {
     "peft": {"model"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
-MOST_FILES, MOST_LINES = 275, 28_600
+MOST_FILES, MOST_LINES = 275, 28_700
 FLOORS = {"settings": 0, "findings": 2, "account": 4, "tables": 3, "study": 5}  # all else in a question's folder: 1
 LIGHT = ("torch", "pandas", "matplotlib", "transformers", "transformer_lens", "scipy", "sklearn", "pyarrow")
 

@@ -107,7 +107,7 @@ def test_submitit_waits_for_the_others_when_a_job_is_lost(monkeypatch, capsys):
 
 
 def test_sigterm_ends_a_run_with_its_status_and_the_same_command_goes_on(tmp_path):
-    settings = [*QUICK, "probe.data.limit=4000", "activations.shard_rows=10", "hydra.run.dir=run"]
+    settings = [*QUICK, "probe.data.limit=2000", "activations.shard_rows=10", "hydra.run.dir=run"]
     command = [sys.executable, "-m", "latentmech.run", "probe=tense", *settings]
     options = {"env": os.environ | {"LATENTMECH_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}}
 
