@@ -125,6 +125,7 @@ class Proof:
         for seen, shown in own:
             text = text.replace(seen, shown)
         text = re.sub(rf"\b{re.escape(getpass.getuser())}\b", "USER", text)
+        text = re.sub(r"\b(?!127\.)\d+\.\d+\.\d+\.\d+(?=\b:|\b,|\b\))", "ADDRESS", text)
         self.lines.append(text)
         print(text, flush=True)
 
@@ -410,12 +411,13 @@ def of_share(root: Path, i: int, n: int) -> Iterator[Path]:
 
 def trouble(hard: Sweep) -> list[str]:
     """What SLURM does to three of the jobs: one is cancelled while it waits, one as it runs, one is preempted."""
-    waiting = until(lambda: slurm_jobs().get(5), "job 5 in the queue", 120)
-    subprocess.run(["scancel", waiting[0]], check=True)
-    told = [f"job 5 cancelled while {waiting[1].lower()}"]
     until(lambda: hard.status(0) == "running", "job 0 runs")
     send("USR2", slurm_jobs()[0][0])  # SLURM's warning before a preemption
-    told.append("job 0 told that it will be preempted: it has itself put into the queue again")
+    told = ["job 0 told that it will be preempted: it has itself put into the queue again"]
+    waiting, state = slurm_jobs()[5]
+    until(lambda: answers("sacct", "-n", "-j", waiting, "-o", "State").strip(), "accounting knows job 5", 120)
+    subprocess.run(["scancel", waiting], check=True)
+    told.append(f"job 5 cancelled while {state.lower()}")
     until(lambda: hard.status(1) == "running", "job 1 runs")
     subprocess.run(["scancel", slurm_jobs()[1][0]], check=True)
     told.append("job 1 cancelled while running")
@@ -517,6 +519,14 @@ def generated(settings: Mapping[str, Any]) -> list[list[int]]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def place_by_gpu() -> None:
+    """Have vLLM's workers on CPUs placed by Ray as those on GPUs are: in this process, and in each of the workers."""
+    from vllm.platforms import current_platform
+
+    if current_platform.is_cpu():
+        type(current_platform).ray_device_key = "GPU"
+
+
 def generate(settings: Mapping[str, Any]) -> None:
     """Print the tokens that a small random GPT-2 answers with under edits in every block, as JSON."""
     import torch
@@ -527,10 +537,10 @@ def generate(settings: Mapping[str, Any]) -> None:
         from latentmech.model.vllm.boot import ENVIRONMENT
 
         os.environ |= ENVIRONMENT
-        from vllm.platforms import current_platform
+        import ray
 
-        if current_platform.is_cpu():
-            type(current_platform).ray_device_key = "GPU"  # Ray places workers by it, and a CPU has none
+        place_by_gpu()
+        ray.init(address="auto", runtime_env={"worker_process_setup_hook": place_by_gpu}, log_to_driver=False)
     model = Model(name="tiny", source=Tiny(n_layers=4, d_model=128, n_heads=4), **settings)
     texts = ["The first of many.", "A longer text, which goes on for a while.", "1, 2, 3", "Why?"]
     batch = pad(tokenise(model, texts, texts).ids, 0, "left", torch.device("cpu"))
