@@ -13,7 +13,7 @@ from commands import QUICK, ROOT, invoke
 from hydra.core.plugins import Plugins
 
 from latentmech.report import print_sweep
-from latentmech.run.sweep import LOST, wait_for_all
+from latentmech.run.sweep import LOST, _look_into_the_queue, wait_for_all
 
 LAUNCHERS = {
     "joblib": "joblib",
@@ -99,11 +99,32 @@ def test_submitit_waits_for_the_others_when_a_job_is_lost(monkeypatch, capsys):
             raise self.end
 
     monkeypatch.setattr(submitit.Job, "results", submitit.Job.results)  # put back afterwards
-    wait_for_all("hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher")
+    wait_for_all("hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher")
     assert Job(submitit.core.utils.UncompletedJobError("no output\nstate CANCELLED")).results() == [LOST]
     assert "a job was lost: no output state CANCELLED" in capsys.readouterr().err
     with pytest.raises(KeyboardInterrupt):
         Job(KeyboardInterrupt()).results()
+
+
+def test_a_job_that_left_slurms_queue_unseen_by_accounting_was_cancelled(monkeypatch):
+    slurm = pytest.importorskip("submitit.slurm.slurm")
+    monkeypatch.setattr(
+        slurm.SlurmInfoWatcher, "get_state", lambda watcher, job_id, mode: {"7_1": "RUNNING"}.get(job_id, "PENDING")
+    )
+    answers = iter([(0, "7_1 7_2"), (1, "")])
+
+    def run(command, **options):
+        code, out = next(answers)
+        return subprocess.CompletedProcess(command, code, out, "")
+
+    monkeypatch.setattr("latentmech.run.sweep.subprocess.run", run)
+    _look_into_the_queue()
+    watcher = slurm.SlurmInfoWatcher()
+    watcher._registered = {"7_1", "7_2", "7_3"}
+    states = [watcher.get_state(name) for name in ("7_1", "7_2", "7_3")]
+    assert states == ["RUNNING", "PENDING", "CANCELLED"]
+    watcher._registered.add("8")
+    assert watcher.get_state("8") == "PENDING"  # SLURM does not answer: nothing is known
 
 
 def test_sigterm_ends_a_run_with_its_status_and_the_same_command_goes_on(tmp_path):

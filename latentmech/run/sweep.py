@@ -1,8 +1,11 @@
 """Sweeps: `-m` with several values of a setting, one run for each, and a summary after the last, wherever they ran."""
 
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +21,7 @@ from latentmech.settings import built, settled
 if TYPE_CHECKING:
     from latentmech.report import Report
 
+LOOK_EVERY = 30  # seconds
 LOST = JobReturn(status=JobStatus.COMPLETED, _return_value=None)  # what became of the job, its record says
 
 
@@ -58,11 +62,37 @@ def wait_for_all(launcher: str) -> None:
         import submitit
 
         submitit.Job.results = _surviving(submitit.Job.results, [LOST])
+        if "Slurm" in launcher:
+            _look_into_the_queue()
     elif ".hydra_ray_launcher." in launcher:
         import ray
         from hydra_plugins.hydra_ray_launcher import _core
 
         _core.ray = SimpleNamespace(get=_surviving(ray.get, LOST))
+
+
+def _look_into_the_queue() -> None:
+    """Have submitit see that a job is gone: accounting is not told of one of an array that is cancelled as it waits."""
+    from submitit.slurm.slurm import SlurmInfoWatcher
+
+    told = SlurmInfoWatcher.get_state
+
+    def state(watcher: Any, job_id: str, mode: str = "standard") -> str:
+        seen = str(told(watcher, job_id, mode))
+        if seen not in ("UNKNOWN", "PENDING") or mode == "cache":
+            return seen
+        queue = _queue(int(time.time() // LOOK_EVERY), len(watcher._registered))
+        return seen if queue is None or job_id in queue else "CANCELLED"
+
+    SlurmInfoWatcher.get_state = state
+
+
+@lru_cache(maxsize=1)
+def _queue(period: int, n_jobs: int) -> list[str] | None:
+    """The user's jobs in SLURM's queue, looked up once a period and when there are more jobs; None if it is silent."""
+    del period, n_jobs
+    done = subprocess.run(["squeue", "-h", "-r", "--me", "-o", "%i"], capture_output=True, text=True, check=False)
+    return done.stdout.split() if done.returncode == 0 else None
 
 
 def _surviving(wait: Callable[..., Any], lost: Any) -> Callable[..., Any]:
