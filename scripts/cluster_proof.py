@@ -124,7 +124,8 @@ class Proof:
         own += [(str(Path.home()), "HOME"), (socket.gethostname(), "HOST")]
         for seen, shown in own:
             text = text.replace(seen, shown)
-        text = re.sub(rf"\b{re.escape(getpass.getuser())}\b", "USER", text)
+        if (user := getpass.getuser()) != "root":  # which is a word of settings too
+            text = re.sub(rf"\b{re.escape(user)}\b", "USER", text)
         text = re.sub(r"\b(?!127\.)\d+\.\d+\.\d+\.\d+(?=\b:|\b,|\b\))", "ADDRESS", text)
         self.lines.append(text)
         print(text, flush=True)
@@ -372,13 +373,22 @@ def send(name: str, job: str) -> None:
         subprocess.run(["scancel", f"--signal={name}", job], check=False, timeout=2, capture_output=True)
 
 
+def kill(number: int) -> None:
+    """SIGKILL to the process of an array's job: scancel would send SIGTERM first."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "submitit.core._submit" in process.cmdline() and "python" in process.name():
+                if process.environ().get("SLURM_ARRAY_TASK_ID") == str(number) and "SLURM_STEP_ID" in process.environ():
+                    process.kill()
+
+
 def sharded(proof: Proof) -> list[str]:
     """Four workers fill one entry, one is killed; two finish it, and it is what one worker alone makes of it."""
     mine, alone = proof.folder / "shared", proof.folder / "alone"
     root, launcher = f"activations.root={mine}", "hydra/launcher=submitit_slurm"
     with sweep(proof, "four", "-m", *EXTRACT.split(), root, "activations.shard=0/4,1/4,2/4,3/4", launcher) as four:
         own = until(lambda: [*of_share(mine, 2, 4)][10:] or four.process.poll(), "ten files of worker 2's")
-        send("KILL", slurm_jobs()[2][0])
+        kill(2)
         text = four.end(1)
         told = [*failure_table(text), f"killed after {len(own) + 10} files, {len(files_of(mine))} of all workers there"]
         if "1 of 4 jobs failed" not in text or four.status(2) != "running":
