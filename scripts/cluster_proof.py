@@ -377,9 +377,10 @@ def kill(number: int) -> None:
     """SIGKILL to the process of an array's job: scancel would send SIGTERM first."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if "submitit.core._submit" in process.cmdline() and "python" in process.name():
-                if process.environ().get("SLURM_ARRAY_TASK_ID") == str(number) and "SLURM_STEP_ID" in process.environ():
-                    process.kill()
+            own = process.environ()
+            mine = own.get("SLURM_ARRAY_TASK_ID") == str(number) and "SLURM_STEP_ID" in own
+            if mine and "python" in process.name() and "submitit.core._submit" in process.cmdline():
+                process.kill()
 
 
 def sharded(proof: Proof) -> list[str]:
