@@ -14,23 +14,35 @@ from latentmech.report.figures.levels import layer_curve
 from latentmech.report.report import Curve, Picture, Report, Table
 
 AXIS = "sweep/strength"
+SOUND = ("done", "filled")  # `filled`: a share of the activations, by a job that leaves the rest to others
 COMPARED = ("effect", "kl", "perplexity_factor", "repetition")  # what is drawn against strength
 
 
-def print_sweep(folder: Path, console: Console | None = None) -> int:
+def print_sweep(folder: Path, asked: Sequence[str] = (), console: Console | None = None) -> int:
     """Print a table of the jobs in `folder` that failed, or that they are all done; returns how many failed.
 
-    A job whose record still says `running` was killed before it could say anything else.
+    Args:
+        asked: the commands of the jobs that there should be; one without a record never began, and has failed.
     """
     console = console or Console()
-    jobs = [(path.parent.name, json.loads(path.read_text())) for path in sorted(folder.glob("*/run.json"))]
-    failed = [(name, job) for name, job in jobs if job["status"] != "done"]
-    if failed:
-        rows = [{"job": name, "status": job["status"], "command": job["command"]} for name, job in failed]
-        print_table(console, Table(title=f"{len(failed)} of {len(jobs)} jobs failed", frame=pd.DataFrame(rows)))
+    jobs = {path.parent.name: json.loads(path.read_text()) for path in _of_jobs(folder, "run.json")}
+    begun = {job["command"] for job in jobs.values()}
+    late = {str(n): command for n, command in enumerate(asked) if command not in begun}
+    jobs |= {name: {"status": "never began", "command": command} for name, command in late.items()}
+    failed = {name: job for name, job in jobs.items() if job["status"] not in SOUND}
+    if failed:  # a record that still says `running` is of a job that was killed before it could say anything else
+        killed = {"running": "killed"}
+        rows = [[name, killed.get(job["status"], job["status"]), job["command"]] for name, job in failed.items()]
+        frame = pd.DataFrame(rows, columns=["job", "status", "command"])
+        print_table(console, Table(title=f"{len(failed)} of {len(jobs)} jobs failed", frame=frame))
     else:
         console.print(f"{len(jobs)} jobs done, none failed: {folder}", soft_wrap=True)
     return len(failed)
+
+
+def _of_jobs(folder: Path, name: str) -> list[Path]:
+    """A file of every job's, but not that of the summary of an earlier try."""
+    return [path for path in sorted(folder.glob(f"*/{name}")) if path.parent.name != "summary"]
 
 
 def joined(folder: Path) -> Report | None:
@@ -39,7 +51,7 @@ def joined(folder: Path) -> Report | None:
     What else the jobs differ in, a setting or the block, the model or the data that came of it, is never averaged over:
     each value has a curve of its own.
     """
-    jobs = {path.parent: pd.read_parquet(path) for path in sorted(folder.glob("*/results.parquet"))}
+    jobs = {path.parent: pd.read_parquet(path) for path in _of_jobs(folder, "results.parquet")}
     parts = [_compared(rows).assign(curve=name) for name, rows in zip(_told_apart(jobs), jobs.values(), strict=True)]
     rows = pd.concat(parts) if parts else pd.DataFrame({"strength": []})
     if rows["strength"].nunique() < 2:

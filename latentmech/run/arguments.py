@@ -5,8 +5,10 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import filter_overrides
 from hydra.errors import HydraException
 
 from latentmech.errors import BadInput
@@ -15,6 +17,17 @@ from latentmech.run.questions import ROOMS
 
 EXCLUDED = "hydra.job.config.override_dirname.exclude_keys"  # what folders are not named after
 STRENGTHS, CHOOSE_BY = "steering.strengths", "steering.choose_by"
+
+
+def command_of(overrides: Iterable[str]) -> str:
+    """What to type to get a run again."""
+    return shlex.join(["python", "-m", "latentmech.run", *overrides])
+
+
+def jobs_of(overrides: Sequence[str]) -> list[str]:
+    """The command of every job that Hydra's own sweeper makes of a sweep's overrides, in their order."""
+    (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(list(overrides)), None)
+    return [command_of(filter_overrides(job)) for job in jobs]
 
 
 def check_arguments(arguments: Sequence[str]) -> None:

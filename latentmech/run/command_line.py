@@ -4,7 +4,6 @@ A job of a sweep that fails, however it fails, leaves the others alone, and the 
 """
 
 import os
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -17,9 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from latentmech.errors import BadInput, IntegrityError
 from latentmech.provenance import set_status
-from latentmech.run.arguments import check_arguments, refuse_idle, refuse_inside, sweep_arguments
-from latentmech.run.complaints import one_line
+from latentmech.run.arguments import check_arguments, command_of, refuse_idle, refuse_inside, sweep_arguments
+from latentmech.run.complaints import INTERRUPTED, one_line
 from latentmech.run.questions import CONF, KNOWN, ROOMS, help_text, register
+from latentmech.run.sweep import concluded
 from latentmech.settings import built, published, settled
 from latentmech.storage import make_folder
 
@@ -67,20 +67,26 @@ def _answer(study: Any, model: Any, store: Any, sink: Any, config: DictConfig, s
 
 def command() -> str:
     """What to type to get this run again."""
-    overrides = list(HydraConfig.get().overrides.task)
-    return shlex.join(["python", "-m", "latentmech.run", *overrides])
+    return command_of(HydraConfig.get().overrides.task)
 
 
 def task(config: DictConfig) -> int:
-    """`run`, with every failure turned into one line and an exit code, which a job of a sweep only returns."""
+    """`run`, with every failure turned into one line and an exit code, which a job of a sweep only returns.
+
+    What stops a job from outside stops its process too, so that a scheduler sees it.
+    """
+    if not HydraConfig.get().job.chdir:
+        os.chdir(HydraConfig.get().runtime.cwd)  # workers of a cluster begin elsewhere
     try:
         with one_line(debug=bool(config.get("debug"))):
             run(config)
     except SystemExit as stop:
         folder = Path(HydraConfig.get().runtime.output_dir)
+        interrupted = stop.code in INTERRUPTED
+        ended = "interrupted" if interrupted else "failed"
         if folder.is_dir():
-            set_status(folder, f"failed ({stop.code})" if stop.code else "filled", command())
-        if HydraConfig.get().mode == RunMode.RUN or stop.code in (130, 143):
+            set_status(folder, f"{ended} ({stop.code})" if stop.code else "filled", command())
+        if HydraConfig.get().mode == RunMode.RUN or interrupted:
             raise
         return stop.code if isinstance(stop.code, int) else 1
     return 0
@@ -96,4 +102,5 @@ def main() -> None:
     with one_line(debug="debug=true" in sys.argv):
         check_arguments(sys.argv[1:])
         sys.argv[1:] = sweep_arguments(sys.argv[1:])
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+        with concluded():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()

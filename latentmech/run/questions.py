@@ -1,5 +1,6 @@
 """What can be asked: every room with its studies, the settings they share, and where `conf/` lies."""
 
+import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -8,6 +9,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -49,8 +51,13 @@ def register() -> None:
     """Tell Hydra of the schemas and of what names are made from; once is enough."""
     for name, cls in (STUDIES | SHARED).items():
         ConfigStore.instance().store(group="schema", name=name, node=schema(cls))
+    Plugins.instance()  # reads the launchers that are installed; options of ours stand in for theirs and build on them
+    launchers = ConfigStore.instance().repo["hydra"]["launcher"]
+    for path in (CONF / "hydra" / "launcher").glob("*.yaml"):
+        if own := launchers.pop(path.name, None):
+            ConfigStore.instance().store(group="schema/launcher", name=path.stem, node=own.node)
     resolvers: dict[str, Callable[..., Any]] = {"question": _question, "room": _room, "sweep": _sweep, "slug": _slug}
-    for name, resolver in resolvers.items():
+    for name, resolver in (resolvers | {"exported": _exported}).items():
         OmegaConf.register_new_resolver(name, resolver, replace=True)
     OmegaConf.register_new_resolver("unused", unused, replace=True, use_cache=True)  # once a run, as `now` is
 
@@ -58,8 +65,8 @@ def register() -> None:
 def help_text() -> str:
     """What `--help` shows. Hydra would make it too, but reads every option of every group several times for it."""
     asked = OmegaConf.load(CONF / "config.yaml").hydra.help
-    groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir())
-    listed = [f"{g.name}: {', '.join(sorted(path.stem for path in g.glob('*.yaml')))}" for g in groups]
+    groups = sorted({path.parent for path in CONF.rglob("*.yaml")} - {CONF})
+    listed = [f"{g.relative_to(CONF)}: {', '.join(sorted(path.stem for path in g.glob('*.yaml')))}" for g in groups]
     return str(OmegaConf.to_container(asked, resolve=True)["template"]).replace("$GROUPS", "\n".join(listed))  # type: ignore[index, call-overload]
 
 
@@ -84,6 +91,11 @@ def _question(choices: DictConfig) -> str:
 def _sweep() -> str | None:
     config = HydraConfig.get()
     return Path(config.sweep.dir).name if config.mode == RunMode.MULTIRUN else None
+
+
+def _exported(*names: str) -> dict[str, str]:
+    """Those of the environment's variables that are set."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def unused(folder: str) -> str:

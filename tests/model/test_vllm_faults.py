@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hosted import both, written
 
+from latentmech.errors import BadInput
 from latentmech.model import every_check, truth_of
 from latentmech.model.parity import engine_checks
 from latentmech.model.scope import Scope
@@ -144,7 +145,8 @@ def test_weights_of_another_folder_are_found(failed, monkeypatch, tmp_path):
 def test_another_precision_is_found(failed, monkeypatch, folder):
     other = both(folder, "bfloat16").own.model
     monkeypatch.setattr(vllm_engine, "booted", lambda model: booted(other))
-    assert {ALONE, "logits"} <= set(failed())
+    with pytest.raises(BadInput, match="runs it in another precision than float32"):
+        failed()
 
 
 def test_a_last_token_that_is_off_by_one_is_found(failed, monkeypatch):
