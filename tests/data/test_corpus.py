@@ -94,7 +94,7 @@ def fails(message, **settings):
 
 def test_what_cannot_be_read(write, treebank, tmp_path):
     fails(r"no 'mad.conllu' in .*did you mean 'made.conllu'", path=tmp_path / "mad.conllu")
-    fails(r"the suffix '.txt'; expected one of .conllu, .jsonl", path=write("a.txt", "x"))
+    fails(r"the suffix '.txt'; expected one of .conllu, .parquet, .jsonl", path=write("a.txt", "x"))
     fails(r"there is made.conllu; expected files named train, dev and test", path=tmp_path)
     (tmp_path / "empty").mkdir()
     fails(r"there is no file that ends in .conllu", path=tmp_path / "empty")

@@ -61,11 +61,11 @@ def test_random_paths_are_as_long_and_go_elsewhere(kind):
 def rounding(monkeypatch):
     """Rows side by side are rounded otherwise than alone, as those of a large model are; the tiny one's often agree."""
 
-    def rounded(model, variants, batch):
-        logits = packed_logits(model, variants, batch)
+    def rounded(engine, variants, batch):
+        logits = packed_logits(engine.model, variants, batch)
         return logits + 1e-4 * torch.randn(logits.shape, generator=torch.Generator().manual_seed(0))
 
-    monkeypatch.setattr("latentmech.geometry.interpolation.walk.packed_logits", rounded)
+    monkeypatch.setattr("latentmech.model.engine.TransformersEngine.logits", rounded)
 
 
 def test_both_ends_are_the_clean_runs(tiny, rounding):

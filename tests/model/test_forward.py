@@ -63,8 +63,10 @@ def test_every_level_equals_the_plain_forward(model, batch_size, side, prepend_b
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("batch_size", [1, 16])
 def test_every_level_of_the_default_model_equals_the_plain_forward(
-    real_model, examples, batch_size, side, prepend_bos, record_property
+    real_model, examples, batch_size, side, prepend_bos, record_property, monkeypatch
 ):
+    """In the same products: in oneDNN's, which `verify` looks at, the last bits are others, and deep levels show it."""
+    monkeypatch.setattr("latentmech.model.products.onednn_is_quicker", lambda: False)
     error = largest_error(real_model, examples.texts[:16], batch_size, side, prepend_bos)
     record_property("largest_relative_error", error)
     print(f"largest relative error, batch {batch_size}, {side}, bos {prepend_bos}: {error:.1e}")
