@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# hydra-ray-launcher 1.2.2 cannot stand beside joblib 1.6.0, and so not beside a scikit-learn installed today.
+# hydra-ray-launcher 1.2.2 cannot stand beside joblib 1.6.0, the one that scikit-learn gets where nothing else is asked for.
 # Expected: a launcher for sweeps installs into an environment that can fit a probe.
 # Happens: the launcher wants cloudpickle below 3, joblib 1.6.0 wants 3 or later; pip finds no way out. Left to choose,
 #   pip takes an older joblib without a word, so an environment with pinned versions breaks and one without goes back.

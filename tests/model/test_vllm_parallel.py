@@ -1,7 +1,5 @@
 """A model spread over two workers says what the reference says; each worker sends what it alone has."""
 
-import os
-
 import pytest
 import torch
 from hosted import CLOSE, LONG, SCOPES, apart, batch_of, both, rows_of, same, variants_of, written
@@ -11,7 +9,6 @@ from latentmech.model import every_check, read_out, truth_of
 SPREADS = {"tensor_parallel_size": 2}, {"pipeline_parallel_size": 2}
 
 
-@pytest.mark.skipif("LATENTMECH_PARALLEL" not in os.environ, reason="boots four workers: set LATENTMECH_PARALLEL=1")
 @pytest.mark.parametrize("spread", SPREADS, ids=lambda one: next(iter(one)))
 def test_a_model_that_is_spread_over_workers_says_the_same(spread, tmp_path):
     own = both(written(tmp_path, "llama", 0), max_num_batched_tokens=64, max_num_seqs=16, **spread)

@@ -1,12 +1,14 @@
 """`Check`: one comparison with plain transformers, and what is done where it fails."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor
 
+from latentmech.errors import first_line
+from latentmech.model.batching import out_of_memory
 from latentmech.model.road import Road
 
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
@@ -59,6 +61,17 @@ class Check:
             return f"“{self.name}” could not be measured ({self.level})"
         place = f" at {self.level}" if self.level else ""
         return f"“{self.name}” is off by {self.size:.1e}{place}, and up to {self.tolerance:g} is rounding"
+
+
+def measured(name: str, measure: Callable[[], Sized], tolerance: float, need: str = "") -> Check:
+    """Measure; what raises has no size, and what there is no memory for says nothing about a model."""
+    try:
+        level, size = measure()
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        level, size = first_line(error), math.nan
+    return Check(name=name, level=level, size=size, tolerance=tolerance, need=need)
 
 
 def road_of(checks: Sequence[Check]) -> Road:

@@ -18,8 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.errors import first_line
-from latentmech.model.batching import Batch, out_of_memory, pad
+from latentmech.model.batching import Batch, pad
 from latentmech.model.handle import Model
 from latentmech.model.intervention import hooked_editing, hooked_reading
 from latentmech.model.levels import EMBED_HOOK, levels_of
@@ -35,6 +34,7 @@ from latentmech.model.parity.check import (
     Check,
     Sized,
     centred,
+    measured,
     regret,
     relative,
     road_of,
@@ -98,16 +98,8 @@ class _Measuring:
         return self.done
 
     def _say(self, name: str, measure: Callable[[], Sized], need: str = "", tolerance: float | None = None) -> None:
-        """Measure; what raises has no size, and what there is no memory for says nothing about a model."""
-        try:
-            level, size = measure()
-        except Exception as error:
-            if out_of_memory(error):
-                raise
-            level, size = first_line(error), float("nan")
         rounding = max(TOLERANCES[self.model.dtype], COARSE.get(self.model.quantization, 0))
-        allowed = rounding if tolerance is None else tolerance
-        self.done.append(Check(name=name, level=level, size=size, tolerance=allowed, need=need))
+        self.done.append(measured(name, measure, rounding if tolerance is None else tolerance, need))
 
     @property
     def road(self) -> Road:

@@ -16,12 +16,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latentmech.errors import first_line
-from latentmech.model.batching import Batch, out_of_memory, pad
+from latentmech.model.batching import Batch, pad
 from latentmech.model.edits import Ablation, Addition, Rotation
 from latentmech.model.handle import Model
 from latentmech.model.levels import EMBED_HOOK, levels_of
-from latentmech.model.parity.check import ABLATION, LENS, TINY, TOLERANCES, Check, Sized, centred, regret, relative
+from latentmech.model.parity.check import (
+    ABLATION,
+    LENS,
+    TINY,
+    TOLERANCES,
+    Check,
+    Sized,
+    centred,
+    measured,
+    regret,
+    relative,
+)
 from latentmech.model.parity.truth import Truth
 from latentmech.model.scope import Edit, Scope
 from latentmech.model.vllm import VllmEngine
@@ -64,15 +74,8 @@ class _Engine:
         return self.done
 
     def _say(self, name: str, measure: Callable[[], Sized], need: str = "", tolerance: float | None = None) -> None:
-        """Measure; what raises has no size, and what there is no memory for says nothing about a model."""
-        try:
-            level, size = measure()
-        except Exception as error:
-            if out_of_memory(error):
-                raise
-            level, size = first_line(error), float("nan")
-        allowed = TOLERANCES[self.model.dtype] if tolerance is None else tolerance
-        self.done.append(Check(name=name, level=level, size=size, tolerance=allowed, need=need))
+        rounding = TOLERANCES[self.model.dtype]
+        self.done.append(measured(name, measure, rounding if tolerance is None else tolerance, need))
 
     @property
     def _engine(self) -> VllmEngine:
